@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one exception of the host side and the one way to throw it: check(condition, path, ": ", what, …).
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace octet {
+
+/// What every failed precondition throws. The message starts with the module path, file or operator at fault and holds what was
+/// expected and what came.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream message;
+  message.precision(9);
+  (message << ... << parts);
+  throw Error(message.str());
+}
+
+template <class... Parts>
+void check(bool condition, const Parts&... parts) {
+  if (!condition) [[unlikely]]
+    fail(parts...);
+}
+
+}  // namespace octet

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a model: one evaluator for float, calibration, training and int8. A converted module runs its reference kernel, any other
+// its operator's float forward with hooks on weights and outputs.
+#include <algorithm>
+
+#include "engine/model.h"
+
+namespace octet {
+namespace {
+
+/// Every code-valued wire's parameters for lowering, or nullopt if one is float.
+std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Module& module) {
+  std::vector<QParams> q;
+  for (const Wire& w : module.inputs) {
+    const auto& out = model.modules[w.module].out_q;
+    if (w.port >= static_cast<int>(out.size()) || !out[w.port] || out[w.port]->axis >= 0) return std::nullopt;
+    q.push_back(*out[w.port]);
+  }
+  return q;
+}
+
+bool has_output_codes(const Module& module) {
+  return module.out_q.size() == module.nominal.size() && !module.out_q.empty() &&
+         std::ranges::all_of(module.out_q, [](const auto& q) { return q.has_value(); });
+}
+
+/// A module's float forward, in any mode. `mutable_module` is null when nothing may move.
+std::vector<Var> run_float(const Model& model, int index, std::span<const Var> inputs, Mode mode, Generator* random, Model* mutable_model) {
+  const Module& module = model.modules[index];
+  const Module& owner = model.owner(module);
+  Call call;
+  call.path = module.path;
+  call.inputs = inputs;
+  call.mode = mode;
+  call.random = random;
+  call.has = [&](std::string_view name) { return owner.params.contains(name); };
+  call.param = [&](std::string_view name) {
+    const auto found = owner.params.find(name);
+    check(found != owner.params.end(), owner.path, ": parameter \"", name, "\" is missing; initialize or load the model first");
+    Tensor value = dequantize(found->second);
+    if (mode != Mode::train || is_buffer(name)) return Var(std::move(value));
+    return Var::leaf(owner.path + "." + std::string(name), std::move(value));
+  };
+  const auto through = [&](const Module& holder, std::string_view point, const Var& v) {
+    const auto found = holder.hooks.find(point);
+    if (found == holder.hooks.end()) return v;
+    if (!mutable_model) return found->second->peek(v);
+    return (*mutable_model->modules[mutable_model->index(holder.path)].hooks.find(point)->second)(v, mode, holder.path);
+  };
+  call.hooked = [&](std::string_view point, const Var& v) { return through(owner, point, v); };
+  call.store = [&](std::string_view name, Tensor value) {
+    if (mutable_model) mutable_model->owner(module).params.insert_or_assign(std::string(name), std::move(value));
+  };
+  std::vector<Var> outputs = std::visit([&](const auto& op) { return op.forward(call); }, module.op);
+  // A tied call without an output hook of its own shares its owner's (Ties::shared).
+  const Module& holder = module.hooks.contains("output") ? module : owner;
+  for (Var& v : outputs) v = through(holder, "output", v);
+  return outputs;
+}
+
+std::vector<Tensor> run_codes(const Model& model, int index, std::span<const Tensor> inputs) {
+  const Module& module = model.modules[index];
+  std::vector<Shape> shapes;
+  for (const Tensor& t : inputs) shapes.push_back(t.shape());
+  const std::vector<Shape> out = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op);
+  const Lowered lowered = lower(model, index, shapes);
+  Tensor y = Tensor(out[0], code_dtype(*module.out_q[0])).with(*module.out_q[0]);
+  if (y.numel() == 0) return {std::move(y)};
+  auto* to = static_cast<std::byte*>(y.mutable_raw());
+  for (const LoweredStep& step : lowered.steps) {
+    std::vector<const void*> in;
+    for (const int i : step.inputs) in.push_back(inputs[i].raw());
+    make(step.args, step.blobs, QEngine::reference).kernel->run(in, to + step.output_offset);
+  }
+  return {std::move(y)};
+}
+
+/// The inputs a converted module may see: codes as announced by their wires, or floats for an Input.
+std::vector<Tensor> run_converted(const Model& model, int index, std::span<const Tensor> inputs) {
+  const Module& module = model.modules[index];
+  if (std::holds_alternative<Input>(module.op) && has_output_codes(module)) {
+    if (inputs[0].qparams() == module.out_q[0]) return {inputs[0]};  // already codes of this meaning
+    return {quantize(dequantize(inputs[0]), *module.out_q[0], model.rounding)};
+  }
+  if (runs_quantized(model, index)) return run_codes(model, index, inputs);
+  std::vector<Var> vars;
+  for (const Tensor& t : inputs) vars.emplace_back(dequantize(t));
+  std::vector<Tensor> outputs;
+  for (Var& v : run_float(model, index, vars, Mode::eval, nullptr, nullptr)) {
+    const size_t port = outputs.size();
+    const bool codes = port < module.out_q.size() && module.out_q[port];
+    outputs.push_back(codes ? quantize(v.value(), *module.out_q[port], model.rounding) : v.value());
+  }
+  return outputs;
+}
+
+void check_input(const Module& module, const Tensor& x) {
+  std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, {&x.shape(), 1}}); }, module.op);
+  check(x.dtype() == DType::f32 || x.dtype() == DType::f64 || x.qparams(), module.path,
+        ": expected a float tensor or codes with quantization parameters, got ", to_string(x.dtype()));
+}
+
+/// How many later wires (model outputs included) read each module: values are dropped after their last reader.
+std::vector<int> last_readers(const Model& model) {
+  std::vector<int> last(model.modules.size(), -1);
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    for (const Wire& w : model.modules[i].inputs) last[w.module] = static_cast<int>(i);
+  for (const Wire& w : model.output_wires()) last[w.module] = static_cast<int>(model.modules.size());
+  return last;
+}
+
+/// The evaluation order is the list order; `step(index, inputs)` computes one module.
+template <class Value, class Step>
+std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, Step&& step) {
+  std::vector<std::vector<Value>> values(model.modules.size());
+  const std::vector<int> last = last_readers(model);
+  size_t next_input = 0;
+  for (size_t i = 0; i < model.modules.size(); ++i) {
+    const Module& module = model.modules[i];
+    std::vector<Value> in;
+    if (std::holds_alternative<Input>(module.op)) {
+      check(next_input < inputs.size(), module.path, ": the model has more inputs than the ", inputs.size(), " given");
+      check_input(module, inputs[next_input]);
+      in.emplace_back(inputs[next_input++]);
+    }
+    for (const Wire& w : module.inputs) {
+      in.push_back(values[w.module][w.port]);
+      if (last[w.module] == static_cast<int>(i) && std::ranges::count(module.inputs, w) == 1 && model.modules[w.module].nominal.size() == 1)
+        values[w.module].clear();
+    }
+    values[i] = step(static_cast<int>(i), in);
+  }
+  check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
+  std::vector<Value> outputs;
+  for (const Wire& w : model.output_wires()) outputs.push_back(values[w.module][w.port]);
+  return outputs;
+}
+
+}  // namespace
+
+bool runs_quantized(const Model& model, int index) {
+  const Module& module = model.modules[index];
+  const bool lowers = std::visit([](const auto& op) { return requires(const LowerCall& c) { op.lower(c); }; }, module.op);
+  if (!lowers || std::holds_alternative<Input>(module.op) || !has_output_codes(module) || !wire_qparams(model, module)) return false;
+  const Params& params = model.owner(module).params;
+  const auto weight = params.find("weight");
+  return weight == params.end() || weight->second.dtype() == DType::i8;
+}
+
+Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) {
+  const Module& module = model.modules[index];
+  check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
+  LowerCall call;
+  call.path = module.path;
+  call.rounding = model.rounding;
+  call.input_shapes = input_shapes;
+  const std::vector<Shape> outputs = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, input_shapes}); }, module.op);
+  constexpr int64_t kLimit = int64_t{1} << 31;
+  for (const Shape& s : outputs) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
+  for (const Shape& s : input_shapes) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
+  call.output_shapes = outputs;
+  const auto wires = wire_qparams(model, module);
+  check(wires.has_value(), module.path, ": an input wire carries floats");
+  call.inputs = *wires;
+  call.output = &*module.out_q[0];
+  call.params = &model.owner(module).params;
+  return std::visit(
+      [&](const auto& op) -> Lowered {
+        if constexpr (requires { op.lower(call); }) {
+          return op.lower(call);
+        } else {
+          fail(module.path, ": ", op.name, " has no int8 form");
+        }
+      },
+      module.op);
+}
+
+std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) {
+  const Module& module = model.modules.at(index);
+  const bool converted = std::ranges::any_of(module.out_q, [](const auto& q) { return q.has_value(); });
+  const bool codes = std::ranges::any_of(inputs, [](const Tensor& t) { return t.qparams().has_value(); });
+  if (converted || codes) return run_converted(model, index, inputs);
+  const std::vector<Var> in(inputs.begin(), inputs.end());
+  std::vector<Tensor> outputs;
+  for (const Var& v : run_float(model, index, in, Mode::eval, nullptr, nullptr)) outputs.push_back(v.value());
+  return outputs;
+}
+
+std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) {
+  return evaluate<Tensor>(model, inputs, [&](int index, std::span<const Tensor> in) {
+    std::vector<Tensor> out = infer_module(model, index, in);
+    if (tap) tap(index, out);
+    return out;
+  });
+}
+
+std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) {
+  return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
+}
+
+std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) {
+  for (const Module& module : model.modules)
+    check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
+  return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });
+}
+
+}  // namespace octet

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building a model and asking it simple questions. Running it is infer.cpp's business.
+#include "engine/model.h"
+
+#include <algorithm>
+
+namespace octet {
+namespace {
+
+std::vector<Shape> module_shapes(const Module& module, std::span<const Shape> inputs) {
+  return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, inputs}); }, module.op);
+}
+
+/// Number of equal leading characters: good enough to suggest the path that was meant.
+size_t likeness(std::string_view a, std::string_view b) {
+  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+}  // namespace
+
+int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
+  check(!path.empty(), name_of(op), ": a module needs a path");
+  check(!find(path), path, ": this path exists already");
+  const bool is_input = std::holds_alternative<Input>(op);
+  if (inputs.empty() && !is_input) {
+    check(!modules.empty(), path, ": nothing to read from; add an Input first");
+    inputs.push_back({static_cast<int>(modules.size()) - 1, 0});
+  }
+  check(!is_input || inputs.empty(), path, ": an input reads no wire");
+  std::vector<Shape> shapes;
+  for (const Wire& w : inputs) {
+    check(w.module >= 0 && w.module < static_cast<int>(modules.size()), path, ": wire from module ", w.module, ", there are ",
+          modules.size());
+    const auto& ports = modules[w.module].nominal;
+    check(w.port >= 0 && w.port < static_cast<int>(ports.size()), path, ": wire from port ", w.port, " of ", modules[w.module].path,
+          ", which has ", ports.size());
+    shapes.push_back(ports[w.port]);
+  }
+  Module module{.path = std::move(path), .op = std::move(op), .inputs = std::move(inputs)};
+  module.nominal = module_shapes(module, shapes);
+  for (const Shape& s : module.nominal) numel(s);
+  modules.push_back(std::move(module));
+  return static_cast<int>(modules.size()) - 1;
+}
+
+int Model::add(std::string path, Op op, std::initializer_list<int> inputs) {
+  std::vector<Wire> wires;
+  for (const int module : inputs) wires.push_back({module, 0});
+  return add(std::move(path), std::move(op), std::move(wires));
+}
+
+int Model::add_tied(std::string path, std::string_view owner, std::vector<Wire> inputs) {
+  const Module& source = modules[index(owner)];
+  check(source.tied_to.empty(), path, ": tie it to ", source.tied_to, ", the owner of ", owner, "'s parameters");
+  const int added = add(std::move(path), source.op, std::move(inputs));
+  modules[added].tied_to = std::string(owner);
+  return added;
+}
+
+std::optional<int> Model::find(std::string_view path) const {
+  for (size_t i = 0; i < modules.size(); ++i)
+    if (modules[i].path == path) return static_cast<int>(i);
+  return std::nullopt;
+}
+
+int Model::index(std::string_view path) const {
+  if (const auto found = find(path)) return *found;
+  std::string nearest = "the model is empty";
+  if (!modules.empty()) {
+    const auto best = std::ranges::max_element(modules, {}, [&](const Module& m) { return likeness(m.path, path); });
+    nearest = "did you mean " + best->path + "?";
+  }
+  fail(path, ": no module of this path; ", nearest);
+}
+
+const Module& Model::owner(const Module& module) const { return module.tied_to.empty() ? module : modules[index(module.tied_to)]; }
+Module& Model::owner(const Module& module) { return modules[index(module.tied_to.empty() ? module.path : module.tied_to)]; }
+
+std::vector<Wire> Model::output_wires() const {
+  if (!outputs.empty()) return outputs;
+  check(!modules.empty(), "model: empty");
+  return {{static_cast<int>(modules.size()) - 1, 0}};
+}
+
+void initialize(Model& model, Generator& generator, std::span<const std::string> paths) {
+  const auto draw = [&](Module& module) {
+    if (!module.tied_to.empty()) return;
+    std::visit(
+        [&](const auto& op) {
+          if constexpr (requires { op.init(module.params, generator); }) op.init(module.params, generator);
+        },
+        module.op);
+  };
+  for (const std::string& path : paths) draw(model[path]);
+  for (Module& module : model.modules)
+    if (std::ranges::find(paths, module.path) == paths.end()) draw(module);
+}
+
+int64_t parameter_bytes(const Model& model) {
+  int64_t bytes = 0;
+  for (const Module& module : model.modules)
+    for (const auto& [name, tensor] : module.params) bytes += static_cast<int64_t>(tensor.bytes());
+  return bytes;
+}
+
+Model to(const Model& model, DType dtype) {
+  Model converted = model;
+  for (Module& module : converted.modules)
+    for (auto& [name, tensor] : module.params)
+      if (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64) tensor = tensor.to(dtype);
+  return converted;
+}
+
+std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const Shape> inputs) {
+  std::vector<std::vector<Shape>> shapes;
+  size_t next_input = 0;
+  for (const Module& module : model.modules) {
+    std::vector<Shape> in;
+    if (std::holds_alternative<Input>(module.op)) {
+      check(next_input < inputs.size(), module.path, ": the model has more inputs than the ", inputs.size(), " given");
+      in.push_back(inputs[next_input++]);
+    }
+    for (const Wire& w : module.inputs) in.push_back(shapes[w.module][w.port]);
+    shapes.push_back(module_shapes(module, in));
+  }
+  check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
+  return shapes;
+}
+
+}  // namespace octet

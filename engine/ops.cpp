@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all operators share: names, activation limits, argument checks.
+#include "engine/ops.h"
+
+#include "engine/ops/functional.h"
+
+namespace octet {
+
+Limits limits(Activation act) {
+  switch (act) {
+    case Activation::none: return {};
+    case Activation::relu: return {0, INFINITY};
+    case Activation::relu6: return {0, 6};
+  }
+  fail("unknown activation ", static_cast<int>(act));
+}
+
+std::string_view name_of(const Op& op) {
+  return std::visit([](const auto& o) { return o.name; }, op);
+}
+
+bool keeps_qparams(const Op& op) {
+  return std::visit([](const auto& o) { return o.keeps_qparams; }, op);
+}
+
+bool is_buffer(std::string_view name) {
+  const auto ends_with = [&](std::string_view suffix) { return name.ends_with(suffix); };
+  return ends_with("running_mean") || ends_with("running_var") || ends_with("frozen");
+}
+
+void ShapeCall::expect_inputs(size_t n) const {
+  check(inputs.size() == n, path, ": expected ", n, " input", n == 1 ? "" : "s", ", got ", inputs.size());
+}
+
+const Shape& ShapeCall::input(size_t i, size_t rank) const {
+  check(inputs[i].size() == rank, path, ": expected an input of ", rank, " axes, got shape ", to_string(inputs[i]));
+  return inputs[i];
+}
+
+void expect_param(const Params& params, std::string_view name, const Shape& shape, std::string_view path) {
+  const auto found = params.find(name);
+  check(found != params.end(), path, ": parameter \"", name, "\" is missing");
+  check(found->second.shape() == shape, path, ": expected ", name, " of shape ", to_string(shape), ", got ", to_string(found->second.shape()));
+}
+
+}  // namespace octet

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Concat: tensors joined along an axis; on codes each input is rescaled (or copied) into its slice of the output.
+#include <cstring>
+#include <functional>
+#include <numeric>
+
+#include "engine/ops/functional.h"
+#include "kernels/multiplier.h"
+
+namespace octet {
+namespace {
+
+int64_t product(const Shape& s, size_t begin, size_t end) {
+  return std::accumulate(s.begin() + static_cast<ptrdiff_t>(begin), s.begin() + static_cast<ptrdiff_t>(end), int64_t{1}, std::multiplies<>());
+}
+
+/// The slices of `whole` that concat() along this axis joined, in order.
+std::vector<Tensor> split(const Tensor& whole, size_t axis, std::span<const Shape> shapes) {
+  std::vector<Tensor> parts;
+  const int64_t outer = product(whole.shape(), 0, axis);
+  const size_t stride = outer == 0 ? 0 : whole.bytes() / static_cast<size_t>(outer);
+  const auto* from = static_cast<const std::byte*>(whole.raw());
+  for (const Shape& shape : shapes) {
+    Tensor part(shape, whole.dtype());
+    const size_t block = outer == 0 ? 0 : part.bytes() / static_cast<size_t>(outer);
+    auto* to = static_cast<std::byte*>(part.mutable_raw());
+    for (int64_t o = 0; o < outer && block > 0; ++o) std::memcpy(to + o * block, from + o * stride, block);
+    from += block;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+}  // namespace
+
+std::vector<Shape> Concat::shapes(const ShapeCall& call) const {
+  check(!call.inputs.empty(), call.path, ": concat needs at least one input");
+  Shape y = call.inputs[0];
+  check(axis >= 0 && axis < static_cast<int64_t>(y.size()), call.path, ": axis ", axis, " of shape ", to_string(y));
+  for (size_t i = 1; i < call.inputs.size(); ++i) {
+    Shape other = call.inputs[i];
+    check(other.size() == y.size(), call.path, ": inputs of shapes ", to_string(y), " and ", to_string(other));
+    y[axis] += other[axis];
+    other[axis] = y[axis];
+    check(other == y, call.path, ": inputs of shapes ", to_string(call.inputs[0]), " and ", to_string(call.inputs[i]), " differ off axis ",
+          axis);
+  }
+  return {y};
+}
+
+std::vector<Var> Concat::forward(const Call& call) const {
+  std::vector<Tensor> parts;
+  std::vector<Shape> shapes;
+  for (const Var& v : call.inputs) {
+    parts.push_back(v.value());
+    shapes.push_back(v.shape());
+  }
+  auto vjp = [axis = static_cast<size_t>(axis), shapes](const Tensor& grad, const Needs&) { return split(grad, axis, shapes); };
+  return {Var::made(concat(parts, static_cast<int>(axis)), {call.inputs.begin(), call.inputs.end()}, std::move(vjp))};
+}
+
+Lowered Concat::lower(const LowerCall& call) const {
+  Lowered lowered;
+  const size_t rank = call.output_shapes[0].size();
+  const auto row = [&](const Shape& s) { return product(s, static_cast<size_t>(axis), rank); };
+  int64_t offset = 0;
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    const QParams& q = call.inputs[i];
+    kernels::RequantizeArgs a{};
+    a.rows = static_cast<int32_t>(product(call.output_shapes[0], 0, static_cast<size_t>(axis)));
+    a.row = static_cast<int32_t>(row(call.input_shapes[i]));
+    a.output_stride = static_cast<int32_t>(row(call.output_shapes[0]));
+    a.input_zero_point = q.zero_point[0];
+    a.input_scale = q.scale[0];
+    a.input_type = code_type(q);
+    a.output_type = code_type(*call.output);
+    a.rounding = call.rounding;
+    a.copy = q == *call.output;
+    a.output = output_args(*call.output, Activation::none, call.rounding, false);
+    const FixedMultiplier m = quantize_multiplier(static_cast<double>(q.scale[0]) / static_cast<double>(call.output->scale[0]));
+    a.multiplier = m.multiplier, a.shift = m.shift;
+    lowered.steps.push_back({a, nullptr, {static_cast<int>(i)}, offset});
+    offset += a.row;
+  }
+  return lowered;
+}
+
+}  // namespace octet

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// ConvBn2d: convolution and batch norm trained as one, so that the weight's fake quantization sees the weight that will be deployed.
+//
+// Training: k = gamma / sqrt(running_var + eps), y0 = conv(x, hook(W * k)), out = batch norm of y0 / k (+ bias) with the batch's moments. The
+// division by k is folded into the batch norm. k is a constant of the step (its two uses cancel) and kept away from zero, so that
+// gamma = 0 trains on instead of giving 0/0. Frozen and eval: conv(x, hook(W * k)) + folded bias, differentiable in gamma too.
+#include <cmath>
+
+#include "engine/float_kernels.h"
+#include "engine/ops/functional.h"
+
+namespace octet {
+namespace {
+
+constexpr double kSmallestFactor = 1e-3;  // below this |k| is clamped while batch statistics are used
+
+/// y[o, …] = w[o, …] * factor[o], a linear map of w.
+Var scale_rows(const Var& w, const Tensor& factor) {
+  return dispatch_float(w.dtype(), "conv_bn2d", [&]<class T>() {
+    const int64_t out = w.value().size(0), row = w.value().numel() / out;
+    const auto apply = [out, row, factor](const Tensor& x) {
+      Tensor y(x.shape(), x.dtype());
+      const auto from = x.data<T>();
+      const auto to = y.mutable_data<T>();
+      for (int64_t o = 0; o < out; ++o)
+        for (int64_t i = 0; i < row; ++i) to[o * row + i] = from[o * row + i] * factor.data<T>()[o];
+      return y;
+    };
+    return Var::made(apply(w.value()), {w}, [apply](const Tensor& grad, const Needs&) { return std::vector<Tensor>{apply(grad)}; });
+  });
+}
+
+Tensor inverse_std(const Tensor& variance, double eps) {
+  Tensor r = variance;
+  dispatch_float(r.dtype(), "conv_bn2d", [&]<class T>() {
+    for (T& v : r.mutable_data<T>()) v = 1 / std::sqrt(v + static_cast<T>(eps));
+  });
+  return r;
+}
+
+/// W * (gamma * r), differentiable in W and gamma.
+Var fold_weight(const Var& w, const Var& gamma, const Tensor& r) {
+  return dispatch_float(w.dtype(), "conv_bn2d", [&]<class T>() {
+    const int64_t out = w.value().size(0), row = w.value().numel() / out;
+    Tensor y = w.value();
+    const auto to = y.mutable_data<T>();
+    for (int64_t o = 0; o < out; ++o) {
+      const T k = gamma.value().data<T>()[o] * r.data<T>()[o];
+      for (int64_t i = 0; i < row; ++i) to[o * row + i] *= k;
+    }
+    auto vjp = [out, row, r, w = w.value(), gamma = gamma.value()](const Tensor& grad, const Needs&) {
+      Tensor dw = grad, dgamma = Tensor::zeros({out}, grad.dtype());
+      const auto a = dw.mutable_data<T>(), g = dgamma.mutable_data<T>();
+      for (int64_t o = 0; o < out; ++o)
+        for (int64_t i = o * row; i < (o + 1) * row; ++i) {
+          g[o] += a[i] * w.data<T>()[i] * r.data<T>()[o];
+          a[i] *= gamma.data<T>()[o] * r.data<T>()[o];
+        }
+      return std::vector<Tensor>{std::move(dw), std::move(dgamma)};
+    };
+    return Var::made(std::move(y), {w, gamma}, std::move(vjp));
+  });
+}
+
+/// ((b - mean) * r) * gamma + beta, differentiable in b, gamma and beta. b may be null (zero).
+Var fold_bias(const Var* b, const Var& gamma, const Var& beta, const Tensor& mean, const Tensor& r) {
+  return dispatch_float(gamma.dtype(), "conv_bn2d", [&]<class T>() {
+    Tensor y(gamma.shape(), gamma.dtype());
+    Tensor centred = y;
+    const auto to = y.mutable_data<T>(), c = centred.mutable_data<T>();
+    for (size_t o = 0; o < to.size(); ++o) {
+      c[o] = ((b ? b->value().data<T>()[o] : T(0)) - mean.data<T>()[o]) * r.data<T>()[o];
+      to[o] = c[o] * gamma.value().data<T>()[o] + beta.value().data<T>()[o];
+    }
+    std::vector<Var> inputs{gamma, beta};
+    if (b) inputs.push_back(*b);
+    auto vjp = [centred, r, gamma = gamma.value()](const Tensor& grad, const Needs& needs) {
+      Tensor dgamma = grad, db = grad;
+      const auto g = dgamma.mutable_data<T>(), bias = db.mutable_data<T>();
+      for (size_t o = 0; o < g.size(); ++o) {
+        g[o] *= centred.data<T>()[o];
+        bias[o] *= r.data<T>()[o] * gamma.data<T>()[o];
+      }
+      std::vector<Tensor> grads{std::move(dgamma), grad};
+      if (needs.size() > 2) grads.push_back(std::move(db));
+      return grads;
+    };
+    return Var::made(std::move(y), std::move(inputs), std::move(vjp));
+  });
+}
+
+/// The factor the trained weight is scaled by: gamma * r kept at least kSmallestFactor away from zero.
+Tensor safe_factor(const Tensor& gamma, const Tensor& r) {
+  Tensor k = gamma;
+  dispatch_float(k.dtype(), "conv_bn2d", [&]<class T>() {
+    const auto v = k.mutable_data<T>();
+    for (size_t o = 0; o < v.size(); ++o) {
+      v[o] *= r.data<T>()[o];
+      if (std::abs(v[o]) < T(kSmallestFactor)) v[o] = std::copysign(T(kSmallestFactor), v[o]);
+    }
+  });
+  return k;
+}
+
+/// Moments of y0 / k + b from those of y0.
+Moments unscaled(const Moments& m, const Tensor& k, const Tensor* b) {
+  Moments u = m;
+  dispatch_float(k.dtype(), "conv_bn2d", [&]<class T>() {
+    const auto mean = u.mean.mutable_data<T>(), variance = u.variance.mutable_data<T>();
+    for (size_t o = 0; o < mean.size(); ++o) {
+      const T factor = k.data<T>()[o];
+      mean[o] = mean[o] / factor + (b ? b->data<T>()[o] : T(0));
+      variance[o] /= factor * factor;
+    }
+  });
+  return u;
+}
+
+}  // namespace
+
+std::vector<Shape> ConvBn2d::shapes(const ShapeCall& call) const {
+  check(!conv.residual, call.path, ": conv_bn2d takes no residual");
+  check(eps > 0, call.path, ": eps must be positive, got ", eps);
+  return conv.shapes(call);
+}
+
+void ConvBn2d::init(Params& params, Generator& g) const {
+  conv.init(params, g);
+  params.insert_or_assign("bn.weight", Tensor::full({conv.out}, 1));
+  params.insert_or_assign("bn.bias", Tensor::zeros({conv.out}));
+  params.insert_or_assign("bn.running_mean", Tensor::zeros({conv.out}));
+  params.insert_or_assign("bn.running_var", Tensor::full({conv.out}, 1));
+  params.insert_or_assign("bn.frozen", Tensor::zeros({}));
+}
+
+std::vector<Var> ConvBn2d::forward(const Call& call) const {
+  const Var& x = call.inputs[0];
+  const Var w = call.param("weight"), gamma = call.param("bn.weight"), beta = call.param("bn.bias");
+  const Var b = conv.bias ? call.param("bias") : Var();
+  const Tensor mean = call.param("bn.running_mean").value(), variance = call.param("bn.running_var").value();
+  const Tensor r = inverse_std(variance, eps);
+  const bool frozen = call.param("bn.frozen").value().item() != 0;
+  if (call.mode != Mode::train || frozen) {
+    const Var weight = call.hooked("weight", fold_weight(w, gamma, r));
+    const Var bias = fold_bias(conv.bias ? &b : nullptr, gamma, beta, mean, r);
+    return {conv2d(conv, x, weight, &bias, conv.act, call.path)};
+  }
+  const Tensor k = safe_factor(gamma.value(), r);
+  const Var y0 = conv2d(conv, x, call.hooked("weight", scale_rows(w, k)), nullptr, Activation::none, call.path);
+  const int64_t n = y0.value().numel() / conv.out;
+  check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got output shape ", to_string(y0.shape()));
+  const Moments batch = moments(y0.value());
+  const Moments next = updated(mean, variance, unscaled(batch, k, conv.bias ? &b.value() : nullptr), n, momentum);
+  call.store("bn.running_mean", next.mean);
+  call.store("bn.running_var", next.variance);
+  // A convolution bias cancels in the batch's own mean: it only moves the running mean, and its gradient is zero.
+  return {batch_norm_train(y0, gamma, beta, batch, &k, eps, conv.act)};
+}
+
+FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                           const Tensor& variance, double eps, std::string_view path) {
+  const Tensor r = inverse_std(variance, eps);
+  const Var b = bias ? Var(*bias) : Var();
+  FoldedConv folded{fold_weight(weight, gamma, r).value(), fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
+  dispatch_float(weight.dtype(), path, [&]<class T>() {
+    const int64_t out = weight.size(0), row = weight.numel() / out;
+    for (int64_t o = 0; o < out; ++o) {
+      bool finite = std::isfinite(folded.bias.data<T>()[o]);
+      for (int64_t i = o * row; i < (o + 1) * row; ++i) finite &= std::isfinite(folded.weight.data<T>()[i]);
+      check(finite, path, ": folding the batch norm gives a value that is not finite in channel ", o, " (running variance ",
+            variance.data<T>()[o], ", gamma ", gamma.data<T>()[o], ")");
+    }
+  });
+  return folded;
+}
+
+}  // namespace octet

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linear: y = x W^T + b over the last axis, optional activation.
+#include <cmath>
+
+#include "engine/float_kernels.h"
+#include "engine/ops/functional.h"
+
+namespace octet {
+
+std::vector<Shape> Linear::shapes(const ShapeCall& call) const {
+  call.expect_inputs(1);
+  check(in > 0 && out > 0, call.path, ": features must be positive, got ", in, " -> ", out);
+  Shape y = call.inputs[0];
+  check(!y.empty() && y.back() == in, call.path, ": expected ", in, " input features on the last axis, got shape ", to_string(y));
+  y.back() = out;
+  return {y};
+}
+
+void Linear::init(Params& params, Generator& g) const {
+  const double gain = std::sqrt(2.0 / (1 + std::pow(std::sqrt(5.0), 2)));
+  const double bound = std::sqrt(3.0) * (gain / std::sqrt(static_cast<double>(in)));
+  params.insert_or_assign("weight", uniform(g, {out, in}, -bound, bound));
+  const double bias_bound = 1 / std::sqrt(static_cast<double>(in));
+  if (bias) params.insert_or_assign("bias", uniform(g, {out}, -bias_bound, bias_bound));
+}
+
+std::vector<Var> Linear::forward(const Call& call) const {
+  const Var& x = call.inputs[0];
+  const Var w = call.hooked("weight", call.param("weight"));
+  const Var b = bias ? call.param("bias") : Var();
+  check(!x.shape().empty() && x.shape().back() == in, call.path, ": expected ", in, " input features, got shape ", to_string(x.shape()));
+  check(w.shape() == Shape{out, in}, call.path, ": expected weight of shape ", to_string(Shape{out, in}), ", got ", to_string(w.shape()));
+  check(x.dtype() == w.dtype(), call.path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(w.dtype()));
+  const int64_t rows = x.value().numel() / in;
+  const Limits limit = limits(act);
+  return dispatch_float(x.dtype(), call.path, [&]<class T>() {
+    Shape shape = x.shape();
+    shape.back() = out;
+    Tensor y(std::move(shape), x.dtype());
+    const f32::Matmul product{.m = rows, .n = out, .k = in, .transpose_b = true};
+    fk::matmul(product, x.value().data<T>().data(), w.value().data<T>().data(), bias ? b.value().data<T>().data() : nullptr,
+               y.mutable_data<T>().data());
+    if (act != Activation::none)
+      fk::clamp(y.numel(), y.data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
+    std::vector<Var> inputs{x, w};
+    if (bias) inputs.push_back(b);
+    auto vjp = [rows, limit, act = act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
+      const int64_t out = w.size(0), in = w.size(1);
+      Tensor dy = grad;
+      if (act != Activation::none)
+        fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dy.mutable_data<T>().data());
+      std::vector<Tensor> grads(needs.size());
+      if (needs[0]) {  // dx = dy W
+        grads[0] = Tensor(x.shape(), x.dtype());
+        fk::matmul(f32::Matmul{.m = rows, .n = in, .k = out}, dy.data<T>().data(), w.data<T>().data(), static_cast<const T*>(nullptr),
+                   grads[0].mutable_data<T>().data());
+      }
+      if (needs[1]) {  // dW = dy^T x
+        grads[1] = Tensor(w.shape(), w.dtype());
+        fk::matmul(f32::Matmul{.m = out, .n = in, .k = rows, .transpose_a = true}, dy.data<T>().data(), x.data<T>().data(),
+                   static_cast<const T*>(nullptr), grads[1].mutable_data<T>().data());
+      }
+      if (needs.size() > 2 && needs[2]) {
+        grads[2] = Tensor({out}, x.dtype());
+        fk::column_sum(rows, out, dy.data<T>().data(), grads[2].mutable_data<T>().data());
+      }
+      return grads;
+    };
+    return std::vector<Var>{Var::made(std::move(y), std::move(inputs), std::move(vjp))};
+  });
+}
+
+Lowered Linear::lower(const LowerCall& call) const {
+  const Params& params = *call.params;
+  expect_param(params, "weight", {out, in}, call.path);
+  kernels::LinearArgs a{};
+  a.rows = static_cast<int32_t>(numel(call.input_shapes[0]) / in);
+  a.in = static_cast<int32_t>(in);
+  a.out = static_cast<int32_t>(out);
+  a.input_zero_point = call.inputs[0].zero_point[0];
+  a.input_type = code_type(call.inputs[0]);
+  a.output_type = code_type(*call.output);
+  a.rounding = call.rounding;
+  a.output = output_args(*call.output, act, call.rounding, true);
+  Lowered lowered;
+  // Classic TensorFlow Lite multiplies the two scales of a per-tensor dense layer in float32 before it divides in double.
+  const bool float_product = params.at("weight").qparams() && params.at("weight").qparams()->axis < 0;
+  auto blobs = weighted_blobs(call, params.at("weight"), bias ? &params.at("bias") : nullptr, float_product, lowered.facts);
+  lowered.steps.push_back({a, std::make_shared<const Blobs>(std::move(blobs)), {0}, 0});
+  return lowered;
+}
+
+}  // namespace octet

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where quantization parameters become kernel arguments: output limits, per-channel tables and the accumulator's bound.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/model.h"
+#include "engine/ops/functional.h"
+#include "kernels/multiplier.h"
+
+namespace octet {
+namespace {
+
+/// A real value's code by the rule its kernel uses, before clamping.
+double code_of(float value, const QParams& q, Rounding rounding, bool before_rounding) {
+  const float scale = q.scale[0], inv = 1 / scale;
+  const int32_t zero = q.zero_point[0], lo = q.qmin < 0 ? -128 : 0;
+  switch (rounding) {
+    case Rounding::real:
+      if (before_rounding) return static_cast<double>(std::nearbyint(value * inv + static_cast<float>(zero - lo))) + lo;
+      return static_cast<double>(std::nearbyint(value * inv)) + zero;
+    case Rounding::int_bias: return static_cast<double>(std::nearbyint(value / scale)) + zero;
+    case Rounding::fixed_double:
+    case Rounding::fixed_single: return static_cast<double>(std::round(value / scale)) + zero;  // TfLiteRound: halves away from zero
+  }
+  fail("unknown rounding ", static_cast<int>(rounding));
+}
+
+}  // namespace
+
+DType code_dtype(const QParams& q) {
+  check(q.qmin <= q.qmax, "quantization parameters: qmin ", q.qmin, " exceeds qmax ", q.qmax);
+  if (q.qmin >= 0 && q.qmax <= 255) return DType::u8;
+  if (q.qmin >= -128 && q.qmax <= 127) return DType::i8;
+  if (q.qmin >= -32768 && q.qmax <= 32767) return DType::i16;
+  return DType::i32;
+}
+
+kernels::CodeType code_type(const QParams& q) {
+  const DType dtype = code_dtype(q);
+  check(dtype == DType::u8 || dtype == DType::i8, "kernels take 8-bit activations, got codes ", q.qmin, "..", q.qmax);
+  return dtype == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
+}
+
+kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding rounding, bool before_rounding) {
+  kernels::OutputArgs out{};
+  out.inv_scale = rounding == Rounding::int_bias ? q.scale[0] : 1 / q.scale[0];
+  out.zero_point = q.zero_point[0];
+  out.clamp_min = q.qmin;
+  out.clamp_max = q.qmax;
+  // Quantization never decreases, so limiting real values equals limiting codes.
+  const Limits limit = limits(act);
+  const auto code = [&](float value) {
+    return static_cast<int32_t>(std::clamp(code_of(value, q, rounding, before_rounding), double(q.qmin), double(q.qmax)));
+  };
+  if (std::isfinite(limit.lo)) out.clamp_min = code(limit.lo);
+  if (std::isfinite(limit.hi)) out.clamp_max = code(limit.hi);
+  return out;
+}
+
+Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product, Facts& facts) {
+  const QParams &x = call.inputs[0], &w = *weight.qparams(), &y = *call.output;
+  const int64_t out = weight.size(0), row = weight.numel() / out;
+  check(weight.dtype() == DType::i8 && w.group == 0 && (w.axis < 0 || w.axis == 0), call.path,
+        ": kernels need int8 weights quantized per tensor or per output channel, got ", to_string(weight.dtype()), ", ", to_string(w));
+  check(!bias || (bias->dtype() == DType::f32 && bias->shape() == Shape{out}), call.path, ": expected ", out, " float biases");
+  const auto at = [](const auto& v, int64_t c) { return v.size() == 1 ? v[0] : v[c]; };
+  Blobs blobs;
+  blobs.weight.assign(weight.data<int8_t>().begin(), weight.data<int8_t>().end());
+  const bool asymmetric = std::ranges::any_of(w.zero_point, [](int32_t z) { return z != 0; });
+  const int64_t reach = std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]));
+  for (int64_t c = 0; c < out; ++c) {
+    const float sw = at(w.scale, c), product = x.scale[0] * sw;
+    const int32_t zw = at(w.zero_point, c);
+    check(std::isnormal(product), call.path, ": input scale ", x.scale[0], " times weight scale ", sw, " of channel ", c,
+          " is not a normal float");
+    const float b = bias ? bias->data<float>()[c] : 0;
+    check(std::isfinite(b), call.path, ": bias of channel ", c, " is ", b);
+    if (asymmetric) blobs.weight_zero_point.push_back(zw);
+    int64_t bound = 0;
+    for (int64_t i = c * row; i < (c + 1) * row; ++i) bound += std::abs(int64_t{blobs.weight[i]} - zw) * reach;
+    switch (call.rounding) {
+      case Rounding::real:
+        blobs.scale.push_back(product);
+        blobs.bias.push_back(b);
+        break;
+      case Rounding::int_bias:
+      case Rounding::fixed_double:
+      case Rounding::fixed_single: {
+        const double codes = std::nearbyint(static_cast<double>(b) / (static_cast<double>(x.scale[0]) * static_cast<double>(sw)));
+        check(std::abs(codes) <= std::numeric_limits<int32_t>::max(), call.path, ": bias ", b, " of channel ", c,
+              " does not fit 32 bits in units of ", product);
+        blobs.bias_codes.push_back(static_cast<int32_t>(codes));
+        bound += static_cast<int64_t>(std::abs(codes));
+        if (call.rounding == Rounding::int_bias) {
+          blobs.scale.push_back(product / y.scale[0]);
+          break;
+        }
+        const double exact = float_product ? static_cast<double>(product) : static_cast<double>(x.scale[0]) * static_cast<double>(sw);
+        const FixedMultiplier m = quantize_multiplier(exact / static_cast<double>(y.scale[0]));
+        blobs.multiplier.push_back(m.multiplier);
+        blobs.shift.push_back(m.shift);
+        break;
+      }
+    }
+    check(bound <= std::numeric_limits<int32_t>::max(), call.path, ": the sum of channel ", c, " can reach ", bound,
+          ", beyond 32 bits; keep this layer float or split it");
+    facts.accumulator_bound = std::max(facts.accumulator_bound, bound);
+  }
+  return blobs;
+}
+
+LoweredStep copy_step(int64_t count, const QParams&) {
+  kernels::TransposeArgs a{};
+  a.rank = 1;
+  a.element_size = 1;
+  a.output_shape[0] = static_cast<int32_t>(count);
+  a.input_stride[0] = 1;
+  return {a, nullptr, {0}, 0};
+}
+
+}  // namespace octet

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pool2d: max, average and adaptive average pooling over N,H,W,C.
+#include "engine/float_kernels.h"
+#include "engine/ops/functional.h"
+
+namespace octet {
+namespace {
+
+/// Output length of one axis; in ceil mode the last window must start inside the input or its left padding.
+int64_t pooled(int64_t in, int64_t kernel, int64_t stride, int64_t before, int64_t after, bool ceil_mode) {
+  const int64_t slack = in + before + after - kernel;
+  int64_t out = (slack + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  if (ceil_mode && (out - 1) * stride >= in + before) --out;
+  return out;
+}
+
+}  // namespace
+
+PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
+  check(x.size() == 4, path, ": pool2d needs an N,H,W,C input, got shape ", to_string(x));
+  PoolGeometry g{x[0], x[1], x[2], x[3], op.output.h, op.output.w, 0, 0, 0, 0, 0, 0, 0, 0, op.kind == Pool::adaptive_average,
+                 op.count_include_pad};
+  if (g.adaptive) {
+    check(op.output.h > 0 && op.output.w > 0 && x[1] > 0 && x[2] > 0, path, ": adaptive pooling of ", x[1], "x", x[2], " to ", op.output.h,
+          "x", op.output.w);
+    return g;
+  }
+  const auto& [top, left, bottom, right] = op.padding;
+  check(op.kernel.h > 0 && op.kernel.w > 0 && op.stride.h > 0 && op.stride.w > 0, path, ": kernel and stride must be positive");
+  check(top >= 0 && left >= 0 && bottom >= 0 && right >= 0, path, ": padding must not be negative");
+  // A window inside the padding alone would have no value.
+  check(top < op.kernel.h && bottom < op.kernel.h && left < op.kernel.w && right < op.kernel.w, path,
+        ": padding must be smaller than the kernel ", op.kernel.h, "x", op.kernel.w);
+  check(x[1] + top + bottom >= op.kernel.h && x[2] + left + right >= op.kernel.w, path, ": kernel ", op.kernel.h, "x", op.kernel.w,
+        " exceeds the padded input ", x[1], "x", x[2]);
+  g.kernel_h = op.kernel.h, g.kernel_w = op.kernel.w, g.stride_h = op.stride.h, g.stride_w = op.stride.w;
+  g.pad_top = top, g.pad_left = left, g.pad_bottom = bottom, g.pad_right = right;
+  g.out_h = pooled(x[1], op.kernel.h, op.stride.h, top, bottom, op.ceil_mode);
+  g.out_w = pooled(x[2], op.kernel.w, op.stride.w, left, right, op.ceil_mode);
+  return g;
+}
+
+std::vector<Shape> Pool2d::shapes(const ShapeCall& call) const {
+  call.expect_inputs(1);
+  const PoolGeometry g = geometry(*this, call.inputs[0], call.path);
+  return {{g.batch, g.out_h, g.out_w, g.channels}};
+}
+
+std::vector<Var> Pool2d::forward(const Call& call) const {
+  const Var& x = call.inputs[0];
+  const PoolGeometry g = geometry(*this, x.shape(), call.path);
+  return dispatch_float(x.dtype(), call.path, [&]<class T>() {
+    Tensor y({g.batch, g.out_h, g.out_w, g.channels}, x.dtype());
+    T* out = y.mutable_data<T>().data();
+    if (kind == Pool::max) {
+      fk::pool2d_max(g, x.value().data<T>().data(), out);
+      auto vjp = [g, x = x.value()](const Tensor& grad, const Needs&) {
+        Tensor dx(x.shape(), x.dtype());
+        fk::pool2d_max_grad(g, x.data<T>().data(), grad.data<T>().data(), dx.mutable_data<T>().data());
+        return std::vector<Tensor>{std::move(dx)};
+      };
+      return std::vector<Var>{Var::made(std::move(y), {x}, std::move(vjp))};
+    }
+    fk::pool2d_average(g, x.value().data<T>().data(), out);
+    auto vjp = [g, shape = x.shape()](const Tensor& grad, const Needs&) {
+      Tensor dx(shape, grad.dtype());
+      fk::pool2d_average_grad(g, grad.data<T>().data(), dx.mutable_data<T>().data());
+      return std::vector<Tensor>{std::move(dx)};
+    };
+    return std::vector<Var>{Var::made(std::move(y), {x}, std::move(vjp))};
+  });
+}
+
+Lowered Pool2d::lower(const LowerCall& call) const {
+  const PoolGeometry g = geometry(*this, call.input_shapes[0], call.path);
+  const QParams& q = call.inputs[0];
+  kernels::Pool2dArgs a{};
+  const auto i32 = [](int64_t v) { return static_cast<int32_t>(v); };
+  a.batch = i32(g.batch), a.in_h = i32(g.in_h), a.in_w = i32(g.in_w), a.channels = i32(g.channels);
+  a.out_h = i32(g.out_h), a.out_w = i32(g.out_w), a.kernel_h = i32(g.kernel_h), a.kernel_w = i32(g.kernel_w);
+  a.stride_h = i32(g.stride_h), a.stride_w = i32(g.stride_w), a.pad_top = i32(g.pad_top), a.pad_left = i32(g.pad_left);
+  a.pad_bottom = i32(g.pad_bottom), a.pad_right = i32(g.pad_right);
+  a.zero_point = q.zero_point[0], a.clamp_min = q.qmin, a.clamp_max = q.qmax;
+  a.input_scale = a.output_scale = q.scale[0];
+  a.kind = static_cast<kernels::PoolKind>(kind);
+  a.type = code_type(q);
+  a.rounding = call.rounding;
+  a.count_include_pad = count_include_pad;
+  return {{{a, nullptr, {0}, 0}}, {}};
+}
+
+}  // namespace octet

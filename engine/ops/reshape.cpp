@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reshape: the same elements under another shape; memory is not touched.
+#include <algorithm>
+
+#include "engine/ops/functional.h"
+
+namespace octet {
+
+Var reshape(const Var& x, const Shape& shape) {
+  auto vjp = [from = x.shape()](const Tensor& grad, const Needs&) { return std::vector<Tensor>{grad.reshape(from)}; };
+  return Var::made(x.value().reshape(shape), {x}, std::move(vjp));
+}
+
+std::vector<Shape> Reshape::shapes(const ShapeCall& call) const {
+  call.expect_inputs(1);
+  const Shape& x = call.inputs[0];
+  Shape y = shape;
+  check(std::ranges::count(y, -1) <= 1, call.path, ": more than one -1 in ", to_string(y));
+  for (size_t i = 0; i < y.size(); ++i) {
+    check(y[i] >= -1, call.path, ": dimension ", y[i], " in ", to_string(y));
+    if (y[i] != 0) continue;
+    check(i < x.size(), call.path, ": 0 at place ", i, " keeps a dimension that the input ", to_string(x), " does not have");
+    y[i] = x[i];
+  }
+  const int64_t count = numel(x);
+  const auto unknown = std::ranges::find(y, -1);
+  if (unknown != y.end()) {
+    *unknown = 1;
+    const int64_t rest = numel(y);
+    check(rest > 0 && count % rest == 0, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
+    *unknown = count / rest;
+  }
+  check(numel(y) == count, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
+  return {y};
+}
+
+std::vector<Var> Reshape::forward(const Call& call) const {
+  const Shape x = call.inputs[0].shape();
+  return {reshape(call.inputs[0], shapes({call.path, {&x, 1}})[0])};
+}
+
+Lowered Reshape::lower(const LowerCall& call) const { return {{copy_step(numel(call.input_shapes[0]), call.inputs[0])}, {}}; }
+
+}  // namespace octet

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unary: identity, relu, relu6. On codes they are a clamp that keeps scale and zero point.
+#include "engine/float_kernels.h"
+#include "engine/ops/functional.h"
+
+namespace octet {
+namespace {
+
+Activation activation(UnaryFn fn) {
+  switch (fn) {
+    case UnaryFn::identity: return Activation::none;
+    case UnaryFn::relu: return Activation::relu;
+    case UnaryFn::relu6: return Activation::relu6;
+  }
+  fail("unary: unknown function ", static_cast<int>(fn));
+}
+
+}  // namespace
+
+Var clamp(const Var& x, Limits limit) {
+  return dispatch_float(x.dtype(), "clamp", [&]<class T>() {
+    Tensor y(x.shape(), x.dtype());
+    fk::clamp(y.numel(), x.value().data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
+    // y lies strictly inside the limits exactly where x does, so the input need not be kept.
+    auto vjp = [y, limit](const Tensor& grad, const Needs&) {
+      Tensor dx(y.shape(), y.dtype());
+      fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dx.mutable_data<T>().data());
+      return std::vector<Tensor>{std::move(dx)};
+    };
+    return Var::made(std::move(y), {x}, std::move(vjp));
+  });
+}
+
+std::vector<Shape> Unary::shapes(const ShapeCall& call) const {
+  call.expect_inputs(1);
+  return {call.inputs[0]};
+}
+
+std::vector<Var> Unary::forward(const Call& call) const {
+  if (fn == UnaryFn::identity) return {call.inputs[0]};
+  return {clamp(call.inputs[0], limits(activation(fn)))};
+}
+
+Lowered Unary::lower(const LowerCall& call) const {
+  const int64_t count = numel(call.input_shapes[0]);
+  if (fn == UnaryFn::identity) return {{copy_step(count, call.inputs[0])}, {}};
+  kernels::ClampArgs a{};
+  a.count = static_cast<int32_t>(count);
+  const kernels::OutputArgs output = output_args(call.inputs[0], activation(fn), call.rounding, false);
+  a.clamp_min = output.clamp_min;
+  a.clamp_max = output.clamp_max;
+  a.type = code_type(call.inputs[0]);
+  return {{{a, nullptr, {0}, 0}}, {}};
+}
+
+}  // namespace octet

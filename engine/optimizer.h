@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stochastic gradient descent and the learning-rate schedules that go with it.
+#pragma once
+
+#include "engine/model.h"
+
+namespace octet {
+
+/// torch.optim.SGD: v = momentum*v + (g + weight_decay*w); w -= rate*v.
+class Sgd {
+ public:
+  struct Options {
+    double momentum = 0, weight_decay = 0;
+  };
+  explicit Sgd(Options options) : options_(options) {}
+  /// One step on every parameter that has a gradient. Throws naming the parameter if a gradient fits none.
+  void step(Model&, const Grads&, double rate);
+
+ private:
+  Options options_;
+  std::map<std::string, Tensor, std::less<>> velocity_;
+};
+
+/// CosineAnnealingLR: from peak at step 0 to `lowest` at `steps`.
+double cosine_rate(int64_t step, int64_t steps, double peak, double lowest = 0);
+/// OneCycleLR with cosine annealing: peak/25 up to peak over the first 30 %, then down to peak/25e4.
+double one_cycle_rate(int64_t step, int64_t steps, double peak);
+
+}  // namespace octet

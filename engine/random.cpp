@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// mt19937 and PyTorch's CPU distributions on top of it.
+#include "engine/random.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+namespace octet {
+namespace {
+
+constexpr double kTwoPi = 2 * std::numbers::pi;
+
+double uniform53(Generator& g) { return static_cast<double>(g.next64() & ((uint64_t{1} << 53) - 1)) * 0x1p-53; }
+
+}  // namespace
+
+Generator::Generator(uint64_t seed) {
+  state_[0] = static_cast<uint32_t>(seed);
+  for (uint32_t i = 1; i < state_.size(); ++i) state_[i] = 1812433253U * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
+}
+
+void Generator::twist() {
+  constexpr size_t n = 624, m = 397;
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t y = (state_[i] & 0x80000000U) | (state_[(i + 1) % n] & 0x7fffffffU);
+    state_[i] = state_[(i + m) % n] ^ (y >> 1) ^ ((y & 1) ? 0x9908b0dfU : 0U);
+  }
+  next_ = 0;
+}
+
+uint32_t Generator::next32() {
+  if (next_ == 624) twist();
+  uint32_t y = state_[next_++];
+  y ^= y >> 11;
+  y ^= (y << 7) & 0x9d2c5680U;
+  y ^= (y << 15) & 0xefc60000U;
+  return y ^ (y >> 18);
+}
+
+uint64_t Generator::next64() {
+  const uint64_t high = next32();
+  return high << 32 | next32();
+}
+
+float Generator::uniform() { return static_cast<float>(static_cast<double>(next32() & 0xFFFFFF) * 0x1p-24); }
+
+int64_t Generator::integer(int64_t lo, int64_t hi) {
+  check(hi > lo, "Generator::integer: empty range ", lo, "..", hi);
+  const auto range = static_cast<uint64_t>(hi - lo);
+  const uint64_t draw = range < (uint64_t{1} << 32) ? next32() : next64();
+  return lo + static_cast<int64_t>(draw % range);
+}
+
+double Generator::normal() {
+  if (cached_normal_) {
+    const double value = *cached_normal_;
+    cached_normal_.reset();
+    return value;
+  }
+  const double u1 = uniform53(*this), u2 = uniform53(*this);
+  const double r = std::sqrt(-2 * std::log1p(-u2));
+  cached_normal_ = r * std::sin(kTwoPi * u1);
+  return r * std::cos(kTwoPi * u1);
+}
+
+void Generator::skip(int64_t draws) {
+  for (int64_t i = 0; i < draws; ++i) next32();
+}
+
+Tensor rand(Generator& g, Shape shape, DType dtype) {
+  check(dtype == DType::f32 || dtype == DType::f64, "rand: needs a float dtype, got ", to_string(dtype));
+  Tensor t(std::move(shape), dtype);
+  if (dtype == DType::f32)
+    for (float& v : t.mutable_data<float>()) v = g.uniform();
+  else
+    for (double& v : t.mutable_data<double>()) v = uniform53(g);
+  return t;
+}
+
+Tensor uniform(Generator& g, Shape shape, double a, double b) {
+  // The bounds and their difference are rounded to float32 first, the scaling is done in double and rounded once.
+  const auto from = static_cast<float>(a);
+  const double range = static_cast<float>(b) - from;
+  Tensor t(std::move(shape), DType::f32);
+  for (float& v : t.mutable_data<float>())
+    v = static_cast<float>(static_cast<double>(g.next32() & 0xFFFFFF) * 0x1p-24 * range + static_cast<double>(from));
+  return t;
+}
+
+Tensor randn(Generator& g, Shape shape) {
+  Tensor t(std::move(shape), DType::f32);
+  const std::span<float> values = t.mutable_data<float>();
+  if (values.size() < 16) {
+    for (float& v : values) v = static_cast<float>(g.normal());
+    return t;
+  }
+  for (float& v : values) v = g.uniform();
+  const auto transform = [](std::span<float> block) {
+    for (size_t j = 0; j < 8; ++j) {
+      const float u1 = 1 - block[j], u2 = block[j + 8];
+      const float r = std::sqrt(-2 * std::log(u1)), theta = static_cast<float>(kTwoPi) * u2;
+      block[j] = r * std::cos(theta);
+      block[j + 8] = r * std::sin(theta);
+    }
+  };
+  for (size_t i = 0; i + 16 <= values.size(); i += 16) transform(values.subspan(i, 16));
+  if (values.size() % 16 != 0) {  // the last sixteen are drawn anew
+    const std::span<float> last = values.last(16);
+    for (float& v : last) v = g.uniform();
+    transform(last);
+  }
+  return t;
+}
+
+std::vector<int64_t> permutation(Generator& g, int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  for (int64_t i = n - 1; i > 0; --i) std::swap(order[i], order[g.integer(0, i + 1)]);
+  return order;
+}
+
+}  // namespace octet

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Structural checks of modules; the kernels rely on each of them.
+#include "io/module_check.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace octet {
+namespace {
+
+using Shapes = std::map<std::string, Shape, std::less<>>;
+
+Shapes params_of(const Conv2d& op) {
+  Shapes shapes{{"weight", {op.out, op.kernel.h, op.kernel.w, op.in / op.groups}}};
+  if (op.bias) shapes.emplace("bias", Shape{op.out});
+  return shapes;
+}
+Shapes params_of(const ConvBn2d& op) {
+  Shapes shapes = params_of(op.conv);
+  for (const char* name : {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"}) shapes.emplace(name, Shape{op.conv.out});
+  shapes.emplace("bn.frozen", Shape{});
+  return shapes;
+}
+Shapes params_of(const Linear& op) {
+  Shapes shapes{{"weight", {op.out, op.in}}};
+  if (op.bias) shapes.emplace("bias", Shape{op.out});
+  return shapes;
+}
+Shapes params_of(const BatchNorm& op) {
+  const Shape channels{op.channels};
+  return {{"weight", channels}, {"bias", channels}, {"running_mean", channels}, {"running_var", channels}};
+}
+
+template <class T>
+void check_codes(const Tensor& t, const QParams& q, std::string_view where) {
+  const auto codes = t.data<T>();
+  const auto bad = std::ranges::find_if(codes, [&](T code) { return code < q.qmin || code > q.qmax; });
+  check(bad == codes.end(), where, ": code ", bad == codes.end() ? 0 : int{*bad}, " at element ", bad - codes.begin(),
+        " is outside ", q.qmin, "..", q.qmax);
+}
+
+void check_param(const Tensor& t, const Shape& shape, std::string_view where) {
+  check(t.shape() == shape, where, ": expected shape ", to_string(shape), ", got ", to_string(t.shape()));
+  if (!t.qparams()) {
+    check(t.dtype() == DType::f32 || t.dtype() == DType::f64, where, ": is ", to_string(t.dtype()),
+          " without quantization parameters");
+    return;
+  }
+  const QParams& q = *t.qparams();
+  check_qparams(q, shape, where);
+  const DType expected = code_dtype(q);
+  check(t.dtype() == expected, where, ": codes ", q.qmin, "..", q.qmax, " need ", to_string(expected), ", got ",
+        to_string(t.dtype()));
+  if (expected == DType::i8)
+    check_codes<int8_t>(t, q, where);
+  else
+    check_codes<uint8_t>(t, q, where);
+}
+
+}  // namespace
+
+Shapes expected_params(const Op& op) {
+  return std::visit(
+      []<class T>(const T& o) -> Shapes {
+        constexpr bool has_params = requires(Params & p, Generator & g) { o.init(p, g); };
+        if constexpr (has_params)
+          return params_of(o);
+        else
+          return {};
+      },
+      op);
+}
+
+void check_qparams(const QParams& q, const Shape& shape, std::string_view where) {
+  check(q.qmin <= q.qmax, where, ": qmin ", q.qmin, " is above qmax ", q.qmax);
+  check(q.qmin < 0 ? q.qmin >= -128 && q.qmax <= 127 : q.qmax <= 255, where, ": codes ", q.qmin, "..", q.qmax,
+        " fit neither u8 nor i8");
+  check(q.group == 0, where, ": group ", q.group, " is not supported");
+  check(q.axis >= -1 && q.axis < static_cast<int>(shape.size()), where, ": axis ", q.axis, " of shape ", to_string(shape));
+  const size_t pairs = q.axis < 0 ? 1 : static_cast<size_t>(shape[static_cast<size_t>(q.axis)]);
+  check(q.scale.size() == pairs && q.zero_point.size() == pairs, where, ": needs ", pairs, " scales and zero points, has ",
+        q.scale.size(), " and ", q.zero_point.size());
+  for (size_t c = 0; c < pairs; ++c) {
+    check(std::isnormal(q.scale[c]) && q.scale[c] > 0, where, ": scale ", c, " is ", q.scale[c],
+          ", expected a positive normal float");
+    check(q.zero_point[c] >= q.qmin && q.zero_point[c] <= q.qmax, where, ": zero point ", c, " is ", q.zero_point[c], ", outside ",
+          q.qmin, "..", q.qmax);
+  }
+}
+
+void check_module(const Module& module, std::string_view where) {
+  const Shapes expected = module.tied_to.empty() ? expected_params(module.op) : Shapes{};
+  for (const auto& [name, shape] : expected) {
+    const auto found = module.params.find(name);
+    check(found != module.params.end(), where, ": parameter '", name, "' of shape ", to_string(shape), " is missing");
+    check_param(found->second, shape, std::string(where) + "." + name);
+  }
+  for (const auto& [name, tensor] : module.params)
+    check(expected.contains(name), where, ": a ", name_of(module.op), module.tied_to.empty() ? "" : " tied to another",
+          " has no parameter '", name, "'");
+  check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), where, ": quantization parameters for ",
+        module.out_q.size(), " outputs, it has ", module.nominal.size());
+  for (size_t port = 0; port < module.out_q.size(); ++port)
+    if (module.out_q[port])
+      check_qparams(*module.out_q[port], module.nominal[port], std::string(where) + " output " + std::to_string(port));
+}
+
+}  // namespace octet

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arguments of every quantized kernel, as plain bytes: the same structs reach the reference kernels, an engine's
+// factory and (behind a record header) the firmware image. Freestanding C++17: fixed-width integers and floats, no bool,
+// no pointer, no implicit padding; tests/kernels/args.cpp pins every size and offset. A change here is a new image version.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace octet {
+
+/// How an integer accumulator becomes a code; a stored property of a model (docs/architecture.md, section 4).
+enum class Rounding : uint8_t {
+  real = 0,          ///< bias and rescale in binary32, one rounding to nearest even: oneDNN
+  int_bias = 1,      ///< bias as an integer, one binary32 multiplier: ONNX Runtime, QNNPACK
+  fixed_double = 2,  ///< integer multiplier and shift, two roundings: TensorFlow Lite Micro, CMSIS-NN
+  fixed_single = 3,  ///< integer multiplier and shift, one rounding: TFLITE_SINGLE_ROUNDING
+};
+
+namespace kernels {
+
+/// Storage of an 8-bit activation. i8 codes are u8 codes minus 128.
+enum class CodeType : uint8_t { u8 = 0, i8 = 1 };
+
+/// What every rescaling kernel needs to know of its output.
+struct OutputArgs {
+  float inv_scale;     ///< f32(1 / output scale); int_bias: the output scale itself where a rule divides by it
+  int32_t zero_point;  ///< in the output's own code range
+  int32_t clamp_min;   ///< the spec's qmin, raised by a fused activation (real 0 -> zero point)
+  int32_t clamp_max;   ///< the spec's qmax, lowered by a fused activation
+};
+
+/// Convolution, NHWC input, O,kH,kW,I/groups weights; out_h and out_w imply the bottom and right padding.
+struct Conv2dArgs {
+  int32_t batch, in_h, in_w, in_c, out_h, out_w, out_c;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups;
+  int32_t input_zero_point;
+  int32_t residual_zero_point;  ///< of the second input, added in real units before the activation
+  float residual_scale;         ///< 0: no residual (only Rounding::real has one)
+  CodeType input_type, output_type, residual_type;
+  Rounding rounding;
+  OutputArgs output;
+};
+
+/// Fully connected: [rows, in] x [out, in]^T.
+struct LinearArgs {
+  int32_t rows, in, out;
+  int32_t input_zero_point;
+  CodeType input_type, output_type;
+  Rounding rounding;
+  uint8_t reserved;
+  OutputArgs output;
+};
+
+/// Element-wise sum of two equally shaped tensors of codes.
+struct AddArgs {
+  int32_t count;
+  int32_t a_zero_point, b_zero_point;
+  float a_scale, b_scale;  ///< real: input scales; int_bias: f32(sa/so), f32(sb/so)
+  float offset;            ///< int_bias: f32(zo - fma(a_scale, za, f32(b_scale*zb)))
+  int32_t a_multiplier, a_shift, b_multiplier, b_shift, output_multiplier, output_shift;  ///< fixed modes
+  CodeType a_type, b_type, output_type;
+  Rounding rounding;
+  OutputArgs output;
+};
+
+/// Codes of one scale written as codes of another: requantize, and each input of a concatenation.
+/// `rows` blocks of `row` codes are read back to back and written `output_stride` codes apart.
+struct RequantizeArgs {
+  int32_t rows, row, output_stride;
+  int32_t input_zero_point;
+  float input_scale;
+  int32_t multiplier, shift;  ///< fixed modes: input scale / output scale
+  CodeType input_type, output_type;
+  Rounding rounding;
+  uint8_t copy;  ///< 1: equal parameters, codes are copied
+  OutputArgs output;
+};
+
+enum class PoolKind : uint8_t { max = 0, average = 1, adaptive_average = 2 };
+
+/// Pooling over NHWC; input and output share scale and zero point. Padded cells never enter max; they count in an
+/// average's divisor only with count_include_pad. Adaptive windows: floor(i*I/O) .. ceil((i+1)*I/O).
+struct Pool2dArgs {
+  int32_t batch, in_h, in_w, channels, out_h, out_w;
+  int32_t kernel_h, kernel_w, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;
+  int32_t zero_point, clamp_min, clamp_max;
+  float input_scale, output_scale;  ///< int_bias only: f32(sx / f32(so*n))
+  PoolKind kind;
+  CodeType type;
+  Rounding rounding;
+  uint8_t count_include_pad;
+};
+
+/// Codes limited to [clamp_min, clamp_max]: relu, relu6, hardtanh on codes.
+struct ClampArgs {
+  int32_t count, clamp_min, clamp_max;
+  CodeType type;
+  uint8_t reserved[3];
+};
+
+/// float32 -> codes: clamp(rne(x * inv_scale) + zero_point); int_bias divides by the scale instead. NaN -> zero point.
+struct QuantizeArgs {
+  int32_t count;
+  CodeType output_type;
+  Rounding rounding;
+  uint8_t reserved[2];
+  OutputArgs output;
+};
+
+/// codes -> float32: scale * f32(q - zero_point).
+struct DequantizeArgs {
+  int32_t count;
+  int32_t zero_point;
+  float scale;
+  CodeType input_type;
+  uint8_t reserved[3];
+};
+
+/// Axis permutation of up to six axes of `element_size`-byte elements; also the plain copy (rank 1).
+struct TransposeArgs {
+  int32_t rank, element_size;
+  int32_t output_shape[6];
+  int32_t input_stride[6];  ///< in elements, by output axis
+};
+
+}  // namespace kernels
+}  // namespace octet

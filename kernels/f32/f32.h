@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Float kernels for training, calibration and float inference. Each is compiled for x86-64, x86-64-v3 and x86-64-v4 and chosen once
+// by CPUID; all spread over threads() and repeat exactly for a fixed instruction set and number of threads.
+// Layouts: activations N,H,W,C; convolution weights O,kH,kW,I/groups; matrices row-major. No function checks its arguments.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/geometry.h"
+
+namespace octet::f32 {
+
+/// "x86-64", "x86-64-v3", "x86-64-v4": what the kernels of this process use.
+const char* isa();
+/// For tests: uses that instruction set from now on, in all threads. False, and nothing changes, for an unknown name or one that this
+/// processor does not have.
+bool set_isa(const char* name);
+
+/// C[m,n] (+)= op(A)[m,k] * op(B)[k,n]. transpose_a: A is stored [k,m]; transpose_b: B is stored [n,k].
+/// bias (length n, may be null) is added to every row when not accumulating.
+struct Matmul {
+  int64_t m, n, k;
+  bool transpose_a = false, transpose_b = false, accumulate = false;
+};
+void matmul(const Matmul&, const float* a, const float* b, const float* bias, float* c);
+
+/// y = conv(x, w) (+ bias), limited to [act_min, act_max] (pass -inf, +inf for none). bias may be null.
+void conv2d(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
+void conv2d_grad_input(const ConvGeometry&, const float* dy, const float* w, float* dx);
+void conv2d_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
+
+/// Columns of a [rows, channels] matrix (an NHWC tensor is one).
+void column_sum(int64_t rows, int64_t channels, const float* x, float* sum);
+/// mean and biased variance per column.
+void column_moments(int64_t rows, int64_t channels, const float* x, float* mean, float* variance);
+/// y = x * scale[c] + shift[c], limited to [act_min, act_max].
+void column_affine(int64_t rows, int64_t channels, const float* x, const float* scale, const float* shift, float act_min,
+                   float act_max, float* y);
+/// dgamma[c] = sum dy * (x - mean[c]) * inv_std[c], dbeta[c] = sum dy.
+void batch_norm_sums(int64_t rows, int64_t channels, const float* x, const float* dy, const float* mean, const float* inv_std,
+                     float* dgamma, float* dbeta);
+/// dx = gamma*inv_std * (dy - dbeta/rows - (x - mean)*inv_std * dgamma/rows): training-mode batch norm.
+void batch_norm_grad_input(int64_t rows, int64_t channels, const float* x, const float* dy, const float* mean, const float* inv_std,
+                           const float* gamma, const float* dgamma, const float* dbeta, float* dx);
+
+void clamp(int64_t n, const float* x, float lo, float hi, float* y);
+/// dx = dy where lo < x < hi, else 0 (PyTorch's relu, relu6, hardtanh).
+void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, float* dx);
+void add(int64_t n, const float* a, const float* b, float* y);
+/// y = alpha * x + beta * y
+void axpby(int64_t n, float alpha, const float* x, float beta, float* y);
+/// One SGD step: v = momentum*v + (g + decay*w); w -= rate*v. v is the velocity buffer.
+void sgd(int64_t n, float rate, float momentum, float decay, const float* g, float* v, float* w);
+
+/// Smallest and largest element; a NaN anywhere makes both NaN. Zeros come out as +0. n > 0.
+void min_max(int64_t n, const float* x, float* lo, float* hi);
+/// The same per block: x is [outer, channels, inner], lo and hi have `channels` entries.
+void min_max_channels(int64_t outer, int64_t channels, int64_t inner, const float* x, float* lo, float* hi);
+/// counts[i] += number of elements with index trunc( f32(f32(x-lo)*bins) / f32(hi-lo) ) = i; the last bin takes x = hi.
+/// Elements outside [lo,hi] and NaN are skipped. All float32; hi > lo; bins at most 2^24.
+void histogram(int64_t n, const float* x, float lo, float hi, int bins, int64_t* counts);
+
+/// Per-tensor fake quantization: y = f32( (clip(z + rne(f32(x*inv_scale)), qmin, qmax) - z) * scale ); NaN stays NaN.
+/// qmin - z and qmax - z lie within 2^21 of zero. The same bits on every instruction set, as are min_max and histogram.
+struct FakeQuant {
+  float scale, inv_scale;
+  int32_t zero_point, qmin, qmax;
+};
+void fake_quantize(int64_t n, const FakeQuant&, const float* x, float* y);
+/// dx = dy where the unclipped code of x lies in [qmin, qmax], else 0.
+void fake_quantize_grad(int64_t n, const FakeQuant&, const float* x, const float* dy, float* dx);
+
+void pool2d_max(const PoolGeometry&, const float* x, float* y);
+void pool2d_max_grad(const PoolGeometry&, const float* x, const float* dy, float* dx);
+void pool2d_average(const PoolGeometry&, const float* x, float* y);
+void pool2d_average_grad(const PoolGeometry&, const float* dy, float* dx);
+
+}  // namespace octet::f32

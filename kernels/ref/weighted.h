@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What convolution and linear share: dot products of 16-bit differences with weight rows, and the way from accumulators to codes.
+// The loops are plain; 16-bit factors and a 32-bit sum are what compilers turn into multiply-add-pairs instructions.
+#pragma once
+
+#include "kernels/qmath.h"
+#include "kernels/ref/codes.h"
+#include "kernels/ref/ref.h"
+
+namespace octet::kernels {
+
+constexpr int32_t kPatch = 576;  ///< input differences held on the stack: a 3x3 window over 64 channels
+constexpr int32_t kBlock = 64;   ///< output channels accumulated at once
+
+/// acc[o] += Σ x[i] * (weight[o * row + i] - zero[o]) over n values, for `outputs` rows; exact in int32.
+inline void accumulate(const int16_t* __restrict x, int32_t n, const int8_t* __restrict weight, int32_t row,
+                       const int32_t* __restrict zero, int32_t outputs, int32_t* __restrict acc) {
+  for (int32_t o = 0; o < outputs; ++o) {
+    const int8_t* __restrict w = weight + static_cast<size_t>(o) * static_cast<size_t>(row);
+    int32_t sum = 0;
+    if (zero == nullptr) {
+      for (int32_t i = 0; i < n; ++i) sum += x[i] * static_cast<int16_t>(w[i]);
+    } else {
+      const int16_t z = static_cast<int16_t>(zero[o]);
+      for (int32_t i = 0; i < n; ++i) sum += x[i] * static_cast<int16_t>(w[i] - z);
+    }
+    acc[o] += sum;
+  }
+}
+
+/// Input bytes as differences to their zero point.
+inline void read(const uint8_t* __restrict from, int32_t n, Codes codes, int16_t* __restrict to) {
+  for (int32_t i = 0; i < n; ++i) to[i] = codes(from[i]);
+}
+
+/// The second operand of a fused addition; null codes: none.
+struct Residual {
+  const uint8_t* data;
+  Codes codes;
+  float scale;
+};
+
+/// Codes of n accumulators, output channels c .. c + n.
+template <Rounding R>
+inline void finish(const int32_t* __restrict acc, int32_t n, const Channels& channels, int32_t c, Residual residual,
+                   const OutputArgs output, CodeType type, uint8_t* __restrict to) {
+  const OutputArgs o = output;
+  const int32_t lo = qmath::lowest(type);
+  if constexpr (R == Rounding::real) {
+    const float* __restrict scale = channels.scale + c;
+    const float* __restrict bias = channels.bias + c;
+    if (residual.data != nullptr) {
+      const uint8_t* __restrict r = residual.data;
+      for (int32_t i = 0; i < n; ++i) {
+        const float v = static_cast<float>(acc[i]) * scale[i] + bias[i];
+        to[i] = static_cast<uint8_t>(qmath::code_of_real(v + qmath::dequantize(residual.codes(r[i]), residual.scale), o, lo));
+      }
+    } else {
+      for (int32_t i = 0; i < n; ++i)
+        to[i] = static_cast<uint8_t>(qmath::requantize<R>(acc[i], {scale[i], bias[i], 0, 0, 0}, o, lo));
+    }
+  } else if constexpr (R == Rounding::int_bias) {
+    const float* __restrict scale = channels.scale + c;
+    const int32_t* __restrict bias = channels.bias_codes + c;
+    for (int32_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(qmath::requantize<R>(acc[i], {scale[i], 0, bias[i], 0, 0}, o, lo));
+  } else {
+    for (int32_t i = 0; i < n; ++i) {
+      const qmath::Scale s{0, 0, channels.bias_codes[c + i], channels.multiplier[c + i], channels.shift[c + i]};
+      to[i] = static_cast<uint8_t>(qmath::requantize<R>(acc[i], s, o, lo));
+    }
+  }
+}
+
+}  // namespace octet::kernels

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fake quantization with the straight-through gradient, and the hook that applies it.
+#include "quant/fake_quantize.h"
+
+#include "kernels/f32/f32.h"
+
+namespace octet {
+namespace {
+
+constexpr std::string_view kPrefix = "fake_quantize:";
+
+/// Calls body(parameters, offset, count) for every run of elements that shares one scale.
+template <class Body>
+void for_each_run(const Shape& shape, const QParams& q, Body&& body) {
+  check(q.group == 0, "fake_quantize: grouped parameters are not supported");
+  const auto one = [&](size_t c) {
+    return f32::FakeQuant{q.scale[c], 1 / q.scale[c], q.zero_point[c], q.qmin, q.qmax};
+  };
+  if (q.axis < 0) return body(one(0), int64_t{0}, numel(shape));
+  check(q.axis < static_cast<int>(shape.size()) && q.scale.size() == static_cast<size_t>(shape[q.axis]), "fake_quantize: ", q.scale.size(),
+        " scales on axis ", q.axis, " of shape ", to_string(shape));
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < q.axis; ++i) outer *= shape[i];
+  for (size_t i = q.axis + 1; i < shape.size(); ++i) inner *= shape[i];
+  int64_t offset = 0;
+  for (int64_t o = 0; o < outer; ++o)
+    for (size_t c = 0; c < q.scale.size(); ++c, offset += inner) body(one(c), offset, inner);
+}
+
+}  // namespace
+
+Var fake_quantize(const Var& x, const QParams& q) {
+  const float* from = x.value().data<float>().data();
+  Tensor y(x.shape(), DType::f32);
+  float* to = y.mutable_data<float>().data();
+  for_each_run(x.shape(), q, [&](const f32::FakeQuant& one, int64_t at, int64_t n) { f32::fake_quantize(n, one, from + at, to + at); });
+  auto vjp = [x = x.value(), q](const Tensor& grad, const Needs&) {
+    Tensor dx(x.shape(), DType::f32);
+    const float *in = x.data<float>().data(), *dy = grad.data<float>().data();
+    float* d = dx.mutable_data<float>().data();
+    for_each_run(x.shape(), q, [&](const f32::FakeQuant& one, int64_t at, int64_t n) {
+      f32::fake_quantize_grad(n, one, in + at, dy + at, d + at);
+    });
+    return std::vector<Tensor>{std::move(dx)};
+  };
+  return Var::made(std::move(y), {x}, std::move(vjp));
+}
+
+Observer& FakeQuantize::observer() {
+  qparams_.reset();
+  return *observer_;
+}
+
+QParams FakeQuantize::qparams(std::string_view path) const {
+  if (qparams_) return *qparams_;
+  check(observer_->calibrated(), path, ": the ", observer_->kind(), " observer has seen no data; calibrate before rounding or converting");
+  return observer_->qparams();
+}
+
+void FakeQuantize::refresh() {
+  if (!qparams_ && observer_->calibrated()) qparams_ = observer_->qparams();
+}
+
+Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
+  if (observe && mode != Mode::eval) {
+    observer_->observe(v.value(), path);
+    qparams_.reset();
+  }
+  if (round) refresh();
+  return round ? fake_quantize(v, qparams(path)) : v;
+}
+
+Var FakeQuantize::peek(const Var& v) const { return round ? fake_quantize(v, qparams("fake_quantize")) : v; }
+
+std::string FakeQuantize::kind() const { return std::string(kPrefix) + std::string(observer_->kind()); }
+
+StateDict FakeQuantize::state() const {
+  StateDict state = observer_->state();
+  state["enabled"] = Tensor::of<int32_t>({2}, std::vector<int32_t>{observe, round});
+  return state;
+}
+
+void FakeQuantize::load(const StateDict& state) {
+  const auto enabled = state_tensor(state, "enabled", DType::i32).data<int32_t>();
+  check(enabled.size() == 2, "observer state: \"enabled\" has ", enabled.size(), " values, expected 2");
+  observer_->load(state);
+  observe = enabled[0] != 0;
+  round = enabled[1] != 0;
+  qparams_.reset();
+}
+
+HookBox make_hook(std::string_view kind) {
+  check(kind.starts_with(kPrefix), "unknown hook kind \"", kind, "\"");
+  std::unique_ptr<Observer> observer = make_observer(kind.substr(kPrefix.size()));
+  check(observer != nullptr, "unknown hook kind \"", kind, "\"");
+  return HookBox(std::make_unique<FakeQuantize>(std::move(observer), true, false));
+}
+
+FakeQuantize* fake_quantize_at(HookBox& box) { return box ? dynamic_cast<FakeQuantize*>(&*box) : nullptr; }
+const FakeQuantize* fake_quantize_at(const HookBox& box) { return box ? dynamic_cast<const FakeQuantize*>(&*box) : nullptr; }
+
+}  // namespace octet

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// FakeQuantize: the one hook of quantization. Calibration is quantization-aware training with the rounding switched off.
+#pragma once
+
+#include <optional>
+
+#include "quant/observer.h"
+
+namespace octet {
+
+/// Rounds to the grid of the parameters and back to float; the gradient passes where the unclipped code lies in [qmin, qmax]
+/// (straight-through estimator). Per tensor or per channel.
+Var fake_quantize(const Var&, const QParams&);
+
+class FakeQuantize final : public Hook {
+ public:
+  FakeQuantize(std::unique_ptr<Observer> observer, bool observe, bool round)
+      : observe(observe), round(round), observer_(std::move(observer)) {}
+  FakeQuantize(const FakeQuantize& other)
+      : observe(other.observe), round(other.round), observer_(other.observer_->clone()), qparams_(other.qparams_) {}
+  FakeQuantize& operator=(const FakeQuantize&) = delete;
+
+  bool observe;  ///< watch values in calibrate and train mode
+  bool round;    ///< fake-quantize what passes
+
+  const Observer& observer() const { return *observer_; }
+  Observer& observer();
+  /// The observer's parameters; throws naming `path` if it saw no data.
+  QParams qparams(std::string_view path) const;
+  /// Computes the parameters now, so that later peeks need not: a histogram's search costs more than a batch.
+  void refresh();
+
+  Var operator()(const Var&, Mode, std::string_view path) override;
+  Var peek(const Var&) const override;
+  std::unique_ptr<Hook> clone() const override { return std::make_unique<FakeQuantize>(*this); }
+  std::string kind() const override;
+  StateDict state() const override;
+  void load(const StateDict&) override;
+
+ private:
+  std::unique_ptr<Observer> observer_;
+  std::optional<QParams> qparams_;  // of what was observed so far; written by non-const members only, so peeks may run in parallel
+};
+
+/// The hook of this kind ("fake_quantize:histogram"), ready for load(); what model files are read with. Throws for an unknown kind.
+HookBox make_hook(std::string_view kind);
+
+/// The module's hook as a FakeQuantize, or null if there is none at this point or it is of another class.
+FakeQuantize* fake_quantize_at(HookBox&);
+const FakeQuantize* fake_quantize_at(const HookBox&);
+
+}  // namespace octet

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fusion: sequences of modules become one, in the place of the last and under the name of the first.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/ops/functional.h"
+#include "quant/quantize.h"
+
+namespace octet {
+namespace {
+
+/// Indices of the modules to fuse, in dataflow order.
+using Sequence = std::vector<int>;
+
+template <class T>
+const T* as(const Module& module) {
+  return std::get_if<T>(&module.op);
+}
+Activation activation_of(const Module& module) {
+  const Unary* unary = as<Unary>(module);
+  if (!unary) return Activation::none;
+  if (unary->fn == UnaryFn::relu) return Activation::relu;
+  return unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
+}
+bool is_addition(const Module& module) {
+  const Binary* binary = as<Binary>(module);
+  return binary && binary->fn == BinaryFn::add && binary->act == Activation::none;
+}
+bool takes_activation(const Module& module) {
+  const auto bare = [](const auto* op) { return op && op->act == Activation::none; };
+  return bare(as<Conv2d>(module)) || bare(as<Linear>(module)) || is_addition(module);
+}
+
+class Fuser {
+ public:
+  Fuser(const Model& model, Aim aim) : model_(model), aim_(aim), readers_(model.modules.size()), calls_(model.modules.size(), 1) {
+    for (size_t i = 0; i < model.modules.size(); ++i) {
+      for (const Wire& w : model.modules[i].inputs) readers_[w.module].insert(static_cast<int>(i));
+      if (!model.modules[i].tied_to.empty()) {
+        ++calls_[model.index(model.modules[i].tied_to)];
+        ++calls_[i];
+      }
+    }
+    for (const Wire& w : model.output_wires()) readers_[w.module].insert(kOutput);
+  }
+
+  /// Whether module `next` can join a sequence that ends in `last` and began as `first`.
+  bool joins(const Sequence& s, int next, bool residual) const {
+    const Module &first = at(s.front()), &last = at(s.back()), &module = at(next);
+    if (calls_[s.front()] > 1 || calls_[next] > 1) return false;
+    if (readers_[s.back()] != std::set<int>{next}) return false;
+    const bool bare = s.size() == 1, after_bn = as<BatchNorm>(last) != nullptr, after_add = s.size() > 1 && is_addition(last);
+    if (const BatchNorm* bn = as<BatchNorm>(module)) {
+      if (const Conv2d* conv = as<Conv2d>(first)) return bare && takes_activation(first) && !conv->residual && bn->channels == conv->out;
+      const Linear* linear = as<Linear>(first);
+      return bare && linear && takes_activation(first) && aim_ == Aim::inference && bn->channels == linear->out;
+    }
+    if (activation_of(module) != Activation::none)
+      return (bare && takes_activation(first)) || (after_bn && (as<Conv2d>(first) || aim_ == Aim::inference)) || after_add;
+    if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
+    // The residual must exist when the convolution runs, and must not be the convolution itself.
+    const int other = module.inputs[module.inputs[0].module == s.back()].module;
+    return as<Conv2d>(first) && takes_activation(first) && (bare || after_bn) && other != s.back() && other < next;
+  }
+
+  std::vector<Sequence> find(const FuseOptions& options) const {
+    std::vector<Sequence> found;
+    std::set<int> used;
+    // Weighted layers before plain additions, which would otherwise take their activation themselves; later ones first, so that of two
+    // convolutions that feed one addition the later one takes it.
+    for (const bool additions : {false, true})
+      for (int i = static_cast<int>(model_.modules.size()) - 1; i >= 0; --i) {
+        if (used.contains(i) || !takes_activation(at(i)) || is_addition(at(i)) != additions) continue;
+        Sequence s{i};
+        while (readers_[s.back()].size() == 1) {
+          const int next = *readers_[s.back()].begin();
+          if (next == kOutput || used.contains(next) || !joins(s, next, options.residual)) break;
+          s.push_back(next);
+        }
+        if (s.size() < 2) continue;
+        used.insert(s.begin(), s.end());
+        found.push_back(std::move(s));
+      }
+    return found;
+  }
+
+  Model apply(const std::vector<Sequence>& sequences) const {
+    std::map<int, const Sequence*> by_last;
+    std::set<int> inner;
+    for (const Sequence& s : sequences) {
+      by_last[s.back()] = &s;
+      inner.insert(s.begin(), s.end() - 1);
+    }
+    Model fused;
+    fused.rounding = model_.rounding;
+    std::vector<int> moved(model_.modules.size(), -1);
+    const auto rewire = [&](Wire w) { return Wire{moved[w.module], w.port}; };
+    for (int i = 0; i < static_cast<int>(model_.modules.size()); ++i) {
+      if (inner.contains(i)) continue;
+      const auto found = by_last.find(i);
+      Module module = found == by_last.end() ? at(i) : merged(*found->second);
+      for (Wire& w : module.inputs) w = rewire(w);
+      moved[i] = static_cast<int>(fused.modules.size());
+      fused.modules.push_back(std::move(module));
+    }
+    for (const Wire& w : model_.outputs) fused.outputs.push_back(rewire(w));
+    return fused;
+  }
+
+  const Module& at(int i) const { return model_.modules[i]; }
+
+ private:
+  static constexpr int kOutput = -1;  // a reader outside the model
+
+  /// One module that computes the sequence, still on the old wires.
+  Module merged(const Sequence& s) const {
+    Module m = at(s.front());
+    for (const auto& [point, hook] : m.hooks) check(!hook, m.path, ": fuse before prepare; it has a ", point, " hook");
+    int previous = s.front();
+    for (size_t i = 1; i < s.size(); ++i) {
+      const Module& next = at(s[i]);
+      m.fused.push_back(next.path);
+      m.fused.insert(m.fused.end(), next.fused.begin(), next.fused.end());
+      if (as<BatchNorm>(next)) {
+        merge_batch_norm(m, next);
+      } else if (is_addition(next)) {
+        std::get<Conv2d>(m.op).residual = true;
+        m.inputs.push_back(next.inputs[next.inputs[0].module == previous]);
+      } else {
+        set_activation(m, activation_of(next));
+      }
+      previous = s[i];
+    }
+    m.nominal = at(s.back()).nominal;
+    return m;
+  }
+
+  void merge_batch_norm(Module& m, const Module& norm) const {
+    const BatchNorm& bn = std::get<BatchNorm>(norm.op);
+    const auto param = [](const Module& holder, std::string_view name) -> const Tensor& {
+      const auto found = holder.params.find(name);
+      check(found != holder.params.end(), holder.path, ": parameter \"", name, "\" is missing; initialize or load the model before fusing");
+      return found->second;
+    };
+    if (aim_ == Aim::training) {
+      m.op = ConvBn2d{.conv = std::get<Conv2d>(m.op), .eps = bn.eps, .momentum = bn.momentum};
+      for (const char* name : {"weight", "bias", "running_mean", "running_var"})
+        m.params.insert_or_assign(std::string("bn.") + name, param(norm, name));
+      m.params.insert_or_assign("bn.frozen", Tensor::zeros({}, param(norm, "weight").dtype()));
+      return;
+    }
+    const auto bias = m.params.find("bias");
+    FoldedConv folded = fold_batch_norm(param(m, "weight"), bias == m.params.end() ? nullptr : &bias->second, param(norm, "weight"),
+                                        param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, m.path);
+    m.params.insert_or_assign("weight", std::move(folded.weight));
+    m.params.insert_or_assign("bias", std::move(folded.bias));
+    if (Conv2d* conv = std::get_if<Conv2d>(&m.op)) conv->bias = true;
+    if (Linear* linear = std::get_if<Linear>(&m.op)) linear->bias = true;
+  }
+
+  static void set_activation(Module& m, Activation act) {
+    std::visit(
+        [&](auto& op) {
+          if constexpr (requires { op.act; }) op.act = act;
+          if constexpr (requires { op.conv.act; }) op.conv.act = act;
+        },
+        m.op);
+  }
+
+  const Model& model_;
+  Aim aim_;
+  std::vector<std::set<int>> readers_;  // who reads each module's output
+  std::vector<int> calls_;              // more than one: tied
+};
+
+}  // namespace
+
+Model fuse(const Model& model, Aim aim, const FuseOptions& options) {
+  const Fuser fuser(model, aim);
+  return fuser.apply(fuser.find(options));
+}
+
+Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) {
+  const Fuser fuser(model, aim);
+  std::vector<Sequence> chosen;
+  std::set<int> used;
+  for (const auto& paths : sequences) {
+    check(paths.size() >= 2, "fuse: a sequence needs two modules or more, got ", paths.size());
+    Sequence s{model.index(paths[0])};
+    for (size_t i = 1; i < paths.size(); ++i) {
+      const int next = model.index(paths[i]);
+      check(fuser.joins(s, next, true), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1], " (",
+            name_of(model.modules[s.back()].op), ") here: no known sequence, a value somebody else reads, or a tied module");
+      s.push_back(next);
+    }
+    for (const int i : s) check(used.insert(i).second, "fuse: ", model.modules[i].path, " is in two sequences");
+    chosen.push_back(std::move(s));
+  }
+  return fuser.apply(chosen);
+}
+
+}  // namespace octet

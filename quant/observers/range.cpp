@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running and averaged extremes.
+#include "quant/observers/range.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/f32/f32.h"
+
+namespace octet {
+
+RangeObserver::RangeObserver(ObserverSpec spec, float averaging_constant, bool per_channel)
+    : spec_(spec), averaging_constant_(averaging_constant), per_channel_(per_channel) {
+  check_spec();
+}
+
+void RangeObserver::check_spec() const {
+  spec_.range();
+  check(spec_.per_channel() == per_channel_, "observer: a per-", per_channel_ ? "channel" : "tensor", " observer with a per-",
+        per_channel_ ? "tensor" : "channel", " scheme");
+  check(!(spec_.dtype == DType::u8 && spec_.symmetric() && spec_.reduce_range),
+        "observer: u8 codes with a symmetric scheme cannot have a reduced range");
+  check(averaging_constant_ >= 0 && averaging_constant_ <= 1, "observer: averaging constant ", averaging_constant_, " outside 0..1");
+}
+
+void RangeObserver::observe(const Tensor& x, std::string_view path) {
+  if (x.numel() == 0) return;
+  std::vector<float> lo(1), hi(1);
+  if (!per_channel_) {
+    std::tie(lo[0], hi[0]) = finite_min_max(x, path);
+  } else {
+    check(spec_.axis < static_cast<int>(x.rank()), path, ": observer on axis ", spec_.axis, " of a tensor of shape ", to_string(x.shape()));
+    int64_t outer = 1, inner = 1;
+    for (int i = 0; i < spec_.axis; ++i) outer *= x.size(i);
+    for (size_t i = spec_.axis + 1; i < x.rank(); ++i) inner *= x.size(i);
+    const int64_t channels = x.size(spec_.axis);
+    lo.resize(channels), hi.resize(channels);
+    f32::min_max_channels(outer, channels, inner, x.data<float>().data(), lo.data(), hi.data());
+    const auto finite = [](float v) { return std::isfinite(v); };
+    if (!std::ranges::all_of(lo, finite) || !std::ranges::all_of(hi, finite)) finite_min_max(x, path);
+    check(min_.empty() || min_.size() == lo.size(), path, ": observer has seen ", min_.size(), " channels, now ", lo.size(), " came");
+  }
+  if (min_.empty()) {
+    min_ = std::move(lo);
+    max_ = std::move(hi);
+    return;
+  }
+  for (size_t c = 0; c < min_.size(); ++c) {
+    if (averaging_constant_ == 0) {
+      min_[c] = std::min(min_[c], lo[c]);
+      max_[c] = std::max(max_[c], hi[c]);
+    } else {
+      min_[c] += averaging_constant_ * (lo[c] - min_[c]);
+      max_[c] += averaging_constant_ * (hi[c] - max_[c]);
+    }
+  }
+}
+
+QParams RangeObserver::qparams() const {
+  check(calibrated(), kind(), ": the observer has seen no data");
+  return calculate_qparams(min_, max_, spec_);
+}
+
+void RangeObserver::reset() {
+  min_.clear();
+  max_.clear();
+}
+
+StateDict RangeObserver::state() const {
+  StateDict state;
+  save_spec(spec_, state);
+  state["averaging_constant"] = Tensor::of<float>({1}, std::vector<float>{averaging_constant_});
+  state["min_val"] = Tensor::of<float>({static_cast<int64_t>(min_.size())}, min_);
+  state["max_val"] = Tensor::of<float>({static_cast<int64_t>(max_.size())}, max_);
+  return state;
+}
+
+void RangeObserver::load(const StateDict& state) {
+  spec_ = load_spec(state);
+  const Tensor& constant = state_tensor(state, "averaging_constant", DType::f32);
+  check(constant.numel() == 1, "observer state: \"averaging_constant\" has ", constant.numel(), " values, expected 1");
+  averaging_constant_ = constant.data<float>()[0];
+  check_spec();
+  const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(), hi = state_tensor(state, "max_val", DType::f32).data<float>();
+  check(lo.size() == hi.size() && (per_channel_ || lo.size() <= 1), "observer state: ", lo.size(), " minima and ", hi.size(), " maxima");
+  for (size_t c = 0; c < lo.size(); ++c)
+    check(std::isfinite(lo[c]) && std::isfinite(hi[c]) && lo[c] <= hi[c], "observer state: range ", lo[c], "..", hi[c], " of channel ", c);
+  min_.assign(lo.begin(), lo.end());
+  max_.assign(hi.begin(), hi.end());
+}
+
+}  // namespace octet

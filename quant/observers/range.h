@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Observers of the smallest and largest value: running or exponentially averaged, per tensor or per channel.
+#pragma once
+
+#include "quant/observer.h"
+
+namespace octet {
+
+/// What the four classes share: one min and max per tensor or channel, replaced by m + c*(batch - m) when averaging.
+class RangeObserver : public Observer {
+ public:
+  void observe(const Tensor&, std::string_view path) override;
+  bool calibrated() const override { return !min_.empty(); }
+  QParams qparams() const override;
+  void reset() override;
+  StateDict state() const override;
+  void load(const StateDict&) override;
+
+  const ObserverSpec& spec() const { return spec_; }
+  std::span<const float> min() const { return min_; }
+  std::span<const float> max() const { return max_; }
+
+ protected:
+  /// averaging_constant 0: running extremes. Throws for a specification PyTorch refuses (reduced symmetric u8).
+  RangeObserver(ObserverSpec, float averaging_constant, bool per_channel);
+
+ private:
+  void check_spec() const;
+
+  ObserverSpec spec_;
+  float averaging_constant_;
+  bool per_channel_;
+  std::vector<float> min_, max_;
+};
+
+class MinMaxObserver final : public RangeObserver {
+ public:
+  static constexpr std::string_view kKind = "min_max";
+  explicit MinMaxObserver(ObserverSpec spec = {}) : RangeObserver(spec, 0, false) {}
+  std::unique_ptr<Observer> clone() const override { return std::make_unique<MinMaxObserver>(*this); }
+  std::string_view kind() const override { return kKind; }
+};
+
+/// averaging_constant 1 forgets everything but the last batch.
+class MovingAverageMinMaxObserver final : public RangeObserver {
+ public:
+  static constexpr std::string_view kKind = "moving_average_min_max";
+  explicit MovingAverageMinMaxObserver(ObserverSpec spec = {}, float averaging_constant = 0.01F)
+      : RangeObserver(spec, averaging_constant, false) {}
+  std::unique_ptr<Observer> clone() const override { return std::make_unique<MovingAverageMinMaxObserver>(*this); }
+  std::string_view kind() const override { return kKind; }
+};
+
+class PerChannelMinMaxObserver final : public RangeObserver {
+ public:
+  static constexpr std::string_view kKind = "per_channel_min_max";
+  explicit PerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine}) : RangeObserver(spec, 0, true) {}
+  std::unique_ptr<Observer> clone() const override { return std::make_unique<PerChannelMinMaxObserver>(*this); }
+  std::string_view kind() const override { return kKind; }
+};
+
+class MovingAveragePerChannelMinMaxObserver final : public RangeObserver {
+ public:
+  static constexpr std::string_view kKind = "moving_average_per_channel_min_max";
+  explicit MovingAveragePerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine}, float averaging_constant = 0.01F)
+      : RangeObserver(spec, averaging_constant, true) {}
+  std::unique_ptr<Observer> clone() const override { return std::make_unique<MovingAveragePerChannelMinMaxObserver>(*this); }
+  std::string_view kind() const override { return kKind; }
+};
+
+}  // namespace octet

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
+#include <set>
+
+#include "quant/quantize.h"
+
+namespace octet {
+namespace {
+
+/// The configuration of the longest prefix that matches; null keeps the module float.
+const QConfig* config_for(std::string_view path, const QConfigMap& map) {
+  const std::optional<QConfig>* best = nullptr;
+  size_t length = 0;
+  for (const auto& [prefix, config] : map)
+    if (below(path, prefix) && (!best || prefix.size() >= length)) {
+      best = &config;
+      length = prefix.size();
+    }
+  return best && *best ? &**best : nullptr;
+}
+
+void check_prefixes(const Model& model, const QConfigMap& map) {
+  check(!map.empty(), "prepare: the configuration is empty");
+  for (const auto& [prefix, config] : map) {
+    bool matched = false;
+    for (const Module& module : model.modules) matched |= below(module.path, prefix);
+    check(matched, "prepare: \"", prefix, "\" matches no module; a configuration's key is a dotted path or the start of one");
+  }
+}
+
+HookBox hook(const std::optional<FakeQuantize>& prototype) {
+  return prototype ? HookBox(prototype->clone()) : HookBox();
+}
+
+bool has_weight(const Module& module) {
+  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) || std::holds_alternative<Linear>(module.op);
+}
+
+/// Whether each module's output will be codes: observed itself, or passing on the parameters of observed inputs.
+bool gives_codes(const Module& module, const std::vector<bool>& codes, const QConfig* config) {
+  if (module.hooks.contains("output")) return true;
+  if (!keeps_qparams(module.op) || !config || !config->activation) return false;
+  for (const Wire& w : module.inputs)
+    if (!codes[w.module]) return false;
+  return true;
+}
+
+}  // namespace
+
+bool below(std::string_view path, std::string_view prefix) {
+  return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
+}
+
+Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
+  check_prefixes(model, map);
+  Model prepared;
+  prepared.rounding = model.rounding;
+  std::vector<int> moved;                   // old index -> new index
+  std::vector<bool> codes;                  // by new index
+  std::map<std::pair<int, int>, int> stub;  // float wire -> its crossing
+  int hooks = 0;
+  for (const Module& original : model.modules) {
+    check(original.out_q.empty(), original.path, ": prepare takes a float model, this one is converted");
+    Module module = original;
+    check(module.hooks.empty(), module.path, ": prepare takes a model without hooks; this one is prepared");
+    for (Wire& w : module.inputs) w.module = moved[w.module];
+    const QConfig* config = config_for(module.path, map);
+    const bool observed = config && !keeps_qparams(module.op);
+    const bool shared = ties == Ties::shared && !module.tied_to.empty();
+    if (observed && config->activation && !shared) module.hooks["output"] = hook(config->activation);
+    if (observed && config->weight && has_weight(module) && module.tied_to.empty()) module.hooks["weight"] = hook(config->weight);
+    hooks += static_cast<int>(module.hooks.size());
+    const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
+    for (Wire& w : module.inputs) {
+      if (!wants_codes || codes[w.module]) continue;
+      const auto [found, fresh] = stub.try_emplace({w.module, w.port}, static_cast<int>(prepared.modules.size()));
+      if (fresh) {
+        const Module& producer = prepared.modules[w.module];
+        Module crossing{.path = producer.path + ".quant", .op = Unary{UnaryFn::identity}, .inputs = {w}};
+        if (w.port > 0) crossing.path += std::to_string(w.port);
+        crossing.nominal = {producer.nominal[w.port]};
+        crossing.hooks["output"] = hook(config->activation);
+        prepared.modules.push_back(std::move(crossing));
+        codes.push_back(true);
+      }
+      w = {found->second, 0};
+    }
+    moved.push_back(static_cast<int>(prepared.modules.size()));
+    codes.push_back((shared && observed && config->activation) || gives_codes(module, codes, config));
+    prepared.modules.push_back(std::move(module));
+  }
+  check(hooks > 0, "prepare: the configuration puts no hook on any module");
+  for (const Wire& w : model.outputs) prepared.outputs.push_back({moved[w.module], w.port});
+  return prepared;
+}
+
+}  // namespace octet

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The quantization workflow, every step on one screen: float -> fuse -> prepare -> (calibrate | train) -> convert. Steps are functions from
+// model to model; the float model stays what it was.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/model.h"
+#include "quant/qconfig.h"
+
+namespace octet {
+
+/// What fusion is for: inference folds batch norm into weights, training keeps it as ConvBn2d.
+enum class Aim : uint8_t { inference, training };
+
+struct FuseOptions {
+  bool residual = true;  ///< additions into the convolution before them (inference only; rounding "real" only)
+};
+
+/// Finds and fuses conv-bn, conv-bn-relu, conv-relu (relu6 too), linear-bn (inference), linear-relu, add-relu and, for inference,
+/// conv-add(-relu). A tied module or an intermediate value that somebody else reads is left alone.
+[[nodiscard]] Model fuse(const Model&, Aim, const FuseOptions& = {});
+/// Fuses exactly these sequences of paths. Throws naming the paths that do not form one of the sequences above.
+[[nodiscard]] Model fuse(const Model&, const std::vector<std::vector<std::string>>& sequences, Aim);
+
+/// Whether the calls of a tied module share one output observer, as PyTorch's do, or have their own.
+enum class Ties : uint8_t { own, shared };
+
+/// Puts the configured hooks on weights and outputs, and an observed identity "<producer>.quant" wherever a quantized module reads a
+/// float wire. Throws for a prefix that matches no module.
+[[nodiscard]] Model prepare(const Model&, const QConfigMap&, Ties = Ties::own);
+
+/// Quantizes weights, gives every observed output its parameters and removes the hooks. Throws naming a module whose observer saw no data.
+/// Modules with a weight hook only keep int8 weights and compute in float.
+[[nodiscard]] Model convert(const Model& prepared);
+
+/// Reports progress (done of total) and may stop the work by returning false.
+using Progress = std::function<bool(int64_t done, int64_t total)>;
+/// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that is not
+/// finite. Returns the number of batches run.
+int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& = {});
+/// The same for batches made on demand: `batch(i)` for i in [0, count).
+int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& = {});
+
+// Switches on every FakeQuantize below a path prefix ("" = all). Throw if the prefix matches no hook.
+void enable_observer(Model&, std::string_view prefix = "");
+void disable_observer(Model&, std::string_view prefix = "");
+void enable_fake_quant(Model&, std::string_view prefix = "");
+void disable_fake_quant(Model&, std::string_view prefix = "");
+/// Batch norms of ConvBn2d modules use (and keep) their running statistics even in training.
+void freeze_bn_stats(Model&, std::string_view prefix = "");
+void update_bn_stats(Model&, std::string_view prefix = "");
+
+/// What a model consists of: how far the workflow has come, for tests and summaries.
+struct QuantizationSummary {
+  int weighted = 0;            ///< convolutions and linear layers
+  int int8_weights = 0;        ///< of those, with int8 weights
+  int int8_kernels = 0;        ///< of those, running as integer kernels
+  int quantized_outputs = 0;   ///< modules whose output is codes
+  int weight_hooks = 0, output_hooks = 0;
+  int64_t parameter_bytes = 0;
+};
+QuantizationSummary summarize(const Model&);
+
+/// Whether `path` is `prefix` or lies below it in the dotted tree; "" matches everything.
+bool below(std::string_view path, std::string_view prefix);
+
+}  // namespace octet
