@@ -105,8 +105,8 @@ std::span<const Tensor> Session::run(std::span<const Tensor> inputs) {
     std::vector<Tensor>& out = values_[step.module];
     if (is_input(module)) {
       const Tensor& x = inputs[next_input];
-      check(x.shape() == input_shapes_[next_input], module.path, ": expected shape ", to_string(input_shapes_[next_input]), ", got ",
-            to_string(x.shape()));
+      check(x.shape() == input_shapes_[next_input], module.path, ": expected shape ", to_string(input_shapes_[next_input]),
+            ", got ", to_string(x.shape()));
       ++next_input;
       if (!step.quantizes_input || x.qparams() == module.out_q[0]) {
         out = {x};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is compiled is not what is edited: bind() makes an immutable Program of kernels from a model, a Session runs it for fixed input
-// shapes with buffers of its own.
+// What is compiled is not what is edited: bind() makes an immutable Program of kernels from a model, a Session runs it for fixed
+// input shapes with buffers of its own.
 #pragma once
 
 #include <memory>

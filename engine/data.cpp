@@ -13,8 +13,8 @@ DataLoader::DataLoader(Tensor inputs, Tensor labels, DataLoaderOptions options)
     : inputs_(std::move(inputs)), labels_(std::move(labels)), options_(options) {
   check(inputs_.dtype() == DType::f32 || inputs_.dtype() == DType::u8, "DataLoader: inputs must be f32 or u8, got ",
         to_string(inputs_.dtype()));
-  check(labels_.dtype() == DType::i32 && labels_.rank() == 1, "DataLoader: labels must be i32 [n], got ", to_string(labels_.dtype()), " ",
-        to_string(labels_.shape()));
+  check(labels_.dtype() == DType::i32 && labels_.rank() == 1, "DataLoader: labels must be i32 [n], got ",
+        to_string(labels_.dtype()), " ", to_string(labels_.shape()));
   check(inputs_.rank() > 0 && inputs_.size(0) == labels_.size(0), "DataLoader: ", to_string(inputs_.shape()), " inputs for ",
         labels_.numel(), " labels");
   check(options_.batch > 0, "DataLoader: batch must be positive, got ", options_.batch);

@@ -25,7 +25,8 @@ bool has_output_codes(const Module& module) {
 }
 
 /// A module's float forward, in any mode. `mutable_module` is null when nothing may move.
-std::vector<Var> run_float(const Model& model, int index, std::span<const Var> inputs, Mode mode, Generator* random, Model* mutable_model) {
+std::vector<Var> run_float(const Model& model, int index, std::span<const Var> inputs, Mode mode, Generator* random,
+                           Model* mutable_model) {
   const Module& module = model.modules[index];
   const Module& owner = model.owner(module);
   Call call;
@@ -125,7 +126,8 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
     }
     for (const Wire& w : module.inputs) {
       in.push_back(values[w.module][w.port]);
-      if (last[w.module] == static_cast<int>(i) && std::ranges::count(module.inputs, w) == 1 && model.modules[w.module].nominal.size() == 1)
+      if (last[w.module] == static_cast<int>(i) && std::ranges::count(module.inputs, w) == 1 &&
+          model.modules[w.module].nominal.size() == 1)
         values[w.module].clear();
     }
     values[i] = step(static_cast<int>(i), in);
@@ -140,8 +142,13 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
 
 bool runs_quantized(const Model& model, int index) {
   const Module& module = model.modules[index];
-  const bool lowers = std::visit([](const auto& op) { return requires(const LowerCall& c) { op.lower(c); }; }, module.op);
-  if (!lowers || std::holds_alternative<Input>(module.op) || !has_output_codes(module) || !wire_qparams(model, module)) return false;
+  const bool lowers = std::visit(
+      [](const auto& op) {
+        return requires(const LowerCall& c) { op.lower(c); };
+      },
+      module.op);
+  if (!lowers || std::holds_alternative<Input>(module.op) || !has_output_codes(module) || !wire_qparams(model, module))
+    return false;
   const Params& params = model.owner(module).params;
   const auto weight = params.find("weight");
   return weight == params.end() || weight->second.dtype() == DType::i8;
@@ -154,10 +161,15 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
   call.path = module.path;
   call.rounding = model.rounding;
   call.input_shapes = input_shapes;
-  const std::vector<Shape> outputs = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, input_shapes}); }, module.op);
+  const std::vector<Shape> outputs = std::visit(
+      [&](const auto& op) {
+        return op.shapes(ShapeCall{module.path, input_shapes});
+      },
+      module.op);
   constexpr int64_t kLimit = int64_t{1} << 31;
   for (const Shape& s : outputs) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
-  for (const Shape& s : input_shapes) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
+  for (const Shape& s : input_shapes)
+    check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
   call.output_shapes = outputs;
   const auto wires = wire_qparams(model, module);
   check(wires.has_value(), module.path, ": an input wire carries floats");

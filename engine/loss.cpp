@@ -10,11 +10,12 @@ namespace {
 
 void check_labels(const Tensor& logits, const Tensor& labels, const char* who) {
   check(logits.rank() == 2, who, ": logits must be [n, classes], got ", to_string(logits.shape()));
-  check(labels.dtype() == DType::i32 && labels.shape() == Shape{logits.size(0)}, who, ": expected ", logits.size(0), " i32 labels, got ",
-        to_string(labels.dtype()), " ", to_string(labels.shape()));
+  check(labels.dtype() == DType::i32 && labels.shape() == Shape{logits.size(0)}, who, ": expected ", logits.size(0),
+        " i32 labels, got ", to_string(labels.dtype()), " ", to_string(labels.shape()));
   for (int64_t i = 0; i < labels.numel(); ++i) {
     const int32_t label = labels.data<int32_t>()[i];
-    check(label >= 0 && label < logits.size(1), who, ": label ", label, " at index ", i, ", the logits have ", logits.size(1), " classes");
+    check(label >= 0 && label < logits.size(1), who, ": label ", label, " at index ", i, ", the logits have ", logits.size(1),
+          " classes");
   }
 }
 

@@ -12,9 +12,7 @@ std::vector<Shape> module_shapes(const Module& module, std::span<const Shape> in
 }
 
 /// Number of equal leading characters: good enough to suggest the path that was meant.
-size_t likeness(std::string_view a, std::string_view b) {
-  return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
+size_t likeness(std::string_view a, std::string_view b) { return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin()); }
 
 }  // namespace
 
@@ -38,7 +36,9 @@ int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   }
   Module module{.path = std::move(path), .op = std::move(op), .inputs = std::move(inputs)};
   module.nominal = module_shapes(module, shapes);
-  for (const Shape& s : module.nominal) numel(s);
+  constexpr int64_t kElements = int64_t{1} << 40;  // keeps every later sum of sizes far from overflow
+  for (const Shape& s : module.nominal)
+    check(numel(s) <= kElements, module.path, ": output of shape ", to_string(s), " is too large");
   modules.push_back(std::move(module));
   return static_cast<int>(modules.size()) - 1;
 }

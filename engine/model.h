@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model is an ordinary value: a flat list of named modules with explicit wires. The tree lives in the dotted names, the dataflow in
-// the wires; copying a model copies everything, so every quantization step is a function from model to model.
+// A model is an ordinary value: a flat list of named modules with explicit wires. The tree lives in the dotted names, the dataflow
+// in the wires; copying a model copies everything, so every quantization step is a function from model to model.
 #pragma once
 
 #include <map>
@@ -22,15 +22,15 @@ struct Wire {
 };
 
 struct Module {
-  std::string path;           ///< "layer1.0.conv1"
+  std::string path;  ///< "layer1.0.conv1"
   Op op;
-  std::vector<Wire> inputs{};  ///< of earlier modules only
-  Params params{};            ///< quantized ones carry their QParams
-  std::string tied_to{};      ///< path of the module that owns the params (a module called twice), else empty
-  std::vector<std::string> fused{};               ///< paths folded into this one; the last is the one whose output this is
+  std::vector<Wire> inputs{};        ///< of earlier modules only
+  Params params{};                   ///< quantized ones carry their QParams
+  std::string tied_to{};             ///< path of the module that owns the params (a module called twice), else empty
+  std::vector<std::string> fused{};  ///< paths folded into this one; the last is the one whose output this is
   std::map<std::string, HookBox, std::less<>> hooks{};  ///< by point: "weight", "output"
-  std::vector<std::optional<QParams>> out_q{};    ///< per port, set by convert; empty = float
-  std::vector<Shape> nominal{};                   ///< output shapes for the nominal input
+  std::vector<std::optional<QParams>> out_q{};          ///< per port, set by convert; empty = float
+  std::vector<Shape> nominal{};                         ///< output shapes for the nominal input
 };
 
 struct Model {
@@ -74,15 +74,15 @@ struct ForwardOptions {
 
 /// Runs the model; may move running statistics (train) and observers (calibrate, train). Records a graph only in train mode.
 std::vector<Var> forward(Model&, std::span<const Tensor> inputs, Mode, const ForwardOptions& = {});
-/// Runs the model and moves nothing; safe from several threads. Converted modules run their reference kernels, so outputs may be codes
-/// with QParams.
+/// Runs the model and moves nothing; safe from several threads. Converted modules run their reference kernels, so outputs may be
+/// codes with QParams.
 std::vector<Tensor> infer(const Model&, std::span<const Tensor> inputs, const Tap& = {});
 /// One module of a model on the given inputs.
 std::vector<Var> run(Model&, int index, std::span<const Var> inputs, Mode, const ForwardOptions& = {});
 std::vector<Tensor> infer_module(const Model&, int index, std::span<const Tensor> inputs);
 
-/// Kernel arguments of a converted module for these input shapes: the only place where QParams become kernel arguments. Throws naming
-/// the module if it has no exact int8 form.
+/// Kernel arguments of a converted module for these input shapes: the only place where QParams become kernel arguments. Throws
+/// naming the module if it has no exact int8 form.
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes);
 /// Whether the module runs as integer kernels: all wires and parameters are codes.
 bool runs_quantized(const Model&, int index);

@@ -40,7 +40,8 @@ const Shape& ShapeCall::input(size_t i, size_t rank) const {
 void expect_param(const Params& params, std::string_view name, const Shape& shape, std::string_view path) {
   const auto found = params.find(name);
   check(found != params.end(), path, ": parameter \"", name, "\" is missing");
-  check(found->second.shape() == shape, path, ": expected ", name, " of shape ", to_string(shape), ", got ", to_string(found->second.shape()));
+  check(found->second.shape() == shape, path, ": expected ", name, " of shape ", to_string(shape), ", got ",
+        to_string(found->second.shape()));
 }
 
 }  // namespace octet

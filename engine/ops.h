@@ -87,11 +87,16 @@ struct Conv2d {
 
   static constexpr std::string_view name = "conv2d";
   static constexpr bool keeps_qparams = false;
-  static constexpr auto fields =
-      std::tuple{Field{"in", &Conv2d::in},           Field{"out", &Conv2d::out},         Field{"kernel", &Conv2d::kernel},
-                 Field{"stride", &Conv2d::stride},   Field{"dilation", &Conv2d::dilation}, Field{"padding", &Conv2d::padding},
-                 Field{"groups", &Conv2d::groups},   Field{"bias", &Conv2d::bias},       Field{"act", &Conv2d::act},
-                 Field{"residual", &Conv2d::residual}};
+  static constexpr auto fields = std::tuple{Field{"in", &Conv2d::in},
+                                            Field{"out", &Conv2d::out},
+                                            Field{"kernel", &Conv2d::kernel},
+                                            Field{"stride", &Conv2d::stride},
+                                            Field{"dilation", &Conv2d::dilation},
+                                            Field{"padding", &Conv2d::padding},
+                                            Field{"groups", &Conv2d::groups},
+                                            Field{"bias", &Conv2d::bias},
+                                            Field{"act", &Conv2d::act},
+                                            Field{"residual", &Conv2d::residual}};
   bool operator==(const Conv2d&) const = default;
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -107,8 +112,8 @@ struct ConvBn2d {
 
   static constexpr std::string_view name = "conv_bn2d";
   static constexpr bool keeps_qparams = false;
-  static constexpr auto fields = std::tuple{Field{"conv", &ConvBn2d::conv}, Field{"eps", &ConvBn2d::eps},
-                                            Field{"momentum", &ConvBn2d::momentum}};
+  static constexpr auto fields =
+      std::tuple{Field{"conv", &ConvBn2d::conv}, Field{"eps", &ConvBn2d::eps}, Field{"momentum", &ConvBn2d::momentum}};
   bool operator==(const ConvBn2d&) const = default;
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -123,8 +128,8 @@ struct Linear {
 
   static constexpr std::string_view name = "linear";
   static constexpr bool keeps_qparams = false;
-  static constexpr auto fields = std::tuple{Field{"in", &Linear::in}, Field{"out", &Linear::out}, Field{"bias", &Linear::bias},
-                                            Field{"act", &Linear::act}};
+  static constexpr auto fields =
+      std::tuple{Field{"in", &Linear::in}, Field{"out", &Linear::out}, Field{"bias", &Linear::bias}, Field{"act", &Linear::act}};
   bool operator==(const Linear&) const = default;
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -139,8 +144,8 @@ struct BatchNorm {
 
   static constexpr std::string_view name = "batch_norm";
   static constexpr bool keeps_qparams = false;
-  static constexpr auto fields = std::tuple{Field{"channels", &BatchNorm::channels}, Field{"eps", &BatchNorm::eps},
-                                            Field{"momentum", &BatchNorm::momentum}};
+  static constexpr auto fields =
+      std::tuple{Field{"channels", &BatchNorm::channels}, Field{"eps", &BatchNorm::eps}, Field{"momentum", &BatchNorm::momentum}};
   bool operator==(const BatchNorm&) const = default;
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -198,8 +203,9 @@ struct Pool2d {
   static constexpr std::string_view name = "pool2d";
   static constexpr bool keeps_qparams = true;
   static constexpr auto fields =
-      std::tuple{Field{"kind", &Pool2d::kind},       Field{"kernel", &Pool2d::kernel},       Field{"stride", &Pool2d::stride},
-                 Field{"padding", &Pool2d::padding}, Field{"ceil_mode", &Pool2d::ceil_mode}, Field{"count_include_pad", &Pool2d::count_include_pad},
+      std::tuple{Field{"kind", &Pool2d::kind},           Field{"kernel", &Pool2d::kernel},
+                 Field{"stride", &Pool2d::stride},       Field{"padding", &Pool2d::padding},
+                 Field{"ceil_mode", &Pool2d::ceil_mode}, Field{"count_include_pad", &Pool2d::count_include_pad},
                  Field{"output", &Pool2d::output}};
   bool operator==(const Pool2d&) const = default;
   std::vector<Shape> shapes(const ShapeCall&) const;

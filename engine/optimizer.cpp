@@ -18,8 +18,8 @@ void Sgd::step(Model& model, const Grads& grads, double rate) {
       if (found == grads.end()) continue;
       ++used;
       check(found->second.shape() == tensor.shape() && found->second.dtype() == tensor.dtype(), full, ": gradient of ",
-            to_string(found->second.dtype()), " ", to_string(found->second.shape()), " for a parameter of ", to_string(tensor.dtype()), " ",
-            to_string(tensor.shape()));
+            to_string(found->second.dtype()), " ", to_string(found->second.shape()), " for a parameter of ",
+            to_string(tensor.dtype()), " ", to_string(tensor.shape()));
       Tensor& v = velocity_[full];
       if (v.shape() != tensor.shape()) v = Tensor::zeros(tensor.shape(), tensor.dtype());
       dispatch_float(tensor.dtype(), full, [&]<class T>() {

@@ -11,8 +11,8 @@ namespace octet {
 namespace {
 
 void check_qparams(const QParams& q) {
-  check(q.scale.size() == q.zero_point.size() && !q.scale.empty(), "quantize: ", q.scale.size(), " scales and ", q.zero_point.size(),
-        " zero points");
+  check(q.scale.size() == q.zero_point.size() && !q.scale.empty(), "quantize: ", q.scale.size(), " scales and ",
+        q.zero_point.size(), " zero points");
   check(q.group == 0, "quantize: grouped parameters are not supported here");
   for (size_t c = 0; c < q.scale.size(); ++c) {
     check(std::isnormal(q.scale[c]) && q.scale[c] > 0, "quantize: scale ", q.scale[c], " of channel ", c,

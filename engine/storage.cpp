@@ -57,8 +57,10 @@ class Cache {
     held_ = 0;
   }
 
-  static std::byte* new_block(size_t bytes) { return static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kAlignment})); }
-  static void delete_block(std::byte* block) { ::operator delete(block, std::align_val_t{kAlignment}); }
+  static std::byte* new_block(size_t bytes) {
+    return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
+  }
+  static void delete_block(std::byte* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
  private:
   std::mutex mutex_;

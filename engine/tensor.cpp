@@ -115,9 +115,7 @@ double Tensor::item() const {
   return dispatch(dtype_, [&]<class T>() { return static_cast<double>(data<T>()[0]); });
 }
 
-void Tensor::require(DType dtype) const {
-  check(dtype == dtype_, "tensor of ", to_string(dtype_), " read as ", to_string(dtype));
-}
+void Tensor::require(DType dtype) const { check(dtype == dtype_, "tensor of ", to_string(dtype_), " read as ", to_string(dtype)); }
 
 const std::optional<QParams>& Tensor::qparams() const { return qparams_ ? *qparams_ : kNoQParams; }
 

@@ -25,8 +25,7 @@ struct Window {
 };
 /// Always inline: float kernels are built for several instruction sets, and a shared copy could be any of theirs.
 [[gnu::always_inline]] constexpr Window pool_window(int64_t i, int64_t in, int64_t out, int64_t kernel, int64_t stride,
-                                                       int64_t pad_before, int64_t pad_after, bool adaptive,
-                                                       bool count_include_pad) {
+                                                    int64_t pad_before, int64_t pad_after, bool adaptive, bool count_include_pad) {
   if (adaptive) {
     const int64_t begin = i * in / out, end = ((i + 1) * in + out - 1) / out;
     return {begin, end, end - begin};

@@ -14,9 +14,9 @@
 
 namespace octet {
 
-using KernelArgs = std::variant<kernels::Conv2dArgs, kernels::LinearArgs, kernels::AddArgs, kernels::RequantizeArgs,
-                                kernels::Pool2dArgs, kernels::ClampArgs, kernels::QuantizeArgs, kernels::DequantizeArgs,
-                                kernels::TransposeArgs>;
+using KernelArgs =
+    std::variant<kernels::Conv2dArgs, kernels::LinearArgs, kernels::AddArgs, kernels::RequantizeArgs, kernels::Pool2dArgs,
+                 kernels::ClampArgs, kernels::QuantizeArgs, kernels::DequantizeArgs, kernels::TransposeArgs>;
 
 /// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which.
 struct Blobs {

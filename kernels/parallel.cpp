@@ -20,7 +20,7 @@ namespace {
 constexpr int kMaxThreads = 1024;
 constexpr auto kSpin = std::chrono::microseconds(30);  // waking a sleeping thread takes about as long
 
-std::atomic<int> default_threads{0};          // 0: hardware threads
+std::atomic<int> default_threads{0};            // 0: hardware threads
 thread_local constinit int scoped_threads = 0;  // 0: default_threads
 thread_local constinit bool inside_parallel = false;
 
@@ -66,7 +66,8 @@ class Pool {
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) return false;
     grow(count - 1);
-    // A worker reads these only to claim a chunk of the job they belong to: its compare-exchange on claim_ fails once that job is over.
+    // A worker reads these only to claim a chunk of the job they belong to: its compare-exchange on claim_ fails once that job is
+    // over.
     n_.store(n, std::memory_order_relaxed);
     call_.store(call, std::memory_order_relaxed);
     body_.store(body, std::memory_order_relaxed);

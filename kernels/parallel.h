@@ -32,14 +32,14 @@ int chunks(int64_t n, int64_t grain);
 using ChunkCall = void (*)(const void* body, int chunk, int64_t begin, int64_t end);
 void run_chunks(int64_t n, int64_t grain, ChunkCall, const void* body);
 
-/// Calls body(chunk, begin, end) for contiguous chunks that cover [0, n), chunk = 0, 1, …, each at least `grain` long where n allows.
-/// Runs inline when one chunk suffices, when called from inside another parallel(), or while another thread has the pool (then chunk
-/// by chunk, with the same cut). body must not throw.
+/// Calls body(chunk, begin, end) for contiguous chunks that cover [0, n), chunk = 0, 1, …, each at least `grain` long where n
+/// allows. Runs inline when one chunk suffices, when called from inside another parallel(), or while another thread has the pool
+/// (then chunk by chunk, with the same cut). body must not throw.
 template <class Body>
 void parallel(int64_t n, int64_t grain, const Body& body) {
   run_chunks(
-      n, grain,
-      [](const void* b, int chunk, int64_t begin, int64_t end) { (*static_cast<const Body*>(b))(chunk, begin, end); }, &body);
+      n, grain, [](const void* b, int chunk, int64_t begin, int64_t end) { (*static_cast<const Body*>(b))(chunk, begin, end); },
+      &body);
 }
 
 }  // namespace octet

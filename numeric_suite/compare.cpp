@@ -27,8 +27,10 @@ struct Sums {
     }
     elements += static_cast<int64_t>(x.size());
     if (!test.qparams()) return;
+    // Where zero is the lowest code (after a relu) the lowest code clips nothing.
+    const QParams& q = *test.qparams();
     const auto ends = [&](auto codes) {
-      for (const auto q : codes) saturated += q == test.qparams()->qmin || q == test.qparams()->qmax;
+      for (const auto code : codes) saturated += code == q.qmax || (code == q.qmin && code != q.zero_point[0]);
     };
     if (test.dtype() == DType::u8) ends(test.data<uint8_t>());
     if (test.dtype() == DType::i8) ends(test.data<int8_t>());
@@ -85,11 +87,13 @@ std::string to_table(std::span<const OutputComparison> rows) {
   size_t width = 6;
   for (const OutputComparison& row : rows) width = std::max(width, row.path.size());
   std::ostringstream text;
-  text << std::left << std::setw(static_cast<int>(width)) << "module" << "  " << std::setw(10) << "op" << "  out   SQNR dB  max |error|  at limits\n";
+  text << std::left << std::setw(static_cast<int>(width)) << "module"
+       << "  " << std::setw(10) << "op"
+       << "  out   SQNR dB  max |error|  at limits\n";
   for (const OutputComparison& row : rows) {
-    text << std::left << std::setw(static_cast<int>(width)) << row.path << "  " << std::setw(10) << row.op << "  " << std::setw(3) << row.dtype
-         << std::right << std::fixed << std::setprecision(2) << std::setw(10) << row.sqnr_db << std::setprecision(6) << std::setw(13)
-         << row.max_abs_error << std::setprecision(2) << std::setw(9) << 100 * row.saturated << " %\n";
+    text << std::left << std::setw(static_cast<int>(width)) << row.path << "  " << std::setw(10) << row.op << "  " << std::setw(3)
+         << row.dtype << std::right << std::fixed << std::setprecision(2) << std::setw(10) << row.sqnr_db << std::setprecision(6)
+         << std::setw(13) << row.max_abs_error << std::setprecision(2) << std::setw(9) << 100 * row.saturated << " %\n";
   }
   return text.str();
 }

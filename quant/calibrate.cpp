@@ -52,7 +52,8 @@ int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int
 }
 
 int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& progress) {
-  return calibrate(prepared, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, progress);
+  return calibrate(
+      prepared, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, progress);
 }
 
 void enable_observer(Model& model, std::string_view prefix) {

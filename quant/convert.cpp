@@ -37,7 +37,8 @@ void quantize_weight(Module& module, const FakeQuantize& hook) {
   if (!seen.observer().calibrated()) seen.observer().observe(found->second, where);
   finite_min_max(found->second, where);
   found->second = quantize(found->second, seen.qparams(where));
-  check(found->second.dtype() == DType::i8, where, ": weights must be int8, their observer gives ", to_string(found->second.dtype()));
+  check(found->second.dtype() == DType::i8, where, ": weights must be int8, their observer gives ",
+        to_string(found->second.dtype()));
 }
 
 }  // namespace

@@ -13,12 +13,10 @@ constexpr std::string_view kPrefix = "fake_quantize:";
 template <class Body>
 void for_each_run(const Shape& shape, const QParams& q, Body&& body) {
   check(q.group == 0, "fake_quantize: grouped parameters are not supported");
-  const auto one = [&](size_t c) {
-    return f32::FakeQuant{q.scale[c], 1 / q.scale[c], q.zero_point[c], q.qmin, q.qmax};
-  };
+  const auto one = [&](size_t c) { return f32::FakeQuant{q.scale[c], 1 / q.scale[c], q.zero_point[c], q.qmin, q.qmax}; };
   if (q.axis < 0) return body(one(0), int64_t{0}, numel(shape));
-  check(q.axis < static_cast<int>(shape.size()) && q.scale.size() == static_cast<size_t>(shape[q.axis]), "fake_quantize: ", q.scale.size(),
-        " scales on axis ", q.axis, " of shape ", to_string(shape));
+  check(q.axis < static_cast<int>(shape.size()) && q.scale.size() == static_cast<size_t>(shape[q.axis]),
+        "fake_quantize: ", q.scale.size(), " scales on axis ", q.axis, " of shape ", to_string(shape));
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < q.axis; ++i) outer *= shape[i];
   for (size_t i = q.axis + 1; i < shape.size(); ++i) inner *= shape[i];
@@ -33,7 +31,8 @@ Var fake_quantize(const Var& x, const QParams& q) {
   const float* from = x.value().data<float>().data();
   Tensor y(x.shape(), DType::f32);
   float* to = y.mutable_data<float>().data();
-  for_each_run(x.shape(), q, [&](const f32::FakeQuant& one, int64_t at, int64_t n) { f32::fake_quantize(n, one, from + at, to + at); });
+  for_each_run(x.shape(), q,
+               [&](const f32::FakeQuant& one, int64_t at, int64_t n) { f32::fake_quantize(n, one, from + at, to + at); });
   auto vjp = [x = x.value(), q](const Tensor& grad, const Needs&) {
     Tensor dx(x.shape(), DType::f32);
     const float *in = x.data<float>().data(), *dy = grad.data<float>().data();
@@ -53,7 +52,8 @@ Observer& FakeQuantize::observer() {
 
 QParams FakeQuantize::qparams(std::string_view path) const {
   if (qparams_) return *qparams_;
-  check(observer_->calibrated(), path, ": the ", observer_->kind(), " observer has seen no data; calibrate before rounding or converting");
+  check(observer_->calibrated(), path, ": the ", observer_->kind(),
+        " observer has seen no data; calibrate before rounding or converting");
   return observer_->qparams();
 }
 

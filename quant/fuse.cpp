@@ -52,7 +52,8 @@ class Fuser {
     if (readers_[s.back()] != std::set<int>{next}) return false;
     const bool bare = s.size() == 1, after_bn = as<BatchNorm>(last) != nullptr, after_add = s.size() > 1 && is_addition(last);
     if (const BatchNorm* bn = as<BatchNorm>(module)) {
-      if (const Conv2d* conv = as<Conv2d>(first)) return bare && takes_activation(first) && !conv->residual && bn->channels == conv->out;
+      if (const Conv2d* conv = as<Conv2d>(first))
+        return bare && takes_activation(first) && !conv->residual && bn->channels == conv->out;
       const Linear* linear = as<Linear>(first);
       return bare && linear && takes_activation(first) && aim_ == Aim::inference && bn->channels == linear->out;
     }
@@ -67,8 +68,8 @@ class Fuser {
   std::vector<Sequence> find(const FuseOptions& options) const {
     std::vector<Sequence> found;
     std::set<int> used;
-    // Weighted layers before plain additions, which would otherwise take their activation themselves; later ones first, so that of two
-    // convolutions that feed one addition the later one takes it.
+    // Weighted layers before plain additions, which would otherwise take their activation themselves; later ones first, so that of
+    // two convolutions that feed one addition the later one takes it.
     for (const bool additions : {false, true})
       for (int i = static_cast<int>(model_.modules.size()) - 1; i >= 0; --i) {
         if (used.contains(i) || !takes_activation(at(i)) || is_addition(at(i)) != additions) continue;
@@ -140,7 +141,8 @@ class Fuser {
     const BatchNorm& bn = std::get<BatchNorm>(norm.op);
     const auto param = [](const Module& holder, std::string_view name) -> const Tensor& {
       const auto found = holder.params.find(name);
-      check(found != holder.params.end(), holder.path, ": parameter \"", name, "\" is missing; initialize or load the model before fusing");
+      check(found != holder.params.end(), holder.path, ": parameter \"", name,
+            "\" is missing; initialize or load the model before fusing");
       return found->second;
     };
     if (aim_ == Aim::training) {
@@ -151,8 +153,9 @@ class Fuser {
       return;
     }
     const auto bias = m.params.find("bias");
-    FoldedConv folded = fold_batch_norm(param(m, "weight"), bias == m.params.end() ? nullptr : &bias->second, param(norm, "weight"),
-                                        param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, m.path);
+    FoldedConv folded =
+        fold_batch_norm(param(m, "weight"), bias == m.params.end() ? nullptr : &bias->second, param(norm, "weight"),
+                        param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, m.path);
     m.params.insert_or_assign("weight", std::move(folded.weight));
     m.params.insert_or_assign("bias", std::move(folded.bias));
     if (Conv2d* conv = std::get_if<Conv2d>(&m.op)) conv->bias = true;
@@ -190,8 +193,8 @@ Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequ
     Sequence s{model.index(paths[0])};
     for (size_t i = 1; i < paths.size(); ++i) {
       const int next = model.index(paths[i]);
-      check(fuser.joins(s, next, true), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1], " (",
-            name_of(model.modules[s.back()].op), ") here: no known sequence, a value somebody else reads, or a tied module");
+      check(fuser.joins(s, next, true), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1],
+            " (", name_of(model.modules[s.back()].op), ") here: no known sequence, a value somebody else reads, or a tied module");
       s.push_back(next);
     }
     for (const int i : s) check(used.insert(i).second, "fuse: ", model.modules[i].path, " is in two sequences");

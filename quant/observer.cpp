@@ -61,16 +61,19 @@ std::unique_ptr<Observer> make_observer(std::string_view kind) {
 
 void save_spec(const ObserverSpec& spec, StateDict& state) {
   const auto [lo, hi] = spec.quant_range.value_or(std::pair{0, 0});
-  state["spec"] = Tensor::of<int32_t>({7}, std::vector<int32_t>{static_cast<int32_t>(spec.dtype), static_cast<int32_t>(spec.scheme),
-                                                               spec.reduce_range, spec.quant_range.has_value(), lo, hi, spec.axis});
+  state["spec"] =
+      Tensor::of<int32_t>({7}, std::vector<int32_t>{static_cast<int32_t>(spec.dtype), static_cast<int32_t>(spec.scheme),
+                                                    spec.reduce_range, spec.quant_range.has_value(), lo, hi, spec.axis});
   state["eps"] = Tensor::of<float>({1}, std::vector<float>{spec.eps});
 }
 
 ObserverSpec load_spec(const StateDict& state) {
   const auto v = state_tensor(state, "spec", DType::i32).data<int32_t>();
   const auto eps = state_tensor(state, "eps", DType::f32).data<float>();
-  check(v.size() == 7 && eps.size() == 1, "observer state: \"spec\" and \"eps\" have ", v.size(), " and ", eps.size(), " values, expected 7 and 1");
-  check(v[0] >= 0 && v[0] <= static_cast<int32_t>(DType::i32) && v[1] >= 0 && v[1] <= static_cast<int32_t>(QScheme::per_channel_symmetric),
+  check(v.size() == 7 && eps.size() == 1, "observer state: \"spec\" and \"eps\" have ", v.size(), " and ", eps.size(),
+        " values, expected 7 and 1");
+  check(v[0] >= 0 && v[0] <= static_cast<int32_t>(DType::i32) && v[1] >= 0 &&
+            v[1] <= static_cast<int32_t>(QScheme::per_channel_symmetric),
         "observer state: dtype ", v[0], " or scheme ", v[1], " is unknown");
   check(std::isnormal(eps[0]) && eps[0] > 0, "observer state: eps ", eps[0]);
   check(v[6] >= 0 && v[6] < 8, "observer state: axis ", v[6]);

@@ -28,12 +28,11 @@ void check_prefixes(const Model& model, const QConfigMap& map) {
   }
 }
 
-HookBox hook(const std::optional<FakeQuantize>& prototype) {
-  return prototype ? HookBox(prototype->clone()) : HookBox();
-}
+HookBox hook(const std::optional<FakeQuantize>& prototype) { return prototype ? HookBox(prototype->clone()) : HookBox(); }
 
 bool has_weight(const Module& module) {
-  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) || std::holds_alternative<Linear>(module.op);
+  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
+         std::holds_alternative<Linear>(module.op);
 }
 
 /// Whether each module's output will be codes: observed itself, or passing on the parameters of observed inputs.

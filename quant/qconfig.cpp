@@ -98,10 +98,13 @@ QConfig default_per_channel_symmetric_qnnpack_qat_qconfig() {
   return {training(MovingAverageMinMaxObserver(kSignedActivation)), training(PerChannelMinMaxObserver(kQnnpackChannelWeight))};
 }
 
-QConfig octet_qconfig() { return {observing(HistogramObserver(kActivation)), at_convert(PerChannelMinMaxObserver(kChannelWeight))}; }
+QConfig octet_qconfig() {
+  return {observing(HistogramObserver(kActivation)), at_convert(PerChannelMinMaxObserver(kChannelWeight))};
+}
 
 QConfig octet_qat_qconfig() {
-  return {training(MovingAverageMinMaxObserver(kActivation)), training(MovingAveragePerChannelMinMaxObserver(kChannelWeight, kMemoryless))};
+  return {training(MovingAverageMinMaxObserver(kActivation)),
+          training(MovingAveragePerChannelMinMaxObserver(kChannelWeight, kMemoryless))};
 }
 
 }  // namespace octet

@@ -21,9 +21,10 @@ using QConfigMap = std::map<std::string, std::optional<QConfig>>;
 // Post-training presets. Activations u8; default_qconfig and default_per_channel_qconfig use codes 0..127 on every engine.
 QConfig default_qconfig();              ///< MinMax activations, per-tensor symmetric weights
 QConfig default_per_channel_qconfig();  ///< MinMax activations, per-channel symmetric weights
-/// "fbgemm", "x86" (reduced range), "qnnpack" (per-tensor weights), "onednn" (full range): histogram activations. Throws for another name.
+/// "fbgemm", "x86" (reduced range), "qnnpack" (per-tensor weights), "onednn" (full range): histogram activations. Throws for
+/// another name.
 QConfig get_default_qconfig(std::string_view backend = "x86");
-QConfig default_symmetric_qnnpack_qconfig();              ///< i8 histogram activations, weights -127..127, scales >= 2^-12
+QConfig default_symmetric_qnnpack_qconfig();  ///< i8 histogram activations, weights -127..127, scales >= 2^-12
 QConfig default_per_channel_symmetric_qnnpack_qconfig();
 
 // Quantization-aware presets: the same hooks with rounding on.
@@ -37,7 +38,8 @@ QConfig default_symmetric_qnnpack_qat_qconfig();
 QConfig default_per_channel_symmetric_qnnpack_qat_qconfig();
 
 // octet's own.
-/// Histogram activations and per-channel symmetric weights, both with all 256 codes: exact on every engine here, so nothing is given away.
+/// Histogram activations and per-channel symmetric weights, both with all 256 codes: exact on every engine here, so nothing is
+/// given away.
 QConfig octet_qconfig();
 /// Its training twin: moving-average activations, weights observed anew at every step.
 QConfig octet_qat_qconfig();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The quantization workflow, every step on one screen: float -> fuse -> prepare -> (calibrate | train) -> convert. Steps are functions from
-// model to model; the float model stays what it was.
+// The quantization workflow, every step on one screen: float -> fuse -> prepare -> (calibrate | train) -> convert. Steps are
+// functions from model to model; the float model stays what it was.
 #pragma once
 
 #include <functional>
@@ -30,18 +30,18 @@ struct FuseOptions {
 /// Whether the calls of a tied module share one output observer, as PyTorch's do, or have their own.
 enum class Ties : uint8_t { own, shared };
 
-/// Puts the configured hooks on weights and outputs, and an observed identity "<producer>.quant" wherever a quantized module reads a
-/// float wire. Throws for a prefix that matches no module.
+/// Puts the configured hooks on weights and outputs, and an observed identity "<producer>.quant" wherever a quantized module reads
+/// a float wire. Throws for a prefix that matches no module.
 [[nodiscard]] Model prepare(const Model&, const QConfigMap&, Ties = Ties::own);
 
-/// Quantizes weights, gives every observed output its parameters and removes the hooks. Throws naming a module whose observer saw no data.
-/// Modules with a weight hook only keep int8 weights and compute in float.
+/// Quantizes weights, gives every observed output its parameters and removes the hooks. Throws naming a module whose observer saw
+/// no data. Modules with a weight hook only keep int8 weights and compute in float.
 [[nodiscard]] Model convert(const Model& prepared);
 
 /// Reports progress (done of total) and may stop the work by returning false.
 using Progress = std::function<bool(int64_t done, int64_t total)>;
-/// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that is not
-/// finite. Returns the number of batches run.
+/// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that is
+/// not finite. Returns the number of batches run.
 int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& = {});
 /// The same for batches made on demand: `batch(i)` for i in [0, count).
 int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& = {});
@@ -57,10 +57,10 @@ void update_bn_stats(Model&, std::string_view prefix = "");
 
 /// What a model consists of: how far the workflow has come, for tests and summaries.
 struct QuantizationSummary {
-  int weighted = 0;            ///< convolutions and linear layers
-  int int8_weights = 0;        ///< of those, with int8 weights
-  int int8_kernels = 0;        ///< of those, running as integer kernels
-  int quantized_outputs = 0;   ///< modules whose output is codes
+  int weighted = 0;           ///< convolutions and linear layers
+  int int8_weights = 0;       ///< of those, with int8 weights
+  int int8_kernels = 0;       ///< of those, running as integer kernels
+  int quantized_outputs = 0;  ///< modules whose output is codes
   int weight_hooks = 0, output_hooks = 0;
   int64_t parameter_bytes = 0;
 };

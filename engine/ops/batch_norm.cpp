@@ -10,7 +10,8 @@ namespace octet {
 std::vector<Shape> BatchNorm::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   const Shape& x = call.inputs[0];
-  check(x.size() >= 2 && x.back() == channels, call.path, ": expected ", channels, " channels on the last axis, got shape ", to_string(x));
+  check(x.size() >= 2 && x.back() == channels, call.path, ": expected ", channels, " channels on the last axis, got shape ",
+        to_string(x));
   check(eps > 0, call.path, ": eps must be positive, got ", eps);
   return {x};
 }
@@ -31,7 +32,8 @@ Moments moments(const Tensor& x) {
   return m;
 }
 
-Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments& m, const Tensor* divisor, double eps, Activation act) {
+Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments& m, const Tensor* divisor, double eps,
+                     Activation act) {
   const int64_t c = x.shape().back(), rows = x.value().numel() / c;
   const Limits limit = limits(act);
   return dispatch_float(x.dtype(), "batch_norm", [&]<class T>() {
@@ -48,10 +50,8 @@ Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Mome
     fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(limit.lo), T(limit.hi),
                       y.mutable_data<T>().data());
     auto vjp = [rows, c, limit, act, x = x.value(), y, gamma = gamma.value(), mean = m.mean, inv_std](const Tensor& grad,
-                                                                                                     const Needs& needs) {
-      Tensor dy = grad;
-      if (act != Activation::none)
-        fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dy.mutable_data<T>().data());
+                                                                                                      const Needs& needs) {
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
       Tensor dgamma({c}, x.dtype()), dbeta({c}, x.dtype());
       fk::batch_norm_sums(rows, c, x.data<T>().data(), dy.data<T>().data(), mean.data<T>().data(), inv_std.data<T>().data(),
                           dgamma.mutable_data<T>().data(), dbeta.mutable_data<T>().data());
@@ -81,8 +81,8 @@ Var batch_norm_eval(const Var& x, const Var& gamma, const Var& beta, const Tenso
       s[i] = beta.value().data<T>()[i] - mean.data<T>()[i] * a[i];
     }
     Tensor y(x.shape(), x.dtype());
-    fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(-INFINITY), T(INFINITY),
-                      y.mutable_data<T>().data());
+    fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(-INFINITY),
+                      T(INFINITY), y.mutable_data<T>().data());
     auto vjp = [rows, c, x = x.value(), mean, inv_std, scale](const Tensor& dy, const Needs& needs) {
       std::vector<Tensor> grads(3);
       if (needs[1] || needs[2]) {
@@ -122,7 +122,8 @@ std::vector<Var> BatchNorm::forward(const Call& call) const {
   const Tensor mean = call.param("running_mean").value(), variance = call.param("running_var").value();
   if (call.mode != Mode::train) return {batch_norm_eval(x, gamma, beta, mean, variance, eps)};
   const int64_t n = x.value().numel() / channels;
-  check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got input shape ", to_string(x.shape()));
+  check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got input shape ",
+        to_string(x.shape()));
   const Moments batch = moments(x.value());
   const Moments next = updated(mean, variance, batch, n, momentum);
   call.store("running_mean", next.mean);

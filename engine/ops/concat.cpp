@@ -11,7 +11,8 @@ namespace octet {
 namespace {
 
 int64_t product(const Shape& s, size_t begin, size_t end) {
-  return std::accumulate(s.begin() + static_cast<ptrdiff_t>(begin), s.begin() + static_cast<ptrdiff_t>(end), int64_t{1}, std::multiplies<>());
+  return std::accumulate(s.begin() + static_cast<ptrdiff_t>(begin), s.begin() + static_cast<ptrdiff_t>(end), int64_t{1},
+                         std::multiplies<>());
 }
 
 /// The slices of `whole` that concat() along this axis joined, in order.
@@ -42,8 +43,8 @@ std::vector<Shape> Concat::shapes(const ShapeCall& call) const {
     check(other.size() == y.size(), call.path, ": inputs of shapes ", to_string(y), " and ", to_string(other));
     y[axis] += other[axis];
     other[axis] = y[axis];
-    check(other == y, call.path, ": inputs of shapes ", to_string(call.inputs[0]), " and ", to_string(call.inputs[i]), " differ off axis ",
-          axis);
+    check(other == y, call.path, ": inputs of shapes ", to_string(call.inputs[0]), " and ", to_string(call.inputs[i]),
+          " differ off axis ", axis);
   }
   return {y};
 }

@@ -9,23 +9,25 @@ namespace octet {
 
 ConvGeometry geometry(const Conv2d& op, const Shape& x, std::string_view path) {
   check(op.in > 0 && op.out > 0, path, ": channels must be positive, got ", op.in, " -> ", op.out);
-  check(op.groups > 0 && op.in % op.groups == 0 && op.out % op.groups == 0, path, ": groups ", op.groups, " must divide the channels ",
-        op.in, " and ", op.out);
+  check(op.groups > 0 && op.in % op.groups == 0 && op.out % op.groups == 0, path, ": groups ", op.groups,
+        " must divide the channels ", op.in, " and ", op.out);
   check(op.kernel.h > 0 && op.kernel.w > 0 && op.stride.h > 0 && op.stride.w > 0 && op.dilation.h > 0 && op.dilation.w > 0, path,
         ": kernel, stride and dilation must be positive");
   check(op.padding.top >= 0 && op.padding.left >= 0 && op.padding.bottom >= 0 && op.padding.right >= 0, path,
         ": padding must not be negative");
   constexpr int64_t kLimit = int64_t{1} << 30;  // int32 in the kernels' arguments, with room for sums
-  for (const int64_t v : {op.kernel.h, op.kernel.w, op.stride.h, op.stride.w, op.dilation.h, op.dilation.w, op.padding.top, op.padding.left,
-                          op.padding.bottom, op.padding.right, op.in, op.out})
+  for (const int64_t v : {op.kernel.h, op.kernel.w, op.stride.h, op.stride.w, op.dilation.h, op.dilation.w, op.padding.top,
+                          op.padding.left, op.padding.bottom, op.padding.right, op.in, op.out})
     check(v < kLimit, path, ": attribute ", v, " is too large");
   check(x.size() == 4, path, ": conv2d needs an N,H,W,C input, got shape ", to_string(x));
   check(x[3] == op.in, path, ": expected ", op.in, " input channels, got ", x[3], " (input shape ", to_string(x), ")");
   const int64_t reach_h = op.dilation.h * (op.kernel.h - 1) + 1, reach_w = op.dilation.w * (op.kernel.w - 1) + 1;
   const int64_t h = x[1] + op.padding.top + op.padding.bottom - reach_h, w = x[2] + op.padding.left + op.padding.right - reach_w;
-  check(h >= 0 && w >= 0, path, ": kernel of ", reach_h, "x", reach_w, " (dilation included) exceeds the padded input ", x[1], "x", x[2]);
-  return {x[0], x[1], x[2], op.in, h / op.stride.h + 1, w / op.stride.w + 1, op.out, op.kernel.h, op.kernel.w, op.stride.h, op.stride.w,
-          op.dilation.h, op.dilation.w, op.padding.top, op.padding.left, op.groups};
+  check(h >= 0 && w >= 0, path, ": kernel of ", reach_h, "x", reach_w, " (dilation included) exceeds the padded input ", x[1], "x",
+        x[2]);
+  return {
+      x[0],        x[1],        x[2],        op.in,         h / op.stride.h + 1, w / op.stride.w + 1, op.out,          op.kernel.h,
+      op.kernel.w, op.stride.h, op.stride.w, op.dilation.h, op.dilation.w,       op.padding.top,      op.padding.left, op.groups};
 }
 
 std::vector<Shape> Conv2d::shapes(const ShapeCall& call) const {
@@ -33,13 +35,15 @@ std::vector<Shape> Conv2d::shapes(const ShapeCall& call) const {
   const ConvGeometry g = geometry(*this, call.inputs[0], call.path);
   const Shape y{g.batch, g.out_h, g.out_w, g.out_c};
   if (residual)
-    check(call.inputs[1] == y, call.path, ": the residual input has shape ", to_string(call.inputs[1]), ", the output ", to_string(y));
+    check(call.inputs[1] == y, call.path, ": the residual input has shape ", to_string(call.inputs[1]), ", the output ",
+          to_string(y));
   return {y};
 }
 
 void Conv2d::init(Params& params, Generator& g) const {
   const int64_t group_in = in / groups, fan_in = group_in * kernel.h * kernel.w;
-  // kaiming_uniform_ with a = sqrt(5), written as PyTorch evaluates it: the bounds are not always the same double as 1/sqrt(fan_in).
+  // kaiming_uniform_ with a = sqrt(5), written as PyTorch evaluates it: the bounds are not always the same double as
+  // 1/sqrt(fan_in).
   const double gain = std::sqrt(2.0 / (1 + std::pow(std::sqrt(5.0), 2)));
   const double bound = std::sqrt(3.0) * (gain / std::sqrt(static_cast<double>(fan_in)));
   // Drawn in PyTorch's order [out, in, kH, kW].
@@ -52,19 +56,18 @@ Var conv2d(const Conv2d& op, const Var& x, const Var& weight, const Var* bias, A
   const ConvGeometry g = geometry(op, x.shape(), path);
   const Shape expected{op.out, op.kernel.h, op.kernel.w, op.in / op.groups};
   check(weight.shape() == expected, path, ": expected weight of shape ", to_string(expected), ", got ", to_string(weight.shape()));
-  check(!bias || bias->shape() == Shape{op.out}, path, ": expected ", op.out, " biases, got shape ", bias ? to_string(bias->shape()) : "");
+  check(!bias || bias->shape() == Shape{op.out}, path, ": expected ", op.out, " biases, got shape ",
+        bias ? to_string(bias->shape()) : "");
   check(x.dtype() == weight.dtype(), path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(weight.dtype()));
   const Limits limit = limits(act);
   return dispatch_float(x.dtype(), path, [&]<class T>() {
     Tensor y({g.batch, g.out_h, g.out_w, g.out_c}, x.dtype());
-    fk::conv2d(g, x.value().data<T>().data(), weight.value().data<T>().data(), bias ? bias->value().data<T>().data() : nullptr, T(limit.lo),
-               T(limit.hi), y.mutable_data<T>().data());
+    fk::conv2d(g, x.value().data<T>().data(), weight.value().data<T>().data(), bias ? bias->value().data<T>().data() : nullptr,
+               T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, weight};
     if (bias) inputs.push_back(*bias);
     auto vjp = [g, limit, act, x = x.value(), w = weight.value(), y](const Tensor& grad, const Needs& needs) {
-      Tensor dy = grad;
-      if (act != Activation::none)
-        fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dy.mutable_data<T>().data());
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
       std::vector<Tensor> grads(needs.size());
       if (needs[0]) {
         grads[0] = Tensor(x.shape(), x.dtype());
@@ -110,8 +113,9 @@ Lowered Conv2d::lower(const LowerCall& call) const {
   a.rounding = call.rounding;
   a.output = output_args(*call.output, act, call.rounding, true);
   if (residual) {
-    check(call.rounding == Rounding::real, call.path, ": a residual fused into a convolution needs rounding \"real\", the model has \"",
-          to_string(call.rounding), "\"; fuse without residuals");
+    check(call.rounding == Rounding::real, call.path,
+          ": a residual fused into a convolution needs rounding \"real\", the model has \"", to_string(call.rounding),
+          "\"; fuse without residuals");
     a.residual_type = code_type(call.inputs[1]);
     a.residual_scale = call.inputs[1].scale[0];
     a.residual_zero_point = call.inputs[1].zero_point[0];

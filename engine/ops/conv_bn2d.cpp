@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConvBn2d: convolution and batch norm trained as one, so that the weight's fake quantization sees the weight that will be deployed.
+// ConvBn2d: convolution and batch norm trained as one, so that the weight's fake quantization sees the weight that will be
+// deployed.
 //
-// Training: k = gamma / sqrt(running_var + eps), y0 = conv(x, hook(W * k)), out = batch norm of y0 / k (+ bias) with the batch's moments. The
-// division by k is folded into the batch norm. k is a constant of the step (its two uses cancel) and kept away from zero, so that
-// gamma = 0 trains on instead of giving 0/0. Frozen and eval: conv(x, hook(W * k)) + folded bias, differentiable in gamma too.
+// Training: k = gamma / sqrt(running_var + eps), y0 = conv(x, hook(W * k)), out = batch norm of y0 / k (+ bias) with the batch's
+// moments. The division by k is folded into the batch norm. k is a constant of the step (its two uses cancel) and kept away from
+// zero, so that gamma = 0 trains on instead of giving 0/0. Frozen and eval: conv(x, hook(W * k)) + folded bias, differentiable in
+// gamma too.
 #include <cmath>
 
 #include "engine/float_kernels.h"
@@ -148,7 +150,8 @@ std::vector<Var> ConvBn2d::forward(const Call& call) const {
   const Tensor k = safe_factor(gamma.value(), r);
   const Var y0 = conv2d(conv, x, call.hooked("weight", scale_rows(w, k)), nullptr, Activation::none, call.path);
   const int64_t n = y0.value().numel() / conv.out;
-  check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got output shape ", to_string(y0.shape()));
+  check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got output shape ",
+        to_string(y0.shape()));
   const Moments batch = moments(y0.value());
   const Moments next = updated(mean, variance, unscaled(batch, k, conv.bias ? &b.value() : nullptr), n, momentum);
   call.store("bn.running_mean", next.mean);

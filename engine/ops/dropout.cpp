@@ -23,9 +23,8 @@ std::vector<Var> Dropout::forward(const Call& call) const {
       for (size_t i = 0; i < to.size(); ++i) to[i] *= mask.data<T>()[i];
       return y;
     };
-    return std::vector<Var>{Var::made(masked(x.value()), {x}, [masked](const Tensor& grad, const Needs&) {
-      return std::vector<Tensor>{masked(grad)};
-    })};
+    return std::vector<Var>{Var::made(masked(x.value()), {x},
+                                      [masked](const Tensor& grad, const Needs&) { return std::vector<Tensor>{masked(grad)}; })};
   });
 }
 

@@ -14,6 +14,8 @@ namespace octet {
 
 /// x limited to [lo, hi]; the gradient passes strictly inside.
 Var clamp(const Var& x, Limits);
+/// grad where the activation's output y lies strictly inside its limits, else 0.
+Tensor masked_gradient(const Tensor& y, const Tensor& grad, Limits);
 /// act(a + b), equal shapes.
 Var add(const Var& a, const Var& b, Activation, std::string_view path);
 /// act(conv(x, weight) + bias); `bias` may be null. The residual attribute is the caller's business.
@@ -26,17 +28,18 @@ struct Moments {
   Tensor mean, variance;
 };
 Moments moments(const Tensor& x);
-/// act(gamma * (x - mean) / (divisor * sqrt(variance / divisor^2 + eps)) + beta) with the batch's own moments of x: the batch norm of
-/// x / divisor. divisor may be null (ones).
-Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments&, const Tensor* divisor, double eps, Activation);
+/// act(gamma * (x - mean) / (divisor * sqrt(variance / divisor^2 + eps)) + beta) with the batch's own moments of x: the batch norm
+/// of x / divisor. divisor may be null (ones).
+Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments&, const Tensor* divisor, double eps,
+                     Activation);
 /// x * scale[c] + shift[c] with constant scale and shift: batch norm with running statistics. Gradients reach x, gamma and beta.
 Var batch_norm_eval(const Var& x, const Var& gamma, const Var& beta, const Tensor& mean, const Tensor& variance, double eps);
 /// running <- (1 - momentum) * running + momentum * batch, variance unbiased by n/(n-1). Returns the new statistics.
 Moments updated(const Tensor& running_mean, const Tensor& running_var, const Moments& batch, int64_t n, double momentum);
 
 /// Weight and bias of the convolution (or linear layer) that equals it followed by a batch norm with these running statistics:
-/// W' = W * (gamma * r), b' = ((b - mean) * r) * gamma + beta, r = 1/sqrt(variance + eps). Throws naming path and channel if a result
-/// is not finite. `bias` may be null.
+/// W' = W * (gamma * r), b' = ((b - mean) * r) * gamma + beta, r = 1/sqrt(variance + eps). Throws naming path and channel if a
+/// result is not finite. `bias` may be null.
 struct FoldedConv {
   Tensor weight, bias;
 };
@@ -53,8 +56,8 @@ void expect_param(const Params&, std::string_view name, const Shape&, std::strin
 // --- lowering --------------------------------------------------------------------------------------------------------
 
 kernels::CodeType code_type(const QParams&);
-/// Output arguments with the activation folded into the clamp limits. `before_rounding`: convolution and linear in the real mode add
-/// the zero point before they round.
+/// Output arguments with the activation folded into the clamp limits. `before_rounding`: convolution and linear in the real mode
+/// add the zero point before they round.
 kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool before_rounding);
 /// Tables of a weighted layer and the proof that its accumulator cannot overflow. `reduction` = products per output.
 Blobs weighted_blobs(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product, Facts&);

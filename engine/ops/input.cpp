@@ -9,7 +9,8 @@ std::vector<Shape> Input::shapes(const ShapeCall& call) const {
   if (call.inputs.empty()) return {shape};
   call.expect_inputs(1);
   const Shape& x = call.inputs[0];
-  check(x.size() == shape.size() && !x.empty(), call.path, ": expected an input like ", to_string(shape), ", got shape ", to_string(x));
+  check(x.size() == shape.size() && !x.empty(), call.path, ": expected an input like ", to_string(shape), ", got shape ",
+        to_string(x));
   for (size_t i = 1; i < x.size(); ++i)
     check(x[i] == shape[i], call.path, ": expected an input like ", to_string(shape), " (any batch), got shape ", to_string(x));
   return {x};

@@ -28,8 +28,10 @@ std::vector<Var> Linear::forward(const Call& call) const {
   const Var& x = call.inputs[0];
   const Var w = call.hooked("weight", call.param("weight"));
   const Var b = bias ? call.param("bias") : Var();
-  check(!x.shape().empty() && x.shape().back() == in, call.path, ": expected ", in, " input features, got shape ", to_string(x.shape()));
-  check(w.shape() == Shape{out, in}, call.path, ": expected weight of shape ", to_string(Shape{out, in}), ", got ", to_string(w.shape()));
+  check(!x.shape().empty() && x.shape().back() == in, call.path, ": expected ", in, " input features, got shape ",
+        to_string(x.shape()));
+  check(w.shape() == Shape{out, in}, call.path, ": expected weight of shape ", to_string(Shape{out, in}), ", got ",
+        to_string(w.shape()));
   check(x.dtype() == w.dtype(), call.path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(w.dtype()));
   const int64_t rows = x.value().numel() / in;
   const Limits limit = limits(act);
@@ -40,20 +42,17 @@ std::vector<Var> Linear::forward(const Call& call) const {
     const f32::Matmul product{.m = rows, .n = out, .k = in, .transpose_b = true};
     fk::matmul(product, x.value().data<T>().data(), w.value().data<T>().data(), bias ? b.value().data<T>().data() : nullptr,
                y.mutable_data<T>().data());
-    if (act != Activation::none)
-      fk::clamp(y.numel(), y.data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
+    if (act != Activation::none) fk::clamp(y.numel(), y.data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, w};
     if (bias) inputs.push_back(b);
     auto vjp = [rows, limit, act = act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
       const int64_t out = w.size(0), in = w.size(1);
-      Tensor dy = grad;
-      if (act != Activation::none)
-        fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dy.mutable_data<T>().data());
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
       std::vector<Tensor> grads(needs.size());
       if (needs[0]) {  // dx = dy W
         grads[0] = Tensor(x.shape(), x.dtype());
-        fk::matmul(f32::Matmul{.m = rows, .n = in, .k = out}, dy.data<T>().data(), w.data<T>().data(), static_cast<const T*>(nullptr),
-                   grads[0].mutable_data<T>().data());
+        fk::matmul(f32::Matmul{.m = rows, .n = in, .k = out}, dy.data<T>().data(), w.data<T>().data(),
+                   static_cast<const T*>(nullptr), grads[0].mutable_data<T>().data());
       }
       if (needs[1]) {  // dW = dy^T x
         grads[1] = Tensor(w.shape(), w.dtype());

@@ -21,7 +21,8 @@ double code_of(float value, const QParams& q, Rounding rounding, bool before_rou
       return static_cast<double>(std::nearbyint(value * inv)) + zero;
     case Rounding::int_bias: return static_cast<double>(std::nearbyint(value / scale)) + zero;
     case Rounding::fixed_double:
-    case Rounding::fixed_single: return static_cast<double>(std::round(value / scale)) + zero;  // TfLiteRound: halves away from zero
+    case Rounding::fixed_single:
+      return static_cast<double>(std::round(value / scale)) + zero;  // TfLiteRound: halves away from zero
   }
   fail("unknown rounding ", static_cast<int>(rounding));
 }
@@ -62,7 +63,8 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
   const QParams &x = call.inputs[0], &w = *weight.qparams(), &y = *call.output;
   const int64_t out = weight.size(0), row = weight.numel() / out;
   check(weight.dtype() == DType::i8 && w.group == 0 && (w.axis < 0 || w.axis == 0), call.path,
-        ": kernels need int8 weights quantized per tensor or per output channel, got ", to_string(weight.dtype()), ", ", to_string(w));
+        ": kernels need int8 weights quantized per tensor or per output channel, got ", to_string(weight.dtype()), ", ",
+        to_string(w));
   check(!bias || (bias->dtype() == DType::f32 && bias->shape() == Shape{out}), call.path, ": expected ", out, " float biases");
   const auto at = [](const auto& v, int64_t c) { return v.size() == 1 ? v[0] : v[c]; };
   Blobs blobs;
@@ -96,7 +98,8 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
           blobs.scale.push_back(product / y.scale[0]);
           break;
         }
-        const double exact = float_product ? static_cast<double>(product) : static_cast<double>(x.scale[0]) * static_cast<double>(sw);
+        const double exact =
+            float_product ? static_cast<double>(product) : static_cast<double>(x.scale[0]) * static_cast<double>(sw);
         const FixedMultiplier m = quantize_multiplier(exact / static_cast<double>(y.scale[0]));
         blobs.multiplier.push_back(m.multiplier);
         blobs.shift.push_back(m.shift);

@@ -18,16 +18,34 @@ int64_t pooled(int64_t in, int64_t kernel, int64_t stride, int64_t before, int64
 
 PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
   check(x.size() == 4, path, ": pool2d needs an N,H,W,C input, got shape ", to_string(x));
-  PoolGeometry g{x[0], x[1], x[2], x[3], op.output.h, op.output.w, 0, 0, 0, 0, 0, 0, 0, 0, op.kind == Pool::adaptive_average,
+  PoolGeometry g{x[0],
+                 x[1],
+                 x[2],
+                 x[3],
+                 op.output.h,
+                 op.output.w,
+                 0,
+                 0,
+                 0,
+                 0,
+                 0,
+                 0,
+                 0,
+                 0,
+                 op.kind == Pool::adaptive_average,
                  op.count_include_pad};
   if (g.adaptive) {
-    check(op.output.h > 0 && op.output.w > 0 && x[1] > 0 && x[2] > 0, path, ": adaptive pooling of ", x[1], "x", x[2], " to ", op.output.h,
-          "x", op.output.w);
+    check(op.output.h > 0 && op.output.w > 0 && op.output.h < int64_t{1} << 20 && op.output.w < int64_t{1} << 20 && x[1] > 0 &&
+              x[2] > 0,
+          path, ": adaptive pooling of ", x[1], "x", x[2], " to ", op.output.h, "x", op.output.w);
     return g;
   }
   const auto& [top, left, bottom, right] = op.padding;
   check(op.kernel.h > 0 && op.kernel.w > 0 && op.stride.h > 0 && op.stride.w > 0, path, ": kernel and stride must be positive");
   check(top >= 0 && left >= 0 && bottom >= 0 && right >= 0, path, ": padding must not be negative");
+  constexpr int64_t kLimit = int64_t{1} << 30;  // int32 in the kernels' arguments, with room for sums
+  for (const int64_t v : {op.kernel.h, op.kernel.w, op.stride.h, op.stride.w})
+    check(v < kLimit, path, ": attribute ", v, " is too large");
   // A window inside the padding alone would have no value.
   check(top < op.kernel.h && bottom < op.kernel.h && left < op.kernel.w && right < op.kernel.w, path,
         ": padding must be smaller than the kernel ", op.kernel.h, "x", op.kernel.w);

@@ -17,16 +17,20 @@ Activation activation(UnaryFn fn) {
 
 }  // namespace
 
+Tensor masked_gradient(const Tensor& y, const Tensor& grad, Limits limit) {
+  Tensor dx(y.shape(), y.dtype());
+  dispatch_float(y.dtype(), "clamp", [&]<class T>() {
+    fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dx.mutable_data<T>().data());
+  });
+  return dx;
+}
+
 Var clamp(const Var& x, Limits limit) {
   return dispatch_float(x.dtype(), "clamp", [&]<class T>() {
     Tensor y(x.shape(), x.dtype());
     fk::clamp(y.numel(), x.value().data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
     // y lies strictly inside the limits exactly where x does, so the input need not be kept.
-    auto vjp = [y, limit](const Tensor& grad, const Needs&) {
-      Tensor dx(y.shape(), y.dtype());
-      fk::clamp_grad(y.numel(), y.data<T>().data(), grad.data<T>().data(), T(limit.lo), T(limit.hi), dx.mutable_data<T>().data());
-      return std::vector<Tensor>{std::move(dx)};
-    };
+    auto vjp = [y, limit](const Tensor& grad, const Needs&) { return std::vector<Tensor>{masked_gradient(y, grad, limit)}; };
     return Var::made(std::move(y), {x}, std::move(vjp));
   });
 }

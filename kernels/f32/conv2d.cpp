@@ -21,7 +21,9 @@ void im2col(const ConvGeometry& g, int64_t group, const float* x, int64_t begin,
   const int64_t channels = g.in_c / g.groups, row = g.kernel_w * channels;
   const bool contiguous = g.groups == 1 && g.dilation_w == 1;
   const auto zero = [](float* to, int64_t n) { __builtin_memset(to, 0, static_cast<size_t>(n) * sizeof(float)); };
-  const auto copy = [](float* to, const float* from, int64_t n) { __builtin_memcpy(to, from, static_cast<size_t>(n) * sizeof(float)); };
+  const auto copy = [](float* to, const float* from, int64_t n) {
+    __builtin_memcpy(to, from, static_cast<size_t>(n) * sizeof(float));
+  };
   int64_t ow = begin % g.out_w, oh = begin / g.out_w % g.out_h, n = begin / (g.out_w * g.out_h);
   for (int64_t p = begin; p < end; ++p) {
     const int64_t left = ow * g.stride_w - g.pad_left;
@@ -67,7 +69,13 @@ void convolve(const ConvGeometry& g, const float* x, const float* w, const float
       float* out = y + p * g.out_c;
       for (int64_t group = 0; group < g.groups; ++group) {
         if (!pointwise) im2col(g, group, x, p, p + rows, columns);
-        gemm({.m = rows, .n = outputs, .k = depth, .lda = pointwise ? g.in_c : depth, .ldb = depth, .ldc = g.out_c, .transpose_b = true},
+        gemm({.m = rows,
+              .n = outputs,
+              .k = depth,
+              .lda = pointwise ? g.in_c : depth,
+              .ldb = depth,
+              .ldc = g.out_c,
+              .transpose_b = true},
              pointwise ? x + p * g.in_c + group * channels : columns, w + group * outputs * depth, out + group * outputs);
       }
       add_bias(rows, g.out_c, g.out_c, bias, act_min, act_max, out);

@@ -81,7 +81,8 @@ void strided_grad_input(const ConvGeometry& g, const float* dy, const float* w, 
 void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
   if (is_depthwise(g)) return depthwise_grad_input(g, dy, w, dx);
   if (g.stride_h != 1 || g.stride_w != 1) return strided_grad_input(g, dy, w, dx);
-  float* flipped_w = scratch_floats(Scratch::gradient_weights, static_cast<size_t>(g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups)));
+  float* flipped_w =
+      scratch_floats(Scratch::gradient_weights, static_cast<size_t>(g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups)));
   flip_weights(g, w, flipped_w);
   convolve(flipped(g), dy, flipped_w, nullptr, -kInfinity, kInfinity, dx);
 }
@@ -102,9 +103,16 @@ void conv2d_grad_weight(const ConvGeometry& g, const float* x, const float* dy, 
       const int64_t rows = min_of(block, end - p);
       for (int64_t group = 0; group < g.groups; ++group) {
         if (!pointwise) im2col(g, group, x, p, p + rows, columns);
-        gemm({.m = outputs, .n = depth, .k = rows, .lda = g.out_c, .ldb = pointwise ? g.in_c : depth, .ldc = depth,
-              .transpose_a = true, .accumulate = p > begin},
-             dy + p * g.out_c + group * outputs, pointwise ? x + p * g.in_c + group * channels : columns, sum + group * outputs * depth);
+        gemm({.m = outputs,
+              .n = depth,
+              .k = rows,
+              .lda = g.out_c,
+              .ldb = pointwise ? g.in_c : depth,
+              .ldc = depth,
+              .transpose_a = true,
+              .accumulate = p > begin},
+             dy + p * g.out_c + group * outputs, pointwise ? x + p * g.in_c + group * channels : columns,
+             sum + group * outputs * depth);
       }
     }
   });

@@ -82,7 +82,8 @@ void forward(const ConvGeometry& g, const float* x, const float* wt, const float
 
 /// Adds dy * x of N taps of one kernel row, kw on, along one output row; x points at the input row.
 template <int L, int N>
-[[gnu::always_inline]] inline void add_tap_products(const ConvGeometry& g, int64_t kw, const float* x, const float* dy, float* sums) {
+[[gnu::always_inline]] inline void add_tap_products(const ConvGeometry& g, int64_t kw, const float* x, const float* dy,
+                                                    float* sums) {
   const Range inner = inner_columns(g, kw, kw + N - 1);
   const int64_t offset = kw * g.dilation_w - g.pad_left;
   Vec<L> sum[N] = {};

@@ -14,7 +14,8 @@ struct Build {
   Table (*table)();
 };
 
-constexpr Build kBuilds[] = {  // best first
+constexpr Build kBuilds[] = {
+    // best first
 #if defined(OCTET_F32_LEVELS)
     {"x86-64-v4",
      [] {
@@ -79,8 +80,12 @@ void matmul(const Matmul& g, const float* a, const float* b, const float* bias, 
 void conv2d(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
   table().conv2d(g, x, w, bias, act_min, act_max, y);
 }
-void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) { table().conv2d_grad_input(g, dy, w, dx); }
-void conv2d_grad_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) { table().conv2d_grad_weight(g, x, dy, dw); }
+void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
+  table().conv2d_grad_input(g, dy, w, dx);
+}
+void conv2d_grad_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  table().conv2d_grad_weight(g, x, dy, dw);
+}
 
 void column_sum(int64_t rows, int64_t channels, const float* x, float* sum) { table().column_sum(rows, channels, x, sum); }
 void column_moments(int64_t rows, int64_t channels, const float* x, float* mean, float* variance) {
@@ -100,7 +105,9 @@ void batch_norm_grad_input(int64_t rows, int64_t channels, const float* x, const
 }
 
 void clamp(int64_t n, const float* x, float lo, float hi, float* y) { table().clamp(n, x, lo, hi, y); }
-void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, float* dx) { table().clamp_grad(n, x, dy, lo, hi, dx); }
+void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, float* dx) {
+  table().clamp_grad(n, x, dy, lo, hi, dx);
+}
 void add(int64_t n, const float* a, const float* b, float* y) { table().add(n, a, b, y); }
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y) { table().axpby(n, alpha, x, beta, y); }
 void sgd(int64_t n, float rate, float momentum, float decay, const float* g, float* v, float* w) {
@@ -111,7 +118,9 @@ void min_max(int64_t n, const float* x, float* lo, float* hi) { table().min_max(
 void min_max_channels(int64_t outer, int64_t channels, int64_t inner, const float* x, float* lo, float* hi) {
   table().min_max_channels(outer, channels, inner, x, lo, hi);
 }
-void histogram(int64_t n, const float* x, float lo, float hi, int bins, int64_t* counts) { table().histogram(n, x, lo, hi, bins, counts); }
+void histogram(int64_t n, const float* x, float lo, float hi, int bins, int64_t* counts) {
+  table().histogram(n, x, lo, hi, bins, counts);
+}
 void fake_quantize(int64_t n, const FakeQuant& q, const float* x, float* y) { table().fake_quantize(n, q, x, y); }
 void fake_quantize_grad(int64_t n, const FakeQuant& q, const float* x, const float* dy, float* dx) {
   table().fake_quantize_grad(n, q, x, dy, dx);

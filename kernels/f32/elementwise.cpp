@@ -19,7 +19,7 @@ void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, 
   parallel(n, kStreamGrain, [&](int, int64_t begin, int64_t end) {
     for_strips<1>(begin, end, [&]<int L, int>(int64_t i) {  // by hand: compilers will not read dy where it is not needed
       const Vec<L> v = load<L>(x + i);
-      store<L>(dx + i, (v > lo) & (v < hi) ? load<L>(dy + i) : Vec<L>{});
+      store<L>(dx + i, ((v > lo) & (v < hi)) ? load<L>(dy + i) : Vec<L>{});
     });
   });
 }

@@ -12,8 +12,8 @@ namespace octet::f32 {
 
 /// "x86-64", "x86-64-v3", "x86-64-v4": what the kernels of this process use.
 const char* isa();
-/// For tests: uses that instruction set from now on, in all threads. False, and nothing changes, for an unknown name or one that this
-/// processor does not have.
+/// For tests: uses that instruction set from now on, in all threads. False, and nothing changes, for an unknown name or one that
+/// this processor does not have.
 bool set_isa(const char* name);
 
 /// C[m,n] (+)= op(A)[m,k] * op(B)[k,n]. transpose_a: A is stored [k,m]; transpose_b: B is stored [n,k].

@@ -32,7 +32,7 @@ void fake_quantize_grad(int64_t n, const FakeQuant& q, const float* x, const flo
     for_strips<1>(begin, end, [&]<int L, int>(int64_t i) {
       const Vec<L> v = limit<L>(load<L>(x + i) * inverse, splat<L>(lo - 1), splat<L>(hi + 1));
       const Vec<L> code = (v + kRound) - kRound;
-      store<L>(dx + i, (code >= lo) & (code <= hi) ? load<L>(dy + i) : Vec<L>{});
+      store<L>(dx + i, ((code >= lo) & (code <= hi)) ? load<L>(dy + i) : Vec<L>{});
     });
   });
 }

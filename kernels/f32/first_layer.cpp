@@ -109,7 +109,8 @@ int64_t tap_block(int64_t taps) {
 
 bool is_first_layer(const ConvGeometry& g) {
   return g.groups == 1 && g.in_c <= 4 && g.out_c >= 4 && g.kernel_h * g.kernel_w * g.in_c <= kMaxTaps && !is_pointwise(g) &&
-         ((g.kernel_h - 1) * g.dilation_h + 1) * ((g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1) * g.in_c < 1 << 20;
+         ((g.kernel_h - 1) * g.dilation_h + 1) * ((g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1) * g.in_c <
+             1 << 20;
 }
 
 void first_layer(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Histogram with PyTorch's bin rule, division included: indices are computed in vectors and exact on every instruction set; the counting is
-// spread over interleaved arrays, so that runs of equal elements do not wait for one counter.
+// Histogram with PyTorch's bin rule, division included: indices are computed in vectors and exact on every instruction set; the
+// counting is spread over interleaved arrays, so that runs of equal elements do not wait for one counter.
 #include "kernels/f32/simd.h"
 #include "kernels/f32/unit.h"
 

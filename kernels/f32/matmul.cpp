@@ -23,8 +23,8 @@ void add_bias(int64_t rows, int64_t channels, int64_t ld, const float* bias, flo
 namespace {
 
 void matmul(const Matmul& mm, const float* a, const float* b, const float* bias, float* c) {
-  Gemm g{mm.m, mm.n, mm.k, mm.transpose_a ? mm.m : mm.k, mm.transpose_b ? mm.k : mm.n, mm.n, mm.transpose_a, mm.transpose_b,
-         mm.accumulate};
+  Gemm g{mm.m,           mm.n,           mm.k,         mm.transpose_a ? mm.m : mm.k, mm.transpose_b ? mm.k : mm.n, mm.n,
+         mm.transpose_a, mm.transpose_b, mm.accumulate};
   const float* added = mm.accumulate ? nullptr : bias;
   constexpr float kInfinity = __builtin_inff();
   if (mm.m >= mm.n) {

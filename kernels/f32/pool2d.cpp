@@ -39,7 +39,7 @@ void pool2d_max(const PoolGeometry& g, const float* x, float* y) {
         for (int64_t iw = w.begin; iw < w.end; ++iw)
           for (int v = 0; v < V; ++v) {
             const Vec<L> e = load<L>(x + image + (ih * g.in_w + iw) * g.channels + c + v * L);
-            best[v] = (e > best[v]) | (e != e) ? e : best[v];
+            best[v] = ((e > best[v]) | (e != e)) ? e : best[v];
           }
       for (int v = 0; v < V; ++v) store<L>(y + to + c + v * L, best[v]);
     });

@@ -66,8 +66,7 @@ void column_extremes(int64_t rows, int64_t channels, int64_t begin, int64_t end,
         nan[v] |= e != e;
       }
     for (int v = 0; v < V; ++v)
-      for (int l = 0; l < L; ++l)
-        Extremes{low[v][l], high[v][l], nan[v][l] != 0}.write(lo + c + v * L + l, hi + c + v * L + l);
+      for (int l = 0; l < L; ++l) Extremes{low[v][l], high[v][l], nan[v][l] != 0}.write(lo + c + v * L + l, hi + c + v * L + l);
   });
 }
 

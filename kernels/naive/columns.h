@@ -36,7 +36,8 @@ void column_affine(int64_t rows, int64_t channels, const T* x, const T* scale, c
 }
 
 template <class T>
-void batch_norm_sums(int64_t rows, int64_t channels, const T* x, const T* dy, const T* mean, const T* inv_std, T* dgamma, T* dbeta) {
+void batch_norm_sums(int64_t rows, int64_t channels, const T* x, const T* dy, const T* mean, const T* inv_std, T* dgamma,
+                     T* dbeta) {
   for (int64_t c = 0; c < channels; ++c) {
     T product = 0, sum = 0;
     for (int64_t r = 0; r < rows; ++r) {

@@ -11,7 +11,7 @@
 namespace octet {
 namespace {
 
-constexpr int kUpsample = 16;      // sub-bins per bin when a histogram moves to a wider range
+constexpr int kUpsample = 16;       // sub-bins per bin when a histogram moves to a wider range
 constexpr int kTargetLevels = 256;  // levels the error is estimated for: 2^bits of the dtype, whatever the code range
 constexpr double kTrimStep = 1e-5;  // share of the mass one trimming step removes
 
@@ -151,10 +151,13 @@ StateDict HistogramObserver::state() const {
 void HistogramObserver::load(const StateDict& state) {
   const auto bins = state_tensor(state, "bins", DType::i32).data<int32_t>();
   const auto counts = state_tensor(state, "histogram", DType::f64).data<double>();
-  const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(), hi = state_tensor(state, "max_val", DType::f32).data<float>();
-  check(bins.size() == 1 && lo.size() == 1 && hi.size() == 1, "observer state: \"bins\", \"min_val\" and \"max_val\" must be single values");
+  const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(),
+             hi = state_tensor(state, "max_val", DType::f32).data<float>();
+  check(bins.size() == 1 && lo.size() == 1 && hi.size() == 1,
+        "observer state: \"bins\", \"min_val\" and \"max_val\" must be single values");
   HistogramObserver loaded(load_spec(state), bins[0]);
-  check(counts.empty() || counts.size() == static_cast<size_t>(bins[0]), "observer state: ", counts.size(), " counts for ", bins[0], " bins");
+  check(counts.empty() || counts.size() == static_cast<size_t>(bins[0]), "observer state: ", counts.size(), " counts for ", bins[0],
+        " bins");
   check(std::isfinite(lo[0]) && std::isfinite(hi[0]) && lo[0] <= hi[0], "observer state: range ", lo[0], "..", hi[0]);
   for (const double count : counts) check(std::isfinite(count) && count >= 0, "observer state: histogram count ", count);
   loaded.histogram_.assign(counts.begin(), counts.end());

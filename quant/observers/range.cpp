@@ -20,7 +20,8 @@ void RangeObserver::check_spec() const {
         per_channel_ ? "tensor" : "channel", " scheme");
   check(!(spec_.dtype == DType::u8 && spec_.symmetric() && spec_.reduce_range),
         "observer: u8 codes with a symmetric scheme cannot have a reduced range");
-  check(averaging_constant_ >= 0 && averaging_constant_ <= 1, "observer: averaging constant ", averaging_constant_, " outside 0..1");
+  check(averaging_constant_ >= 0 && averaging_constant_ <= 1, "observer: averaging constant ", averaging_constant_,
+        " outside 0..1");
 }
 
 void RangeObserver::observe(const Tensor& x, std::string_view path) {
@@ -29,7 +30,8 @@ void RangeObserver::observe(const Tensor& x, std::string_view path) {
   if (!per_channel_) {
     std::tie(lo[0], hi[0]) = finite_min_max(x, path);
   } else {
-    check(spec_.axis < static_cast<int>(x.rank()), path, ": observer on axis ", spec_.axis, " of a tensor of shape ", to_string(x.shape()));
+    check(spec_.axis < static_cast<int>(x.rank()), path, ": observer on axis ", spec_.axis, " of a tensor of shape ",
+          to_string(x.shape()));
     int64_t outer = 1, inner = 1;
     for (int i = 0; i < spec_.axis; ++i) outer *= x.size(i);
     for (size_t i = spec_.axis + 1; i < x.rank(); ++i) inner *= x.size(i);
@@ -38,7 +40,8 @@ void RangeObserver::observe(const Tensor& x, std::string_view path) {
     f32::min_max_channels(outer, channels, inner, x.data<float>().data(), lo.data(), hi.data());
     const auto finite = [](float v) { return std::isfinite(v); };
     if (!std::ranges::all_of(lo, finite) || !std::ranges::all_of(hi, finite)) finite_min_max(x, path);
-    check(min_.empty() || min_.size() == lo.size(), path, ": observer has seen ", min_.size(), " channels, now ", lo.size(), " came");
+    check(min_.empty() || min_.size() == lo.size(), path, ": observer has seen ", min_.size(), " channels, now ", lo.size(),
+          " came");
   }
   if (min_.empty()) {
     min_ = std::move(lo);
@@ -81,10 +84,13 @@ void RangeObserver::load(const StateDict& state) {
   check(constant.numel() == 1, "observer state: \"averaging_constant\" has ", constant.numel(), " values, expected 1");
   averaging_constant_ = constant.data<float>()[0];
   check_spec();
-  const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(), hi = state_tensor(state, "max_val", DType::f32).data<float>();
-  check(lo.size() == hi.size() && (per_channel_ || lo.size() <= 1), "observer state: ", lo.size(), " minima and ", hi.size(), " maxima");
+  const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(),
+             hi = state_tensor(state, "max_val", DType::f32).data<float>();
+  check(lo.size() == hi.size() && (per_channel_ || lo.size() <= 1), "observer state: ", lo.size(), " minima and ", hi.size(),
+        " maxima");
   for (size_t c = 0; c < lo.size(); ++c)
-    check(std::isfinite(lo[c]) && std::isfinite(hi[c]) && lo[c] <= hi[c], "observer state: range ", lo[c], "..", hi[c], " of channel ", c);
+    check(std::isfinite(lo[c]) && std::isfinite(hi[c]) && lo[c] <= hi[c], "observer state: range ", lo[c], "..", hi[c],
+          " of channel ", c);
   min_.assign(lo.begin(), lo.end());
   max_.assign(hi.begin(), hi.end());
 }

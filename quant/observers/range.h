@@ -62,7 +62,8 @@ class PerChannelMinMaxObserver final : public RangeObserver {
 class MovingAveragePerChannelMinMaxObserver final : public RangeObserver {
  public:
   static constexpr std::string_view kKind = "moving_average_per_channel_min_max";
-  explicit MovingAveragePerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine}, float averaging_constant = 0.01F)
+  explicit MovingAveragePerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine},
+                                                 float averaging_constant = 0.01F)
       : RangeObserver(spec, averaging_constant, true) {}
   std::unique_ptr<Observer> clone() const override { return std::make_unique<MovingAveragePerChannelMinMaxObserver>(*this); }
   std::string_view kind() const override { return kKind; }

@@ -62,7 +62,8 @@ inline void compare(const std::function<Var(const std::map<std::string, Var>&)>&
 }
 
 /// Checks one operator: gradients of its inputs and of its trained parameters. Buffers are filled with plausible statistics.
-inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode = Mode::train, uint64_t seed = 1, double lo = -1, double hi = 1) {
+inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode = Mode::train, uint64_t seed = 1, double lo = -1,
+                     double hi = 1) {
   Generator g(seed);
   Model model;
   std::vector<Wire> wires;

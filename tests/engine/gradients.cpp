@@ -55,7 +55,8 @@ Model conv_bn_network() {
 }  // namespace
 
 TEST_CASE("conv2d derivatives equal finite differences") {
-  const Conv2d op = GENERATE(Conv2d{.in = 3, .out = 4}, Conv2d{.in = 4, .out = 6, .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 2, 0, 1}, .groups = 2},
+  const Conv2d op = GENERATE(Conv2d{.in = 3, .out = 4},
+                             Conv2d{.in = 4, .out = 6, .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 2, 0, 1}, .groups = 2},
                              Conv2d{.in = 4, .out = 4, .padding = pad_all(1), .groups = 4, .act = Activation::relu},
                              Conv2d{.in = 3, .out = 6, .dilation = {2, 2}, .padding = pad_all(2), .groups = 3, .bias = false},
                              Conv2d{.in = 2, .out = 3, .kernel = {1, 1}, .act = Activation::relu6});
@@ -63,7 +64,8 @@ TEST_CASE("conv2d derivatives equal finite differences") {
 }
 
 TEST_CASE("conv2d with a residual input has the right derivatives") {
-  check_op(Conv2d{.in = 3, .out = 4, .padding = pad_all(1), .act = Activation::relu, .residual = true}, {{2, 5, 4, 3}, {2, 5, 4, 4}});
+  check_op(Conv2d{.in = 3, .out = 4, .padding = pad_all(1), .act = Activation::relu, .residual = true},
+           {{2, 5, 4, 3}, {2, 5, 4, 4}});
 }
 
 TEST_CASE("linear derivatives equal finite differences") {
@@ -76,8 +78,11 @@ TEST_CASE("batch norm derivatives equal finite differences, with batch and with 
   check_op(BatchNorm{4}, {{6, 4}});
   Generator g(5);
   const Tensor mean = random_tensor(g, {3}), variance = random_tensor(g, {3}, 0.5, 2), weights = random_tensor(g, {2, 4, 3});
-  compare([&](const auto& v) { return weighted_sum(batch_norm_eval(v.at("x"), v.at("gamma"), v.at("beta"), mean, variance, 1e-5), weights); },
-          {{"x", random_tensor(g, {2, 4, 3})}, {"gamma", random_tensor(g, {3})}, {"beta", random_tensor(g, {3})}});
+  compare(
+      [&](const auto& v) {
+        return weighted_sum(batch_norm_eval(v.at("x"), v.at("gamma"), v.at("beta"), mean, variance, 1e-5), weights);
+      },
+      {{"x", random_tensor(g, {2, 4, 3})}, {"gamma", random_tensor(g, {3})}, {"beta", random_tensor(g, {3})}});
 }
 
 TEST_CASE("frozen conv_bn2d derivatives equal finite differences, gamma included") {
@@ -92,7 +97,8 @@ TEST_CASE("frozen conv_bn2d derivatives equal finite differences, gamma included
   p["bn.running_var"] = random_tensor(g, {3}, 0.5, 2);
   p["bn.running_mean"] = random_tensor(g, {3});
   std::map<std::string, Tensor> at{{"x", random_tensor(g, {2, 5, 5, 2})}};
-  for (const char* name : {"weight", "bias", "bn.weight", "bn.bias"}) at[std::string("op.") + name] = random_tensor(g, p.at(name).shape());
+  for (const char* name : {"weight", "bias", "bn.weight", "bn.bias"})
+    at[std::string("op.") + name] = random_tensor(g, p.at(name).shape());
   const Tensor weights = random_tensor(g, model.modules[1].nominal[0]);
   compare(
       [&](const auto& v) {
@@ -165,7 +171,12 @@ TEST_CASE("element-wise, pooling and shape operators have the right derivatives"
   check_op(Concat{0}, {{2, 3}, {1, 3}});
   check_op(Pool2d{.kind = Pool::max, .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0, 1, 1}}, {{2, 6, 5, 3}});
   check_op(Pool2d{.kind = Pool::average, .kernel = {3, 3}, .stride = {2, 2}, .padding = pad_all(1)}, {{2, 6, 5, 3}});
-  check_op(Pool2d{.kind = Pool::average, .kernel = {3, 3}, .stride = {2, 2}, .padding = pad_all(1), .ceil_mode = true, .count_include_pad = false},
+  check_op(Pool2d{.kind = Pool::average,
+                  .kernel = {3, 3},
+                  .stride = {2, 2},
+                  .padding = pad_all(1),
+                  .ceil_mode = true,
+                  .count_include_pad = false},
            {{2, 6, 5, 3}});
   check_op(Pool2d{.kind = Pool::adaptive_average, .output = {4, 3}}, {{2, 7, 5, 3}});
   check_op(Reshape{{-1, 6}}, {{2, 3, 4}});
@@ -184,8 +195,11 @@ TEST_CASE("the losses have the right derivatives") {
 TEST_CASE("a value used twice adds up its gradients") {
   Generator g(4);
   const Tensor weights = random_tensor(g, {3, 2});
-  compare([&](const auto& v) { return weighted_sum(add(v.at("x"), clamp(v.at("x"), {0, INFINITY}), Activation::none, "sum"), weights); },
-          {{"x", random_tensor(g, {3, 2})}});
+  compare(
+      [&](const auto& v) {
+        return weighted_sum(add(v.at("x"), clamp(v.at("x"), {0, INFINITY}), Activation::none, "sum"), weights);
+      },
+      {{"x", random_tensor(g, {3, 2})}});
 }
 
 TEST_CASE("folding batch norms for inference leaves the network's function alone") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Building and running models: shapes are refused on the line that builds them, ties share parameters, several inputs and outputs work.
+// Building and running models: shapes are refused on the line that builds them, ties share parameters, several inputs and outputs
+// work.
 #include "engine/model.h"
 
 #include "engine/loss.h"
@@ -32,7 +33,8 @@ TEST_CASE("a wrong network fails on the line that builds it, naming the module")
   CHECK_THROWS_WITH(m.add("conv", Conv2d{.in = 3, .out = 8, .groups = 0}), Contains("groups 0"));
   CHECK_THROWS_WITH(m.add("conv", Conv2d{.in = 3, .out = 8, .groups = 2}), Contains("groups 2 must divide"));
   CHECK_THROWS_WITH(m.add("conv", Conv2d{.in = 3, .out = 8, .stride = {int64_t{1} << 40, 1}}), Contains("too large"));
-  CHECK_THROWS_WITH(m.add("pool", Pool2d{.kind = Pool::max, .kernel = {2, 2}, .padding = pad_all(2)}), Contains("smaller than the kernel"));
+  CHECK_THROWS_WITH(m.add("pool", Pool2d{.kind = Pool::max, .kernel = {2, 2}, .padding = pad_all(2)}),
+                    Contains("smaller than the kernel"));
   CHECK_THROWS_WITH(m.add("rows", Reshape{{5, -1}}), Contains("does not fit"));
   CHECK_THROWS_WITH(m.add("turn", Transpose{{0, 1, 2}}), Contains("no permutation"));
   CHECK_THROWS_WITH(m.add("drop", Dropout{1}), Contains("probability"));
@@ -53,7 +55,8 @@ TEST_CASE("a tensor of the wrong shape or dtype is refused by name when the mode
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], good[1], good[1]}), Contains("3 inputs given, it has 2"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {5, 3})}), Contains("b: expected an input like [1, 4]"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {4, 4})}), Contains("sum: shapes [5, 4] and [4, 4] differ"));
-  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], Tensor::zeros({5, 4}, DType::i32)}), Contains("b: expected a float tensor"));
+  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], Tensor::zeros({5, 4}, DType::i32)}),
+                    Contains("b: expected a float tensor"));
   Model empty = two_inputs();
   CHECK_THROWS_WITH(infer(empty, good), Contains("fc: parameter \"weight\" is missing"));
 }

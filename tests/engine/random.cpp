@@ -15,7 +15,9 @@ using namespace octet;
 
 namespace {
 
-std::vector<float> first(const Tensor& t, size_t n) { return {t.data<float>().begin(), t.data<float>().begin() + static_cast<ptrdiff_t>(n)}; }
+std::vector<float> first(const Tensor& t, size_t n) {
+  return {t.data<float>().begin(), t.data<float>().begin() + static_cast<ptrdiff_t>(n)};
+}
 
 double sum(const Tensor& t) { return std::accumulate(t.data<float>().begin(), t.data<float>().end(), 0.0); }
 
@@ -34,9 +36,12 @@ TEST_CASE("only the low 32 bits of a seed count") {
 
 TEST_CASE("rand gives PyTorch's values") {
   Generator zero(0), answer(42), prime(67);
-  CHECK(first(rand(zero, {4}), 4) == std::vector<float>{0.49625658988952637F, 0.7682217955589294F, 0.08847743272781372F, 0.13203048706054688F});
-  CHECK(first(rand(answer, {4}), 4) == std::vector<float>{0.8822692632675171F, 0.9150039553642273F, 0.38286375999450684F, 0.9593056440353394F});
-  CHECK(first(rand(prime, {4}), 4) == std::vector<float>{0.7379648089408875F, 0.3645508885383606F, 0.8672910928726196F, 0.5463526844978333F});
+  CHECK(first(rand(zero, {4}), 4) ==
+        std::vector<float>{0.49625658988952637F, 0.7682217955589294F, 0.08847743272781372F, 0.13203048706054688F});
+  CHECK(first(rand(answer, {4}), 4) ==
+        std::vector<float>{0.8822692632675171F, 0.9150039553642273F, 0.38286375999450684F, 0.9593056440353394F});
+  CHECK(first(rand(prime, {4}), 4) ==
+        std::vector<float>{0.7379648089408875F, 0.3645508885383606F, 0.8672910928726196F, 0.5463526844978333F});
 }
 
 TEST_CASE("randint gives PyTorch's values and draws once even for one possible value") {
@@ -63,24 +68,28 @@ TEST_CASE("ModelMultipleOps and its data start as in PyTorch") {
   Model model = reference::multiple_ops();
   initialize(model, g);
   CHECK(first(model["conv1"].params.at("weight"), 9) ==
-        std::vector<float>{0.4414065182209015F, 0.47920528054237366F, -0.1352572739124298F, 0.5303604602813721F, -0.1264995038509369F,
-                           0.11650390923023224F, -0.28108587861061096F, 0.3390677869319916F, 0.5089590549468994F});
+        std::vector<float>{0.4414065182209015F, 0.47920528054237366F, -0.1352572739124298F, 0.5303604602813721F,
+                           -0.1264995038509369F, 0.11650390923023224F, -0.28108587861061096F, 0.3390677869319916F,
+                           0.5089590549468994F});
   CHECK(first(model["conv2"].params.at("weight"), 9) ==
         std::vector<float>{-0.42356041073799133F, 0.5018306374549866F, 0.10805647075176239F, 0.42655149102211F, 0.078190878033638F,
                            0.27839142084121704F, -0.08151666074991226F, 0.44507113099098206F, 0.08533751219511032F});
   CHECK(first(model["fc"].params.at("weight"), 12) ==
-        std::vector<float>{-0.13476507365703583F, 0.07358280569314957F, -0.13300320506095886F, -0.03385375440120697F, -0.1172478049993515F,
-                           0.19149869680404663F, -0.22787153720855713F, -0.13308222591876984F, -0.08151456713676453F, -0.17357240617275238F,
-                           0.027246059849858284F, -0.2851184010505676F});
-  CHECK(first(model["fc"].params.at("bias"), 6) == std::vector<float>{0.06102810055017471F, -0.07360024750232697F, 0.1720704287290573F,
-                                                                     0.196244016289711F, -0.20933951437473297F, -0.1541144698858261F});
+        std::vector<float>{-0.13476507365703583F, 0.07358280569314957F, -0.13300320506095886F, -0.03385375440120697F,
+                           -0.1172478049993515F, 0.19149869680404663F, -0.22787153720855713F, -0.13308222591876984F,
+                           -0.08151456713676453F, -0.17357240617275238F, 0.027246059849858284F, -0.2851184010505676F});
+  CHECK(first(model["fc"].params.at("bias"), 6) == std::vector<float>{0.06102810055017471F, -0.07360024750232697F,
+                                                                      0.1720704287290573F, 0.196244016289711F,
+                                                                      -0.20933951437473297F, -0.1541144698858261F});
   const Tensor calibration = rand(g, {1024, 3, 15, 15});
-  CHECK(first(calibration, 4) == std::vector<float>{0.9578309655189514F, 0.3312837481498718F, 0.3227418065071106F, 0.016202688217163086F});
+  CHECK(first(calibration, 4) ==
+        std::vector<float>{0.9578309655189514F, 0.3312837481498718F, 0.3227418065071106F, 0.016202688217163086F});
   CHECK(calibration.data<float>()[691198] == 0.4673317074775696F);
   CHECK(calibration.data<float>()[691199] == 0.30614155530929565F);
   CHECK(sum(calibration) == Approx(345524.0894907117).epsilon(1e-13));
   const Tensor evaluation = rand(g, {1, 3, 15, 15});
-  CHECK(first(evaluation, 4) == std::vector<float>{0.774333655834198F, 0.3812748193740845F, 0.08143758773803711F, 0.2946324348449707F});
+  CHECK(first(evaluation, 4) ==
+        std::vector<float>{0.774333655834198F, 0.3812748193740845F, 0.08143758773803711F, 0.2946324348449707F});
   CHECK(sum(evaluation) == Approx(330.8083425164223).epsilon(1e-13));
 }
 

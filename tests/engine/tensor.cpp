@@ -67,7 +67,8 @@ TEST_CASE("quantize rounds ties to even, adds the zero point after, saturates in
   const std::vector<float> x{.5F, 1.5F, 2.5F, -.5F, -1.5F, INFINITY, -INFINITY, NAN, 1e30F};
   const Tensor t = Tensor::of<float>({9}, x);
   const Tensor q = quantize(t, {{1}, {10}, -1, 0, 0, 255});
-  CHECK(std::vector<int>(q.data<uint8_t>().begin(), q.data<uint8_t>().end()) == std::vector<int>{10, 12, 12, 10, 8, 255, 0, 10, 255});
+  CHECK(std::vector<int>(q.data<uint8_t>().begin(), q.data<uint8_t>().end()) ==
+        std::vector<int>{10, 12, 12, 10, 8, 255, 0, 10, 255});
   const Tensor half = quantize(t, {{1}, {10}, -1, 0, 0, 127});
   CHECK(int{half.data<uint8_t>()[5]} == 127);
   const Tensor s = quantize(t, {{1}, {-118}, -1, 0, -128, 127});

@@ -30,7 +30,8 @@ std::pair<Model, double> train(uint64_t seed) {
   for (int i = 0; i < 96; ++i) {
     const int label = static_cast<int>(g.integer(0, 3));
     labels.mutable_data<int32_t>()[i] = label;
-    for (int p = 0; p < 36; ++p) images.mutable_data<uint8_t>()[i * 36 + p] = static_cast<uint8_t>(g.integer(0, 100) + (p / 12 == label ? 120 : 0));
+    for (int p = 0; p < 36; ++p)
+      images.mutable_data<uint8_t>()[i * 36 + p] = static_cast<uint8_t>(g.integer(0, 100) + (p / 12 == label ? 120 : 0));
   }
   DataLoader loader(images, labels, {.batch = 16, .shuffle = true, .drop_last = true, .seed = seed, .scale = 1 / 255.0F});
   Sgd sgd({.momentum = 0.9, .weight_decay = 1e-4});
@@ -60,7 +61,8 @@ TEST_CASE("cross-entropy of known logits") {
   const Tensor logits = Tensor::of<float>({2, 3}, std::vector<float>{1, 2, 3, 1000, 0, 0});
   const double expected = (std::log(std::exp(-2) + std::exp(-1) + 1) + 1000) / 2;
   CHECK(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 1})).value().item() == Approx(expected));
-  CHECK_THROWS_WITH(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 3})), Contains("label 3 at index 1, the logits have 3 classes"));
+  CHECK_THROWS_WITH(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 3})),
+                    Contains("label 3 at index 1, the logits have 3 classes"));
   CHECK_THROWS_WITH(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{-1, 0})), Contains("label -1 at index 0"));
   CHECK(correct(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 1})) == 1);
 }

@@ -7,8 +7,8 @@
 
 namespace octet::reference {
 
-/// conv1-bn1-relu1, addition of the input, relu2, adaptive average pool 4x4, conv2, max pool 2x2, two copies joined along the batch, rows of
-/// 12 in channel-first order, fc. Output: twice as many rows as pictures.
+/// conv1-bn1-relu1, addition of the input, relu2, adaptive average pool 4x4, conv2, max pool 2x2, two copies joined along the
+/// batch, rows of 12 in channel-first order, fc. Output: twice as many rows as pictures.
 inline Model multiple_ops() {
   Model m;
   const int x = m.add("quant", Input{{2, 15, 15, 3}});

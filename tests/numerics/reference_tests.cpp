@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PyTorch's eager numerics tests as they were intended (upstream, three of the four compare the float model with itself). Every test first
-// proves that the model changed, then compares codes and parameters with PyTorch's, then the signal-to-noise ratio.
+// PyTorch's eager numerics tests as they were intended (upstream, three of the four compare the float model with itself). Every
+// test first proves that the model changed, then compares codes and parameters with PyTorch's, then the signal-to-noise ratio.
 #include <cmath>
 #include <cstring>
 #include <iomanip>
@@ -71,8 +71,8 @@ double finite_sqnr(const Tensor& reference, const Tensor& test) {
 }
 
 void report(const std::string& test, const std::string& ties, double db, double expected) {
-  std::cout << std::left << std::setw(24) << test << std::setw(8) << ties << std::right << std::fixed << std::setprecision(3) << std::setw(9)
-            << db << " dB, expected " << expected << '\n';
+  std::cout << std::left << std::setw(24) << test << std::setw(8) << ties << std::right << std::fixed << std::setprecision(3)
+            << std::setw(9) << db << " dB, expected " << expected << '\n';
 }
 
 struct Setup {
@@ -142,11 +142,13 @@ TEST_CASE("T2: per-channel post-training quantization of ModelMultipleOps gives 
   check_output(int8, "conv2", 0.017880085855722427F, 67);
   check_output(int8, "cat", 0.016824614256620407F, 63);
   check_output(int8, "fc", 0.011482580564916134F, 32);
-  check_weight(int8, "conv1", {83, -47, 127, 12, 24, 127, 101, 127, -37}, {0.00332634593360126F, 0.004333069082349539F, 0.004440236371010542F});
+  check_weight(int8, "conv1", {83, -47, 127, 12, 24, 127, 101, 127, -37},
+               {0.00332634593360126F, 0.004333069082349539F, 0.004440236371010542F});
   check_weight(int8, "conv2", {-45, 99, 127, 38, 41, 127, -79, -128, -58},
                {0.004519831854850054F, 0.002007830888032913F, 0.004152546636760235F});
-  check_weight(int8, "fc", {}, {0.00224057724699378F, 0.002009062794968486F, 0.002251134719699621F, 0.002157253911718726F,
-                                0.002236916683614254F, 0.002256398554891348F});
+  check_weight(int8, "fc", {},
+               {0.00224057724699378F, 0.002009062794968486F, 0.002251134719699621F, 0.002157253911718726F, 0.002236916683614254F,
+                0.002256398554891348F});
 
   const Tensor expected = one(s.model, s.evaluation), output = one(int8, s.evaluation);
   check_row(expected, {-0.2920845150947571F, 1.0397493839263916F, 0.5986552834510803F, -0.2477601170539856F, 0.45539161562919617F,
@@ -161,7 +163,8 @@ TEST_CASE("T2: per-channel post-training quantization of ModelMultipleOps gives 
 
 TEST_CASE("T3: a fake-quantized ModelMultipleOpsNoAvgPool is close to float and equal to its int8 conversion") {
   const Setup s = model_then_data(multiple_ops_no_avg_pool(), 67, 2048, 10);
-  const auto [ties, name, expected_db] = GENERATE(table<Ties, std::string, double>({{Ties::shared, "shared", 36.365}, {Ties::own, "own", 38.635}}));
+  const auto [ties, name, expected_db] =
+      GENERATE(table<Ties, std::string, double>({{Ties::shared, "shared", 36.365}, {Ties::own, "own", 38.635}}));
   INFO("ties " << name);
   const Model simulated = fake_quantized(s.model, default_qat_qconfig(), ties, s.calibration);
   REQUIRE(std::holds_alternative<ConvBn2d>(simulated["conv1"].op));
@@ -192,8 +195,8 @@ TEST_CASE("T3: a fake-quantized ModelMultipleOpsNoAvgPool is close to float and 
   check_weight(int8, "conv1", {62, -35, 96, 12, 23, 124, 101, 127, -37}, {0.004440236371010542F});
   check_weight(int8, "conv2", {-45, 99, 127, 17, 18, 57, -73, -117, -54}, {0.004519831854850054F});
   check_weight(int8, "fc", {-127, 80, -63, 39, 5, 34, 8, -56, 41, 38, -106, -29}, {0.002256398554891348F});
-  check_row(reference, {-0.2752259373664856F, 0.11983290314674377F, -0.025733783841133118F, -0.14385244250297546F, 0.5854417681694031F,
-                        0.43813666701316833F});
+  check_row(reference, {-0.2752259373664856F, 0.11983290314674377F, -0.025733783841133118F, -0.14385244250297546F,
+                        0.5854417681694031F, 0.43813666701316833F});
 
   const Tensor output = dequantize(one(int8, s.evaluation));
   REQUIRE(output.shape() == fake.shape());

@@ -64,9 +64,10 @@ TEST_CASE("Over sixty seeds fake-quantized and int8 outputs are equal to the bit
     equal_everywhere += everywhere;
   }
   std::ranges::sort(db);
-  std::cout << "T3 over " << kSeeds << " seeds, ties " << (ties == Ties::shared ? "shared" : "own") << std::fixed << std::setprecision(2)
-            << ": float vs fake quant min " << db.front() << ", median " << (db[kSeeds / 2 - 1] + db[kSeeds / 2]) / 2 << ", max " << db.back()
-            << " dB; above 35 dB: " << above_35 << "; equal outputs: " << equal_outputs << "; every code equal: " << equal_everywhere
+  std::cout << "T3 over " << kSeeds << " seeds, ties " << (ties == Ties::shared ? "shared" : "own") << std::fixed
+            << std::setprecision(2) << ": float vs fake quant min " << db.front() << ", median "
+            << (db[kSeeds / 2 - 1] + db[kSeeds / 2]) / 2 << ", max " << db.back() << " dB; above 35 dB: " << above_35
+            << "; equal outputs: " << equal_outputs << "; every code equal: " << equal_everywhere
             << "; largest difference of a layer on equal input: " << worst << " code\n";
   CHECK(equal_outputs == kSeeds);
   CHECK(equal_everywhere >= 50);  // the float simulation sums in float: an intermediate tie may fall the other way

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Side-by-side timing: the variants take turns round by round, so that a noisy machine is noisy for all of them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace octet::bench {
+
+struct Variant {
+  std::string name;
+  std::function<void()> run;
+};
+
+/// Milliseconds per call.
+struct Timing {
+  std::string name;
+  double best = 0;                      ///< smallest of the rounds' medians: the number to compare with
+  double median = 0, p10 = 0, p90 = 0;  ///< over all calls
+};
+
+struct RaceOptions {
+  int rounds = 5;
+  double seconds = 0.4;  ///< per variant and round
+};
+
+std::vector<Timing> race(const std::vector<Variant>&, const RaceOptions&);
+
+/// Tables of timings as Markdown on standard output and, where paths are given, as Markdown and JSON files.
+class Report {
+ public:
+  explicit Report(std::string title);
+  /// One row: `labels` describe the case, ratios are to `timings[0]`. `work` > 0 adds a column of work/time/1e6 ("GMAC/s" of MACs).
+  void add(const std::string& table, const std::vector<std::pair<std::string, std::string>>& labels,
+           const std::vector<Timing>& timings);
+  void write(const std::string& markdown_path, const std::string& json_path) const;
+
+ private:
+  struct Row {
+    std::vector<std::pair<std::string, std::string>> labels;
+    std::vector<Timing> timings;
+  };
+  struct Table {
+    std::string name;
+    std::vector<Row> rows;
+  };
+  std::string markdown() const;
+
+  std::string title_;
+  std::vector<Table> tables_;
+};
+
+/// Options every benchmark takes, parsed from the command line; exits on --help or a wrong option.
+struct Arguments {
+  std::vector<int> threads{1, 2};
+  RaceOptions race;
+  std::string markdown, json;
+};
+Arguments parse(int argc, char** argv, const std::string& description);
+
+}  // namespace octet::bench

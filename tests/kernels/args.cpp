@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes of every argument struct: they are the firmware image's format, so each size and offset is pinned here. A failing line
+// means a new image version, not a new number in this file.
+#include "kernels/args.h"
+
+#include <cstddef>
+#include <type_traits>
+
+#include "tests/catch.h"
+
+namespace octet::kernels {
+namespace {
+
+template <class T>
+constexpr bool plain_bytes = std::is_standard_layout_v<T>&& std::is_trivially_copyable_v<T> && alignof(T) == 4;
+
+static_assert(sizeof(Rounding) == 1 && sizeof(CodeType) == 1 && sizeof(PoolKind) == 1 && sizeof(float) == 4);
+static_assert(int(Rounding::real) == 0 && int(Rounding::int_bias) == 1 && int(Rounding::fixed_double) == 2 &&
+              int(Rounding::fixed_single) == 3);
+static_assert(int(CodeType::u8) == 0 && int(CodeType::i8) == 1);
+static_assert(int(PoolKind::max) == 0 && int(PoolKind::average) == 1 && int(PoolKind::adaptive_average) == 2);
+
+static_assert(plain_bytes<OutputArgs> && sizeof(OutputArgs) == 16);
+static_assert(offsetof(OutputArgs, inv_scale) == 0 && offsetof(OutputArgs, zero_point) == 4 &&
+              offsetof(OutputArgs, clamp_min) == 8 && offsetof(OutputArgs, clamp_max) == 12);
+
+static_assert(plain_bytes<Conv2dArgs> && sizeof(Conv2dArgs) == 96);
+static_assert(offsetof(Conv2dArgs, batch) == 0 && offsetof(Conv2dArgs, in_h) == 4 && offsetof(Conv2dArgs, in_w) == 8 &&
+              offsetof(Conv2dArgs, in_c) == 12 && offsetof(Conv2dArgs, out_h) == 16 && offsetof(Conv2dArgs, out_w) == 20 &&
+              offsetof(Conv2dArgs, out_c) == 24);
+static_assert(offsetof(Conv2dArgs, kernel_h) == 28 && offsetof(Conv2dArgs, kernel_w) == 32 &&
+              offsetof(Conv2dArgs, stride_h) == 36 && offsetof(Conv2dArgs, stride_w) == 40 &&
+              offsetof(Conv2dArgs, dilation_h) == 44 && offsetof(Conv2dArgs, dilation_w) == 48 &&
+              offsetof(Conv2dArgs, pad_top) == 52 && offsetof(Conv2dArgs, pad_left) == 56 && offsetof(Conv2dArgs, groups) == 60);
+static_assert(offsetof(Conv2dArgs, input_zero_point) == 64 && offsetof(Conv2dArgs, residual_zero_point) == 68 &&
+              offsetof(Conv2dArgs, residual_scale) == 72 && offsetof(Conv2dArgs, input_type) == 76 &&
+              offsetof(Conv2dArgs, output_type) == 77 && offsetof(Conv2dArgs, residual_type) == 78 &&
+              offsetof(Conv2dArgs, rounding) == 79 && offsetof(Conv2dArgs, output) == 80);
+
+static_assert(plain_bytes<LinearArgs> && sizeof(LinearArgs) == 36);
+static_assert(offsetof(LinearArgs, rows) == 0 && offsetof(LinearArgs, in) == 4 && offsetof(LinearArgs, out) == 8 &&
+              offsetof(LinearArgs, input_zero_point) == 12 && offsetof(LinearArgs, input_type) == 16 &&
+              offsetof(LinearArgs, output_type) == 17 && offsetof(LinearArgs, rounding) == 18 &&
+              offsetof(LinearArgs, reserved) == 19 && offsetof(LinearArgs, output) == 20);
+
+static_assert(plain_bytes<AddArgs> && sizeof(AddArgs) == 68);
+static_assert(offsetof(AddArgs, count) == 0 && offsetof(AddArgs, a_zero_point) == 4 && offsetof(AddArgs, b_zero_point) == 8 &&
+              offsetof(AddArgs, a_scale) == 12 && offsetof(AddArgs, b_scale) == 16 && offsetof(AddArgs, offset) == 20 &&
+              offsetof(AddArgs, a_multiplier) == 24 && offsetof(AddArgs, a_shift) == 28 && offsetof(AddArgs, b_multiplier) == 32 &&
+              offsetof(AddArgs, b_shift) == 36 && offsetof(AddArgs, output_multiplier) == 40 &&
+              offsetof(AddArgs, output_shift) == 44);
+static_assert(offsetof(AddArgs, a_type) == 48 && offsetof(AddArgs, b_type) == 49 && offsetof(AddArgs, output_type) == 50 &&
+              offsetof(AddArgs, rounding) == 51 && offsetof(AddArgs, output) == 52);
+
+static_assert(plain_bytes<RequantizeArgs> && sizeof(RequantizeArgs) == 48);
+static_assert(offsetof(RequantizeArgs, rows) == 0 && offsetof(RequantizeArgs, row) == 4 &&
+              offsetof(RequantizeArgs, output_stride) == 8 && offsetof(RequantizeArgs, input_zero_point) == 12 &&
+              offsetof(RequantizeArgs, input_scale) == 16 && offsetof(RequantizeArgs, multiplier) == 20 &&
+              offsetof(RequantizeArgs, shift) == 24 && offsetof(RequantizeArgs, input_type) == 28 &&
+              offsetof(RequantizeArgs, output_type) == 29 && offsetof(RequantizeArgs, rounding) == 30 &&
+              offsetof(RequantizeArgs, copy) == 31 && offsetof(RequantizeArgs, output) == 32);
+
+static_assert(plain_bytes<Pool2dArgs> && sizeof(Pool2dArgs) == 80);
+static_assert(offsetof(Pool2dArgs, batch) == 0 && offsetof(Pool2dArgs, in_h) == 4 && offsetof(Pool2dArgs, in_w) == 8 &&
+              offsetof(Pool2dArgs, channels) == 12 && offsetof(Pool2dArgs, out_h) == 16 && offsetof(Pool2dArgs, out_w) == 20 &&
+              offsetof(Pool2dArgs, kernel_h) == 24 && offsetof(Pool2dArgs, kernel_w) == 28 &&
+              offsetof(Pool2dArgs, stride_h) == 32 && offsetof(Pool2dArgs, stride_w) == 36 && offsetof(Pool2dArgs, pad_top) == 40 &&
+              offsetof(Pool2dArgs, pad_left) == 44 && offsetof(Pool2dArgs, pad_bottom) == 48 &&
+              offsetof(Pool2dArgs, pad_right) == 52);
+static_assert(offsetof(Pool2dArgs, zero_point) == 56 && offsetof(Pool2dArgs, clamp_min) == 60 &&
+              offsetof(Pool2dArgs, clamp_max) == 64 && offsetof(Pool2dArgs, input_scale) == 68 &&
+              offsetof(Pool2dArgs, output_scale) == 72 && offsetof(Pool2dArgs, kind) == 76 && offsetof(Pool2dArgs, type) == 77 &&
+              offsetof(Pool2dArgs, rounding) == 78 && offsetof(Pool2dArgs, count_include_pad) == 79);
+
+static_assert(plain_bytes<ClampArgs> && sizeof(ClampArgs) == 16);
+static_assert(offsetof(ClampArgs, count) == 0 && offsetof(ClampArgs, clamp_min) == 4 && offsetof(ClampArgs, clamp_max) == 8 &&
+              offsetof(ClampArgs, type) == 12 && offsetof(ClampArgs, reserved) == 13);
+
+static_assert(plain_bytes<QuantizeArgs> && sizeof(QuantizeArgs) == 24);
+static_assert(offsetof(QuantizeArgs, count) == 0 && offsetof(QuantizeArgs, output_type) == 4 &&
+              offsetof(QuantizeArgs, rounding) == 5 && offsetof(QuantizeArgs, reserved) == 6 &&
+              offsetof(QuantizeArgs, output) == 8);
+
+static_assert(plain_bytes<DequantizeArgs> && sizeof(DequantizeArgs) == 16);
+static_assert(offsetof(DequantizeArgs, count) == 0 && offsetof(DequantizeArgs, zero_point) == 4 &&
+              offsetof(DequantizeArgs, scale) == 8 && offsetof(DequantizeArgs, input_type) == 12 &&
+              offsetof(DequantizeArgs, reserved) == 13);
+
+static_assert(plain_bytes<TransposeArgs> && sizeof(TransposeArgs) == 56);
+static_assert(offsetof(TransposeArgs, rank) == 0 && offsetof(TransposeArgs, element_size) == 4 &&
+              offsetof(TransposeArgs, output_shape) == 8 && offsetof(TransposeArgs, input_stride) == 32);
+
+/// Whether every byte belongs to a field: no two values may differ in padding only. Floats have no unique representation of zero,
+/// so the sizes of all fields are summed instead; sizeof above equals the sum exactly when nothing is implicit.
+static_assert(sizeof(OutputArgs) == 4 * 4);
+static_assert(sizeof(Conv2dArgs) == 19 * 4 + 4 * 1 + sizeof(OutputArgs));
+static_assert(sizeof(LinearArgs) == 4 * 4 + 4 * 1 + sizeof(OutputArgs));
+static_assert(sizeof(AddArgs) == 12 * 4 + 4 * 1 + sizeof(OutputArgs));
+static_assert(sizeof(RequantizeArgs) == 7 * 4 + 4 * 1 + sizeof(OutputArgs));
+static_assert(sizeof(Pool2dArgs) == 19 * 4 + 4 * 1);
+static_assert(sizeof(ClampArgs) == 3 * 4 + 1 + 3);
+static_assert(sizeof(QuantizeArgs) == 4 + 2 * 1 + 2 + sizeof(OutputArgs));
+static_assert(sizeof(DequantizeArgs) == 3 * 4 + 1 + 3);
+static_assert(sizeof(TransposeArgs) == 2 * 4 + 2 * 6 * 4);
+
+TEST_CASE("every kernel's arguments have the pinned size, offsets and no padding") {
+  SUCCEED("checked when this file was compiled");
+}
+
+}  // namespace
+}  // namespace octet::kernels

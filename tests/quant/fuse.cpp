@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// What fuses, what is left alone, and what an explicit list refuses.
+#include <cmath>
+
+#include "quant/quantize.h"
+#include "tests/catch.h"
+
+using namespace octet;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Model drawn(Model m) {
+  Generator g(1);
+  initialize(m, g);
+  return m;
+}
+
+/// conv-bn-relu, a branch conv-bn, add, relu, pool, rows, linear, relu
+Model residual() {
+  Model m;
+  m.add("x", Input{{1, 8, 8, 3}});
+  m.add("conv", Conv2d{.in = 3, .out = 4, .bias = false});
+  m.add("bn", BatchNorm{4});
+  const int relu = m.add("relu", Unary{UnaryFn::relu});
+  m.add("branch", Conv2d{.in = 4, .out = 4, .padding = pad_all(1)});
+  const int bn = m.add("branch_bn", BatchNorm{4});
+  m.add("sum", Binary{}, {bn, relu});
+  m.add("out", Unary{UnaryFn::relu});
+  m.add("pool", Pool2d{.kind = Pool::adaptive_average});
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{4, 2});
+  m.add("fc_relu", Unary{UnaryFn::relu});
+  return drawn(std::move(m));
+}
+
+std::vector<std::string> paths(const Model& m) {
+  std::vector<std::string> p;
+  for (const Module& module : m.modules) p.push_back(module.path);
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("automatic fusion for inference folds batch norms, activations and the residual") {
+  const Model m = residual(), f = fuse(m, Aim::inference);
+  CHECK(paths(f) == std::vector<std::string>{"x", "conv", "branch", "pool", "rows", "fc"});
+  CHECK(f["conv"].fused == std::vector<std::string>{"bn", "relu"});
+  CHECK(f["branch"].fused == std::vector<std::string>{"branch_bn", "sum", "out"});
+  const auto& branch = std::get<Conv2d>(f["branch"].op);
+  CHECK(branch.residual);
+  CHECK(branch.act == Activation::relu);
+  REQUIRE(f["branch"].inputs.size() == 2);
+  CHECK(f["branch"].inputs[1] == Wire{f.index("conv"), 0});
+  CHECK(std::get<Linear>(f["fc"].op).act == Activation::relu);
+  CHECK(m["conv"].fused.empty());  // the argument stays what it was
+  CHECK(m.modules.size() == 12);
+}
+
+TEST_CASE("without residuals the addition keeps its activation") {
+  const Model f = fuse(residual(), Aim::inference, {.residual = false});
+  CHECK(paths(f) == std::vector<std::string>{"x", "conv", "branch", "sum", "pool", "rows", "fc"});
+  CHECK(std::get<Binary>(f["sum"].op).act == Activation::relu);
+  CHECK_FALSE(std::get<Conv2d>(f["branch"].op).residual);
+}
+
+TEST_CASE("fusion for training keeps batch norms as conv_bn2d") {
+  const Model f = fuse(residual(), Aim::training);
+  REQUIRE(std::holds_alternative<ConvBn2d>(f["conv"].op));
+  CHECK(std::get<ConvBn2d>(f["conv"].op).conv.act == Activation::relu);
+  CHECK(std::get<ConvBn2d>(f["branch"].op).conv.act == Activation::none);
+  CHECK(std::get<Binary>(f["sum"].op).act == Activation::relu);
+  CHECK(f["conv"].params.contains("bn.running_var"));
+}
+
+TEST_CASE("a value that somebody else reads is not fused away") {
+  Model m;
+  m.add("x", Input{{1, 8, 8, 3}});
+  const int conv = m.add("conv", Conv2d{.in = 3, .out = 4});
+  const int relu = m.add("relu", Unary{UnaryFn::relu}, {conv});
+  m.add("sum", Binary{}, {conv, relu});
+  m = drawn(std::move(m));
+  CHECK(fuse(m, Aim::inference).modules.size() == m.modules.size());
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "relu"}}, Aim::inference), Contains("relu (unary) cannot follow conv (conv2d)"));
+  Model out;
+  out.add("x", Input{{1, 8, 8, 3}});
+  const int c = out.add("conv", Conv2d{.in = 3, .out = 4});
+  const int r = out.add("relu", Unary{UnaryFn::relu});
+  out.outputs = {{c, 0}, {r, 0}};  // the convolution's own output is a result of the model
+  CHECK(fuse(drawn(std::move(out)), Aim::inference).modules.size() == 3);
+}
+
+TEST_CASE("a tied module is left alone") {
+  Model m;
+  m.add("x", Input{{1, 8, 8, 3}});
+  m.add("conv", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)});
+  m.add("relu", Unary{UnaryFn::relu});
+  m.add_tied("again", "conv");
+  m.add("relu2", Unary{UnaryFn::relu});
+  m = drawn(std::move(m));
+  CHECK(fuse(m, Aim::inference).modules.size() == 5);
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "relu"}}, Aim::inference), Contains("a tied module"));
+}
+
+TEST_CASE("explicit lists fuse what they name and refuse the rest") {
+  const Model m = residual();
+  const Model f = fuse(m, {{"conv", "bn", "relu"}}, Aim::inference);
+  CHECK(f.modules.size() == m.modules.size() - 2);
+  CHECK(f["branch_bn"].fused.empty());
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "relu"}}, Aim::inference), Contains("cannot follow"));
+  CHECK_THROWS_WITH(fuse(m, {{"conv"}}, Aim::inference), Contains("two modules or more"));
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "bnn"}}, Aim::inference), Contains("did you mean bn"));
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "bn"}, {"conv", "bn"}}, Aim::inference), Contains("is in two sequences"));
+}
+
+TEST_CASE("folding a batch norm that gives no finite weight names the channel") {
+  Model m = residual();
+  m["bn"].params["running_var"].mutable_data<float>()[2] = -1;
+  CHECK_THROWS_WITH(fuse(m, Aim::inference), Contains("conv: folding") && Contains("channel 2"));
+  Model unset = residual();
+  unset["bn"].params.clear();
+  CHECK_THROWS_WITH(fuse(unset, Aim::inference), Contains("bn: parameter"));
+}
+
+TEST_CASE("linear layers fold their batch norm for inference only") {
+  Model m;
+  m.add("x", Input{{4, 3}});
+  m.add("fc", Linear{.in = 3, .out = 5, .bias = false});
+  m.add("bn", BatchNorm{5});
+  m.add("relu", Unary{UnaryFn::relu6});
+  m = drawn(std::move(m));
+  const Model f = fuse(m, Aim::inference);
+  CHECK(f.modules.size() == 2);
+  CHECK(std::get<Linear>(f["fc"].op).bias);
+  CHECK(std::get<Linear>(f["fc"].op).act == Activation::relu6);
+  CHECK(fuse(m, Aim::training).modules.size() == 4);
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs and sessions give the bytes that infer gives, for every batch split and number of threads.
+#include "compile/program.h"
+
+#include <cstring>
+#include <thread>
+
+#include "kernels/parallel.h"
+#include "quant/quantize.h"
+#include "tests/catch.h"
+#include "tests/numerics/reference_models.h"
+
+using namespace octet;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Fixture {
+  Model model, int8;
+  Tensor data;
+};
+
+Fixture fixture() {
+  Generator g(3);
+  Fixture f{reference::multiple_ops_no_avg_pool(), {}, {}};
+  initialize(f.model, g);
+  f.data = reference::pictures(g, 32);
+  Model p = prepare(fuse(f.model, Aim::inference), {{"", octet_qconfig()}});
+  calibrate(p, {&f.data, 1});
+  f.int8 = convert(p);
+  return f;
+}
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a session gives infer's bytes for 1 to 7 threads and every batch split") {
+  const Fixture f = fixture();
+  REQUIRE(summarize(f.int8).int8_kernels == 4);
+  const auto program = bind(f.int8);
+  const Tensor expected = infer(f.int8, {&f.data, 1})[0];
+  CHECK(expected.dtype() == DType::u8);
+  for (int n = 1; n <= 7; ++n) {
+    const ThreadsScope scope(n);
+    Session session(program, {f.data.shape()});
+    CHECK(same(session.run({&f.data, 1})[0], expected));
+    CHECK(same(session.run({&f.data, 1})[0], expected));  // buffers are reused
+  }
+}
+
+TEST_CASE("cutting the data into batches does not change a byte") {
+  Generator g(5);
+  Model m;
+  m.add("x", Input{{1, 9, 7, 3}});
+  m.add("conv", Conv2d{.in = 3, .out = 16, .stride = {2, 2}, .padding = {1, 0, 0, 1}, .act = Activation::relu});
+  m.add("pool", Pool2d{.kind = Pool::adaptive_average});
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{16, 4});
+  initialize(m, g);
+  const Tensor data = randn(g, {32, 9, 7, 3});
+  Model p = prepare(m, {{"", octet_qconfig()}});
+  calibrate(p, {&data, 1});
+  const Model int8 = convert(p);
+  REQUIRE(summarize(int8).int8_kernels == 2);
+  const Tensor expected = dequantize(infer(int8, {&data, 1})[0]);
+  for (const int64_t batch : {1, 5, 10, 31, 32, 64}) CHECK(same(run_batched(bind(int8), data, batch), expected));
+}
+
+TEST_CASE("float models run as programs too") {
+  const Fixture f = fixture();
+  const auto program = bind(f.model);
+  Session session(program, {f.data.shape()});
+  CHECK(same(session.run({&f.data, 1})[0], infer(f.model, {&f.data, 1})[0]));
+  for (const Placement& p : program->placements()) CHECK(p.implementation == "float");
+}
+
+TEST_CASE("a program is a snapshot: editing the model afterwards changes nothing") {
+  Fixture f = fixture();
+  const auto program = bind(f.int8);
+  const Tensor expected = infer(f.int8, {&f.data, 1})[0];
+  f.int8["fc"].params["bias"].mutable_data<float>()[0] += 100;
+  CHECK(same(Session(program, {f.data.shape()}).run({&f.data, 1})[0], expected));
+  CHECK_FALSE(same(Session(bind(f.int8), {f.data.shape()}).run({&f.data, 1})[0], expected));
+}
+
+TEST_CASE("sessions of one program run in several threads at once") {
+  const Fixture f = fixture();
+  const auto program = bind(f.int8);
+  const Tensor expected = infer(f.int8, {&f.data, 1})[0];
+  std::vector<int> good(4);
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 4; ++i)
+    workers.emplace_back([&, i] {
+      Session session(program, {f.data.shape()});
+      for (int run = 0; run < 20; ++run) good[i] += same(session.run({&f.data, 1})[0], expected);
+    });
+  for (std::thread& w : workers) w.join();
+  CHECK(good == std::vector<int>{20, 20, 20, 20});
+}
+
+TEST_CASE("placements name the kernel of every module") {
+  const Fixture f = fixture();
+  int kernels = 0;
+  for (const Placement& p : bind(f.int8)->placements()) {
+    CHECK(p.implementation.find("reference") == 0);
+    kernels += p.macs > 0;
+  }
+  CHECK(kernels == 4);
+}
+
+TEST_CASE("wrong input is refused and codes of the right meaning pass") {
+  const Fixture f = fixture();
+  const auto program = bind(f.int8);
+  Session session(program, {f.data.shape()});
+  const Tensor expected = session.run({&f.data, 1})[0];
+  const Tensor fewer = rows(f.data, 0, 2);
+  CHECK_THROWS_WITH(session.run({&fewer, 1}), Contains("quant: expected shape [32, 15, 15, 3], got [2, 15, 15, 3]"));
+  CHECK_THROWS_WITH(session.run({}), Contains("0 inputs given"));
+  CHECK_THROWS_AS(Session(program, {Shape{2, 15, 15, 4}}), Error);
+  const Tensor codes = quantize(f.data, *f.int8["quant"].out_q[0]);
+  CHECK(same(session.run({&codes, 1})[0], expected));
+  const Tensor wrong = Tensor::zeros(f.data.shape(), DType::i32);
+  CHECK_THROWS_WITH(session.run({&wrong, 1}), Contains("expected f32, got i32"));
+  CHECK_THROWS_AS(bind(Model{}), Error);
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Who may include whom (docs/architecture.md, section 2), as a closed world: every include line must be allowed by a table below.
+# Usage: include_rules.py ROOT PUBLIC_HEADER… | include_rules.py --self-test
+import os
+import re
+
+import common
+
+INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
+
+# Units by the longest matching path prefix. `free` is what firmware compiles too: freestanding C++17.
+UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/qmath.h': 'free', 'kernels/onednn/': 'onednn',
+         'kernels/f32/': 'f32', **{folder + '/': folder for folder in common.FOLDERS}}
+KERNELS = {'free', 'f32', 'kernels', 'onednn'}
+ENGINE = KERNELS | {'engine'}
+ALL = ENGINE | {'quant', 'compile', 'numeric_suite', 'io', 'runtime'}
+SEES = {
+    'free': {'free'},
+    'runtime': {'free', 'runtime'},
+    'f32': {'free', 'kernels', 'f32'},
+    'onednn': {'free', 'kernels', 'onednn'},
+    'kernels': KERNELS,
+    'engine': ENGINE,
+    'quant': ENGINE | {'quant'},
+    'compile': ENGINE | {'compile'},
+    'numeric_suite': ENGINE | {'quant', 'compile', 'numeric_suite'},
+    'io': ENGINE | {'quant', 'compile', 'io'},  # and runtime/image.h
+    'tools': ALL | {'tools'},
+    'examples': ALL | {'tools', 'examples'},  # the tools' progress bar
+    'tests': ALL | {'tests'},
+    'bench': ALL | {'tools', 'examples', 'tests', 'bench'},  # it measures the demo's network and the tests' cases
+}
+
+# Headers from outside: pattern of what is between < and >, pattern of the files that may include it.
+OUTSIDE = [
+    (r'std(int|def)\.h', r'.*'),
+    (r'[a-z_0-9]+', r'(?!kernels/(ref/|args\.h|qmath\.h)|runtime/).*'),  # the C++ standard library
+    (r'(immintrin|arm_neon|cpuid)\.h', r'kernels/(?!ref/|args\.h|qmath\.h).*|bench/.*'),
+    (r'(unistd|fcntl|sched|pthread)\.h|sys/\w+\.h', r'(kernels/(?!ref/)|io/|tools/|examples/|bench/).*\.cpp|tests/.*'),
+    (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
+    (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*'),
+    (r'zlib\.h', r'io/.*|tests/io/.*'),
+    (r'protozero/.*', r'io/.*'),
+    (r'nlohmann/.*', r'io/.*|(numeric_suite|tools|examples|bench)/.*\.cpp|tests/.*\.cpp'),
+    (r'catch2/.*', r'tests/(catch\.h|main\.cpp)'),
+    (r'benchmark/.*', r'bench/.*'),
+    (r'CLI/.*|fmt/.*', r'(tools|examples|bench)/.*'),
+]
+STANDARD = r'[a-z_0-9]+|std(int|def)\.h'
+
+
+def unit_of(path):
+  return UNITS[max((p for p in UNITS if path.startswith(p)), key=len, default=None)] if any(map(path.startswith, UNITS)) else None
+
+
+def check_line(root, path, public, what):
+  """Why this file may not have `#include what`, or None."""
+  if match := re.match(r'<([^>]+)>', what):
+    name = match[1]
+    if os.path.exists(os.path.join(root, name)):
+      return 'own headers are included with quotes'
+    if path in public and not re.fullmatch(STANDARD, name):
+      return 'a public header shows nothing but the standard library'
+    rules = [files for headers, files in OUTSIDE if re.fullmatch(headers, name)]
+    if not rules:
+      return 'no rule allows this header anywhere'
+    return None if any(re.fullmatch(files, path) for files in rules) else 'not allowed here'
+  match = re.match(r'"([^"]+)"', what)
+  if not match:
+    return 'neither <…> nor "…"'
+  name = match[1]
+  if os.path.normpath(name) != name or not os.path.isfile(os.path.join(root, name)):
+    return 'includes start at the root of the project, and the file must exist'
+  unit, other = unit_of(path), unit_of(name)
+  if other not in SEES[unit] and (unit, name) != ('io', 'runtime/image.h'):
+    return f'{unit} may not see {other}'
+  if path in public and name not in public:
+    return 'a public header includes only public headers'
+  return None
+
+
+def check(root, public):
+  findings = [f'{name}: a public header that does not exist' for name in public if not os.path.isfile(os.path.join(root, name))]
+  for path in common.project_files(root, '.h', '.cpp'):
+    if path.startswith('tests/consumer/'):
+      continue  # another project
+    for number, line in enumerate(common.read(root, path).splitlines(), 1):
+      if match := INCLUDE.match(line):
+        reason = check_line(root, path, public, match[2].strip()) if match[1] == 'include' else 'only plain #include'
+        if reason:
+          findings.append(f'{path}:{number}: #{match[1]} {match[2].strip()}: {reason}')
+  return findings
+
+
+PUBLIC = ['engine/tensor.h', 'kernels/args.h', 'engine/gone.h']
+CLEAN = {
+    'kernels/args.h': '#include <stdint.h>\n', 'kernels/qmath.h': '#include "kernels/args.h"\n', 'kernels/ref/ref.h': '',
+    'kernels/ref/add.cpp': '#include "kernels/qmath.h"\n#include "kernels/ref/ref.h"\n#include <stddef.h>\n',
+    'kernels/kernel.h': '#include <span>\n', 'kernels/f32/gemm.cpp': '#include <Eigen/Core>\n#include "kernels/kernel.h"\n',
+    'kernels/onednn/conv2d.cpp': '#include <dnnl.hpp>\n', 'engine/gone.h': '',
+    'engine/tensor.h': '#include <vector>\n#include "kernels/args.h"\n', 'engine/private.h': '', 'quant/quantize.h': '',
+    'compile/program.h': '', 'numeric_suite/compare.h': '#include "quant/quantize.h"\n#include "compile/program.h"\n',
+    'numeric_suite/report.cpp': '#include <nlohmann/json.hpp>\n', 'runtime/image.h': '', 'runtime/octet.h': '', 'io/json.h': '',
+    'io/npy.cpp': '#include <zlib.h>\n#include <unistd.h>\n#include "compile/program.h"\n#include "runtime/image.h"\n',
+    'tests/catch.h': '#include <catch2/catch.hpp>\n', 'tests/x.cpp': '#include "tests/catch.h"\n#include "io/json.h"\n',
+}
+VIOLATIONS = [
+    ('a kernel sees the engine', 'kernels/kernel.h', '"engine/tensor.h"', 'kernels may not see engine'),
+    ('float kernels see the engine', 'kernels/f32/gemm.cpp', '"engine/tensor.h"', 'f32 may not see engine'),
+    ('a reference kernel sees the host side', 'kernels/ref/add.cpp', '"kernels/kernel.h"', 'free may not see kernels'),
+    ('a reference kernel includes <cstdint>', 'kernels/ref/add.cpp', '<cstdint>', 'not allowed here'),
+    ('a reference kernel includes <string.h>', 'kernels/ref/add.cpp', '<string.h>', 'no rule'),
+    ('args.h includes <type_traits>', 'kernels/args.h', '<type_traits>', 'not allowed here'),
+    ('the runtime includes <vector>', 'runtime/octet.h', '<vector>', 'not allowed here'),
+    ('the runtime sees the engine', 'runtime/octet.h', '"engine/tensor.h"', 'runtime may not see engine'),
+    ('the engine sees quant', 'engine/private.h', '"quant/quantize.h"', 'engine may not see quant'),
+    ('the engine sees io', 'engine/private.h', '"io/json.h"', 'engine may not see io'),
+    ('quant sees compile', 'quant/quantize.h', '"compile/program.h"', 'quant may not see compile'),
+    ('compile sees quant', 'compile/program.h', '"quant/quantize.h"', 'compile may not see quant'),
+    ('the numeric suite sees io', 'numeric_suite/compare.h', '"io/json.h"', 'numeric_suite may not see io'),
+    ('io sees the numeric suite', 'io/npy.cpp', '"numeric_suite/compare.h"', 'io may not see numeric_suite'),
+    ('io sees the runtime beyond the image', 'io/npy.cpp', '"runtime/octet.h"', 'io may not see runtime'),
+    ('the library sees its tests', 'quant/quantize.h', '"tests/catch.h"', 'quant may not see tests'),
+    ('Eigen in the engine', 'engine/private.h', '<Eigen/Core>', 'not allowed here'),
+    ('Eigen in other kernels', 'kernels/kernel.h', '<Eigen/Dense>', 'not allowed here'),
+    ('oneDNN in the float kernels', 'kernels/f32/gemm.cpp', '<oneapi/dnnl/dnnl.hpp>', 'not allowed here'),
+    ('zlib in the engine', 'engine/private.h', '<zlib.h>', 'not allowed here'),
+    ('JSON in quant', 'quant/quantize.h', '<nlohmann/json.hpp>', 'not allowed here'),
+    ('JSON in a header of the numeric suite', 'numeric_suite/compare.h', '<nlohmann/json.hpp>', 'not allowed here'),
+    ('formatting in the library', 'engine/private.h', '<fmt/format.h>', 'not allowed here'),
+    ('Catch2 past its shim', 'tests/x.cpp', '<catch2/catch.hpp>', 'not allowed here'),
+    ('an unknown library', 'io/npy.cpp', '<boost/any.hpp>', 'no rule'),
+    ('a public header shows a private one', 'engine/tensor.h', '"engine/private.h"', 'only public headers'),
+    ('a public header shows POSIX', 'engine/tensor.h', '<unistd.h>', 'nothing but the standard library'),
+    ('a path relative to the file', 'engine/private.h', '"../quant/quantize.h"', 'start at the root'),
+    ('a path beside the file', 'engine/private.h', '"tensor.h"', 'start at the root'),
+    ('an own header in angle brackets', 'engine/private.h', '<engine/tensor.h>', 'with quotes'),
+    ('an outside header in quotes', 'io/npy.cpp', '"zlib.h"', 'start at the root'),
+    ('an include by macro', 'engine/private.h', 'HEADER', 'neither'),
+]
+
+
+def script(root, public):
+  if root is None:
+    cases = [(name, {path: CLEAN[path] + f'#  include {what}\n'}, text) for name, path, what, text in VIOLATIONS]
+    cases.append(('a public header is gone', {'engine/gone.h': None}, 'does not exist'))
+    cases.append(('an import', {'io/npy.cpp': '#import "io/json.h"\n'}, 'only plain'))
+    return common.self_test(lambda r: check(r, PUBLIC), CLEAN, cases)
+  if not public:
+    return common.report('includes', ['no public header was named'], 1)
+  return common.report('includes', check(root, public), len(common.project_files(root, '.h', '.cpp')))
+
+
+if __name__ == '__main__':
+  common.main(script)
