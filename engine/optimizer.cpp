@@ -12,8 +12,9 @@ namespace octet {
 void Sgd::step(Model& model, const Grads& grads, double rate) {
   size_t used = 0;
   for (Module& module : model.modules)
-    for (auto& [name, tensor] : module.params) {
-      const std::string full = module.path + "." + name;
+    for (auto& param : module.params) {
+      Tensor& tensor = param.second;
+      const std::string full = module.path + "." + param.first;
       const auto found = grads.find(full);
       if (found == grads.end()) continue;
       ++used;

@@ -60,11 +60,11 @@ int main() {
   Model model = small_network();
   Generator random(1);
   initialize(model, random);
-  train(model, loader, 4, 0.1);
+  train(model, loader, 4, 0.02);
 
   // Quantization-aware fine-tuning: batch norms stay trainable, weights and activations are rounded as int8 will round them.
   Model qat = prepare(fuse(model, Aim::training), {{"", octet_qat_qconfig()}});
-  train(qat, loader, 1, 0.01);
+  train(qat, loader, 1, 0.005);
   freeze_bn_stats(qat);   // batch norms use what they will be deployed with
   disable_observer(qat);  // ranges stand still
   train(qat, loader, 1, 0.001);
