@@ -26,7 +26,7 @@ namespace {
 
 struct Options {
   std::string data = "/usr/share/datasets/fashion-mnist", out = "fashion_mnist_models";
-  int epochs = 6, qat_epochs = 1, batch = 128, threads = 0;
+  int epochs = 10, qat_epochs = 1, batch = 128, threads = 0;
   int64_t calibration_images = 2000, train_images = 60000;
   uint64_t seed = 1;
   double peak_rate = 0.2, qat_rate = 0.01;
