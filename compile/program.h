@@ -15,7 +15,7 @@ namespace octet {
 /// How one module runs, for reports.
 struct Placement {
   std::string path, op;
-  std::string implementation;  ///< "reference conv2d", or "float"
+  std::string implementation;  ///< "reference conv2d", "float", …
   int64_t macs = 0;            ///< for the nominal input
 };
 
@@ -35,10 +35,12 @@ class Program {
   QEngine engine_;
 };
 
-/// Throws naming the module if one can not run. Converted modules run as integer kernels, all others in float.
+/// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
+/// Converted modules run as integer kernels, all others in float.
 std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::reference);
 
-/// Runs a program for fixed input shapes; owns every buffer, so runs of integer modules allocate nothing. One thread at a time.
+/// Runs a program for fixed input shapes; owns the buffers of integer modules, so that their kernels allocate nothing. One thread
+/// at a time.
 class Session {
  public:
   Session(std::shared_ptr<const Program>, std::vector<Shape> input_shapes);
@@ -59,7 +61,7 @@ class Session {
   std::vector<Tensor> outputs_;
 };
 
-/// The model's outputs in float for any number of rows, run in batches of at most `batch` rows.
+/// The first output, in float, of a model with one input for any number of rows, run in batches of at most `batch` rows.
 Tensor run_batched(const std::shared_ptr<const Program>&, const Tensor& inputs, int64_t batch);
 
 }  // namespace octet

@@ -8,6 +8,7 @@
 
 #include "kernels/parallel.h"
 #include "kernels/ref/ref.h"
+#include "kernels/with_rounding.h"
 
 namespace octet {
 namespace {
@@ -51,21 +52,6 @@ int64_t work_of(const RequantizeArgs& a) { return product({a.rows, a.row}); }
 template <class Args>
 int64_t work_of(const Args& a) {
   return std::max(macs_of(a), bytes_of(a));
-}
-
-/// f.template operator()<R>() for the run-time rounding.
-template <class F>
-void with_rounding(Rounding rounding, F f) {
-  switch (rounding) {
-    case Rounding::real:
-      return f.template operator()<Rounding::real>();
-    case Rounding::int_bias:
-      return f.template operator()<Rounding::int_bias>();
-    case Rounding::fixed_double:
-      return f.template operator()<Rounding::fixed_double>();
-    case Rounding::fixed_single:
-      return f.template operator()<Rounding::fixed_single>();
-  }
 }
 
 template <class T>
@@ -164,22 +150,17 @@ class ReferenceKernel final : public Kernel {
 
 std::string_view to_string(QEngine engine) {
   switch (engine) {
-    case QEngine::reference:
-      return "reference";
+    case QEngine::reference: return "reference";
   }
   return "?";
 }
 
 std::string_view to_string(Rounding rounding) {
   switch (rounding) {
-    case Rounding::real:
-      return "real";
-    case Rounding::int_bias:
-      return "int_bias";
-    case Rounding::fixed_double:
-      return "fixed_double";
-    case Rounding::fixed_single:
-      return "fixed_single";
+    case Rounding::real: return "real";
+    case Rounding::int_bias: return "int_bias";
+    case Rounding::fixed_double: return "fixed_double";
+    case Rounding::fixed_single: return "fixed_single";
   }
   return "?";
 }
@@ -201,8 +182,7 @@ int64_t output_bytes(const KernelArgs& args) {
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
   switch (engine) {
-    case QEngine::reference:
-      return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
+    case QEngine::reference: return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
   }
   return {nullptr, "unknown engine"};
 }
