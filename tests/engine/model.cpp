@@ -54,7 +54,8 @@ TEST_CASE("a tensor of the wrong shape or dtype is refused by name when the mode
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0]}), Contains("b: the model has more inputs than the 1 given"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], good[1], good[1]}), Contains("3 inputs given, it has 2"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {5, 3})}), Contains("b: expected an input like [1, 4]"));
-  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {4, 4})}), Contains("sum: inputs of shapes [5, 4] and [4, 4] differ"));
+  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {4, 4})}),
+                    Contains("sum: inputs of shapes [5, 4] and [4, 4] differ"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], Tensor::zeros({5, 4}, DType::i32)}),
                     Contains("b: expected a float tensor"));
   Model empty = two_inputs();
