@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about kernel arguments, and the reference engine: ref.h's kernels behind the Kernel interface, spread over the thread pool.
+// Facts about kernel arguments, the choice of an engine, and the reference engine: ref.h's kernels behind the Kernel interface,
+// spread over the thread pool.
 #include "kernels/kernel.h"
 
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
+#include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
 #include "kernels/ref/ref.h"
 
@@ -57,14 +59,10 @@ int64_t work_of(const Args& a) {
 template <class F>
 void with_rounding(Rounding rounding, F f) {
   switch (rounding) {
-    case Rounding::real:
-      return f.template operator()<Rounding::real>();
-    case Rounding::int_bias:
-      return f.template operator()<Rounding::int_bias>();
-    case Rounding::fixed_double:
-      return f.template operator()<Rounding::fixed_double>();
-    case Rounding::fixed_single:
-      return f.template operator()<Rounding::fixed_single>();
+    case Rounding::real: return f.template operator()<Rounding::real>();
+    case Rounding::int_bias: return f.template operator()<Rounding::int_bias>();
+    case Rounding::fixed_double: return f.template operator()<Rounding::fixed_double>();
+    case Rounding::fixed_single: return f.template operator()<Rounding::fixed_single>();
   }
 }
 
@@ -148,6 +146,7 @@ class ReferenceKernel final : public Kernel {
   }
 
   std::string_view implementation() const override { return "reference"; }
+  QEngine engine() const override { return QEngine::reference; }
 
  private:
   static constexpr int64_t kWorthAThread = 100'000;  // operations: some 10 µs, well above the cost of waking a thread
@@ -164,22 +163,19 @@ class ReferenceKernel final : public Kernel {
 
 std::string_view to_string(QEngine engine) {
   switch (engine) {
-    case QEngine::reference:
-      return "reference";
+    case QEngine::automatic: return "automatic";
+    case QEngine::reference: return "reference";
+    case QEngine::onednn: return "onednn";
   }
   return "?";
 }
 
 std::string_view to_string(Rounding rounding) {
   switch (rounding) {
-    case Rounding::real:
-      return "real";
-    case Rounding::int_bias:
-      return "int_bias";
-    case Rounding::fixed_double:
-      return "fixed_double";
-    case Rounding::fixed_single:
-      return "fixed_single";
+    case Rounding::real: return "real";
+    case Rounding::int_bias: return "int_bias";
+    case Rounding::fixed_double: return "fixed_double";
+    case Rounding::fixed_single: return "fixed_single";
   }
   return "?";
 }
@@ -201,10 +197,17 @@ int64_t output_bytes(const KernelArgs& args) {
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
   switch (engine) {
-    case QEngine::reference:
-      return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
+    case QEngine::automatic: {
+      Made made = make(args, blobs, QEngine::onednn);
+      if (made.kernel != nullptr) return made;
+      return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), std::move(made.why_not)};
+    }
+    case QEngine::reference: return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
+    case QEngine::onednn: return std::visit([&](const auto& a) { return onednn::make(a, blobs); }, args);
   }
   return {nullptr, "unknown engine"};
 }
+
+std::vector<QEngineInfo> qengines() { return {onednn::info(), {QEngine::reference, true, {}, {}, {}}}; }
 
 }  // namespace octet

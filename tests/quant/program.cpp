@@ -104,8 +104,10 @@ TEST_CASE("sessions of one program run in several threads at once") {
 TEST_CASE("placements name the kernel of every module") {
   const Fixture f = fixture();
   int kernels = 0;
-  for (const Placement& p : bind(f.int8)->placements()) {
+  for (const Placement& p : bind(f.int8, QEngine::reference)->placements()) {
     CHECK(p.implementation.find("reference") == 0);
+    CHECK(p.engine == QEngine::reference);
+    CHECK(p.why.empty());
     kernels += p.macs > 0;
   }
   CHECK(kernels == 4);
