@@ -52,9 +52,9 @@ std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QE
   for (const Module& module : model.modules)
     check(module.hooks.empty() || module.out_q.empty(), module.path, ": half converted: it has hooks and quantization parameters");
   check_available(engine);
-  for (const auto& [prefix, own] : overrides) {
-    check_available(own);
-    check(std::ranges::any_of(model.modules, [&](const Module& m) { return below(m.path, prefix); }), "bind: \"", prefix,
+  for (const auto& entry : overrides) {
+    check_available(entry.second);
+    check(std::ranges::any_of(model.modules, [&](const Module& m) { return below(m.path, entry.first); }), "bind: \"", entry.first,
           "\" matches no module; an override's key is a dotted path or the start of one");
   }
   const std::shared_ptr<Program> program(new Program(model, engine, overrides));

@@ -36,7 +36,7 @@ bool strip(const Conv2dArgs& a, int32_t image, int32_t begin, int32_t end, Part&
 }
 
 std::vector<Part> parts(const Conv2dArgs& a) {
-  const int wanted = slices_for(macs(a));
+  const int wanted = slices_for(a);
   std::vector<Part> result;
   if (wanted > a.batch && wanted > 1) {
     const int32_t per_image = std::min((wanted + a.batch - 1) / a.batch, a.out_h);

@@ -29,7 +29,7 @@ Made make_untested(const LinearArgs& a, std::shared_ptr<const Blobs> blobs) {
   try {
     const OneThread one;
     const dnnl::primitive_attr attributes = layer.attributes();
-    const int count = std::clamp(slices_for(macs(a)), 1, a.rows);
+    const int count = std::clamp(slices_for(a), 1, a.rows);
     std::vector<Slice> slices;
     for (int i = 0; i < count; ++i) {
       const int64_t begin = int64_t{a.rows} * i / count, rows = int64_t{a.rows} * (i + 1) / count - begin;

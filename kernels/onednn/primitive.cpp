@@ -18,7 +18,8 @@ namespace {
 using dnnl::memory;
 using kernels::CodeType;
 
-constexpr int64_t kProductsPerSlice = 400'000;  // 5 to 50 µs by kind of layer: about what waking a thread costs
+constexpr int64_t kProductsPerSlice = 500'000;  // 5 to 10 µs: what waking a thread costs
+constexpr int64_t kProductsPerOutput = 16;      // what rescaling an output costs; most of a depthwise layer
 
 /// A scale whose binary32 reciprocal is `inverse`: oneDNN takes the scale and inverts it.
 float scale_of(float inverse) {
@@ -226,6 +227,9 @@ Made finish(Layer layer, std::vector<Slice> slices, const memory::desc& plain) {
   return {std::make_unique<WeightedKernel>(std::move(layer), std::move(slices), plain), {}};
 }
 
-int slices_for(int64_t products) { return static_cast<int>(std::clamp<int64_t>(products / kProductsPerSlice, 1, threads())); }
+int slices_for(const KernelArgs& args) {
+  const int64_t work = macs(args) + kProductsPerOutput * output_bytes(args);
+  return static_cast<int>(std::clamp<int64_t>(work / kProductsPerSlice, 1, threads()));
+}
 
 }  // namespace octet::onednn

@@ -62,7 +62,7 @@ struct Slice {
 /// can be trusted.
 Made finish(Layer, std::vector<Slice>, const dnnl::memory::desc& plain);
 
-/// How many slices are worth making of a layer with this many products.
-int slices_for(int64_t products);
+/// How many slices are worth making of a layer, for threads() of now.
+int slices_for(const KernelArgs&);
 
 }  // namespace octet::onednn
