@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/module_check.h"
+
 namespace octet {
 
 /// One module, ready to run: kernels for codes, or nothing for the float path.
@@ -51,6 +53,7 @@ std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QE
   check(!model.modules.empty(), "bind: the model is empty");
   for (const Module& module : model.modules)
     check(module.hooks.empty() || module.out_q.empty(), module.path, ": half converted: it has hooks and quantization parameters");
+  for (const Module& module : model.modules) check_module(module, module.path);
   check_available(engine);
   for (const auto& entry : overrides) {
     check_available(entry.second);
@@ -80,7 +83,7 @@ void Program::place() {
       for (const Wire& w : module.inputs) shapes.push_back(model_.modules[w.module].nominal[w.port]);
       for (const LoweredStep& step : lower(model_, static_cast<int>(i), shapes).steps) {
         const Made made = make_or_fall_back(step, engine(module.path), module.path);
-        row.implementation = std::string(made.kernel->implementation());
+        row.implementation = std::string(made.kernel->implementation()) + " " + std::string(name_of(step.args));
         row.engine = made.kernel->engine();
         row.why = made.why_not;
         row.macs += macs(step.args);
@@ -141,10 +144,13 @@ std::span<const Tensor> Session::run(std::span<const Tensor> inputs) {
             ", got ", to_string(x.shape()));
       ++next_input;
       if (!step.quantizes_input || x.qparams() == module.out_q[0]) {
+        if (x.qparams()) check_codes(x, module.path);
         out = {x};
       } else {
-        check(x.dtype() == DType::f32, module.path, ": expected f32, got ", to_string(x.dtype()));
-        if (x.numel() > 0) step.runs[0].kernel->run(std::vector<const void*>{x.raw()}, out[0].mutable_raw());
+        const Tensor floats = x.qparams() ? dequantize(x) : x;  // codes of another meaning
+        check(floats.dtype() == DType::f32, module.path, ": expected f32, got ", to_string(x.dtype()));
+        const void* in[] = {floats.raw()};
+        if (x.numel() > 0) step.runs[0].kernel->run(in, out[0].mutable_raw());
       }
       continue;
     }

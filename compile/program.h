@@ -17,7 +17,7 @@ namespace octet {
 /// How one module runs, for reports.
 struct Placement {
   std::string path, op;
-  std::string implementation;     ///< "reference", "onednn" and the name oneDNN gives, or "float"
+  std::string implementation;     ///< "reference conv2d", "onednn", its own name and the op, or "float"
   std::optional<QEngine> engine;  ///< whose kernel it is; none: float
   std::string why;                ///< why it is not the engine asked for, or not automatic's first choice
   int64_t macs = 0;               ///< for the nominal input
@@ -48,12 +48,13 @@ class Program {
   std::vector<Placement> placements_;
 };
 
-/// Throws naming the module if one can not run. Converted modules run as integer kernels, all others in float. What the engine
-/// asked for declines runs on the reference engine, and placements() says why; an engine that is not built in or can do nothing on
-/// this CPU is refused.
+/// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
+/// Converted modules run as integer kernels, all others in float. What the engine asked for declines runs on the reference engine,
+/// and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
 std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
 
-/// Runs a program for fixed input shapes; owns every buffer, so runs of integer modules allocate nothing. One thread at a time.
+/// Runs a program for fixed input shapes; owns the buffers of integer modules, so that their kernels allocate nothing. One thread
+/// at a time.
 class Session {
  public:
   Session(std::shared_ptr<const Program>, std::vector<Shape> input_shapes);
@@ -74,7 +75,7 @@ class Session {
   std::vector<Tensor> outputs_;
 };
 
-/// The model's outputs in float for any number of rows, run in batches of at most `batch` rows.
+/// The first output, in float, of a model with one input for any number of rows, run in batches of at most `batch` rows.
 Tensor run_batched(const std::shared_ptr<const Program>&, const Tensor& inputs, int64_t batch);
 
 }  // namespace octet

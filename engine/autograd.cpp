@@ -76,8 +76,8 @@ void accumulate(Tensor& sum, Tensor grad) {
 Grads backward(Var&& output) {
   using Node = Var::Node;
   check(output.value().numel() == 1, "backward: needs a one-element output, got ", to_string(output.shape()));
+  check(output.needs_grad(), "backward: the output depends on no parameter; run forward in Mode::train");
   Grads leaves;
-  if (!output.needs_grad()) return leaves;
 
   // Depth-first post-order with an explicit stack: every node after all its inputs.
   std::vector<std::shared_ptr<Node>> order;
@@ -111,6 +111,7 @@ Grads backward(Var&& output) {
     }
     Needs needs;
     for (const Var& v : node->inputs) needs.push_back(v.needs_grad());
+    check(node->vjp != nullptr, "backward: this graph was consumed by an earlier backward");
     std::vector<Tensor> inputs = node->vjp(grad, needs);
     check(inputs.size() == node->inputs.size(), "backward: an operation gave ", inputs.size(), " gradients for ",
           node->inputs.size(), " inputs");

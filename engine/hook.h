@@ -21,7 +21,7 @@ class Hook {
   /// Sees the value and returns what flows on. May move its own state unless mode is eval. `path` is the module, for messages.
   virtual Var operator()(const Var&, Mode mode, std::string_view path) = 0;
   /// The same without moving anything.
-  virtual Var peek(const Var&) const = 0;
+  virtual Var peek(const Var&, std::string_view path) const = 0;
   virtual std::unique_ptr<Hook> clone() const = 0;
   /// "fake_quantize:histogram": enough to make an equal hook, together with state().
   virtual std::string kind() const = 0;

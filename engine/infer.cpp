@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/model.h"
+#include "engine/module_check.h"
 
 namespace octet {
 namespace {
@@ -24,11 +25,16 @@ bool has_output_codes(const Module& module) {
          std::ranges::all_of(module.out_q, [](const auto& q) { return q.has_value(); });
 }
 
-/// A module's float forward, in any mode. `mutable_module` is null when nothing may move.
+/// A module's float forward, in any mode. `mutable_model` is null when nothing may move.
 std::vector<Var> run_float(const Model& model, int index, std::span<const Var> inputs, Mode mode, Generator* random,
                            Model* mutable_model) {
+  check(index >= 0 && index < static_cast<int>(model.modules.size()), "run: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   const Module& owner = model.owner(module);
+  const auto expected = expected_params(owner.op);
+  std::vector<Shape> shapes;
+  for (const Var& v : inputs) shapes.push_back(v.shape());
+  std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, shapes}); }, module.op);
   Call call;
   call.path = module.path;
   call.inputs = inputs;
@@ -38,6 +44,9 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   call.param = [&](std::string_view name) {
     const auto found = owner.params.find(name);
     check(found != owner.params.end(), owner.path, ": parameter \"", name, "\" is missing; initialize or load the model first");
+    const auto shape = expected.find(name);
+    check(shape != expected.end() && found->second.shape() == shape->second, owner.path, ": expected ", name, " of shape ",
+          shape == expected.end() ? "" : to_string(shape->second), ", got ", to_string(found->second.shape()));
     Tensor value = dequantize(found->second);
     if (mode != Mode::train || is_buffer(name)) return Var(std::move(value));
     return Var::leaf(owner.path + "." + std::string(name), std::move(value));
@@ -45,8 +54,10 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   const auto through = [&](const Module& holder, std::string_view point, const Var& v) {
     const auto found = holder.hooks.find(point);
     if (found == holder.hooks.end()) return v;
-    if (!mutable_model) return found->second->peek(v);
-    return (*mutable_model->modules[mutable_model->index(holder.path)].hooks.find(point)->second)(v, mode, holder.path);
+    if (!mutable_model) return found->second->peek(v, holder.path);
+    // The same module, reached through the model that may be changed.
+    Module& changing = mutable_model->modules[&holder - model.modules.data()];
+    return (*changing.hooks.find(point)->second)(v, mode, holder.path);
   };
   call.hooked = [&](std::string_view point, const Var& v) { return through(owner, point, v); };
   call.store = [&](std::string_view name, Tensor value) {
@@ -79,8 +90,15 @@ std::vector<Tensor> run_codes(const Model& model, int index, std::span<const Ten
 /// The inputs a converted module may see: codes as announced by their wires, or floats for an Input.
 std::vector<Tensor> run_converted(const Model& model, int index, std::span<const Tensor> inputs) {
   const Module& module = model.modules[index];
+  std::vector<Shape> shapes;
+  for (const Tensor& t : inputs) shapes.push_back(t.shape());
+  std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, shapes}); }, module.op);
   if (std::holds_alternative<Input>(module.op) && has_output_codes(module)) {
-    if (inputs[0].qparams() == module.out_q[0]) return {inputs[0]};  // already codes of this meaning
+    if (inputs[0].qparams() == module.out_q[0]) {  // already codes of this meaning
+      check_codes(inputs[0], module.path);
+      return {inputs[0]};
+    }
+    check(inputs[0].dtype() != DType::f64, module.path, ": expected f32, got f64; int8 models compute from f32");
     return {quantize(dequantize(inputs[0]), *module.out_q[0], model.rounding)};
   }
   if (runs_quantized(model, index)) return run_codes(model, index, inputs);
@@ -101,7 +119,7 @@ void check_input(const Module& module, const Tensor& x) {
         ": expected a float tensor or codes with quantization parameters, got ", to_string(x.dtype()));
 }
 
-/// How many later wires (model outputs included) read each module: values are dropped after their last reader.
+/// The last module that reads each module (one past the end: a model output): values are dropped after it.
 std::vector<int> last_readers(const Model& model) {
   std::vector<int> last(model.modules.size(), -1);
   for (size_t i = 0; i < model.modules.size(); ++i)
@@ -151,10 +169,13 @@ bool runs_quantized(const Model& model, int index) {
     return false;
   const Params& params = model.owner(module).params;
   const auto weight = params.find("weight");
-  return weight == params.end() || weight->second.dtype() == DType::i8;
+  if (weight != params.end() && weight->second.dtype() != DType::i8) return false;
+  // Where the output's codes are said to mean something else than the input's, only the float path rescales them.
+  return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
 }
 
 Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) {
+  check(index >= 0 && index < static_cast<int>(model.modules.size()), "lower: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
   LowerCall call;
@@ -173,6 +194,8 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
   call.output_shapes = outputs;
   const auto wires = wire_qparams(model, module);
   check(wires.has_value(), module.path, ": an input wire carries floats");
+  check(!keeps_qparams(module.op) || wires->front() == *module.out_q[0], module.path,
+        ": its output's codes mean something else than its input's; ", name_of(module.op), " has no kernel that rescales");
   call.inputs = *wires;
   call.output = &*module.out_q[0];
   call.params = &model.owner(module).params;
@@ -188,7 +211,8 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
 }
 
 std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) {
-  const Module& module = model.modules.at(index);
+  check(index >= 0 && index < static_cast<int>(model.modules.size()), "infer_module: module ", index, " of ", model.modules.size());
+  const Module& module = model.modules[index];
   const bool converted = std::ranges::any_of(module.out_q, [](const auto& q) { return q.has_value(); });
   const bool codes = std::ranges::any_of(inputs, [](const Tensor& t) { return t.qparams().has_value(); });
   if (converted || codes) return run_converted(model, index, inputs);

@@ -52,6 +52,7 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
 Var mse_loss(const Var& x, const Tensor& target) {
   check(x.shape() == target.shape() && x.dtype() == target.dtype(), "mse_loss: ", to_string(x.shape()), " against ",
         to_string(target.shape()));
+  check(x.value().numel() > 0, "mse_loss: empty batch");
   return dispatch_float(x.dtype(), "mse_loss", [&]<class T>() {
     Tensor difference = x.value();
     const auto d = difference.mutable_data<T>();

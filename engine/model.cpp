@@ -19,6 +19,11 @@ size_t likeness(std::string_view a, std::string_view b) { return static_cast<siz
 int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   check(!path.empty(), name_of(op), ": a module needs a path");
   check(!find(path), path, ": this path exists already");
+  // The parameters of a ConvBn2d "c" are named "c.bn.weight", …; a module "c.bn" would name its own the same.
+  for (const Module& other : modules)
+    check(!(std::holds_alternative<ConvBn2d>(other.op) && path == other.path + ".bn") &&
+              !(std::holds_alternative<ConvBn2d>(op) && other.path == path + ".bn"),
+          path, ": its parameters would be named like those of ", other.path);
   const bool is_input = std::holds_alternative<Input>(op);
   if (inputs.empty() && !is_input) {
     check(!modules.empty(), path, ": nothing to read from; add an Input first");
@@ -49,11 +54,11 @@ int Model::add(std::string path, Op op, std::initializer_list<int> inputs) {
   return add(std::move(path), std::move(op), std::move(wires));
 }
 
-int Model::add_tied(std::string path, std::string_view owner, std::vector<Wire> inputs) {
+int Model::add_tied(std::string path, std::string owner, std::vector<Wire> inputs) {
   const Module& source = modules[index(owner)];
   check(source.tied_to.empty(), path, ": tie it to ", source.tied_to, ", the owner of ", owner, "'s parameters");
   const int added = add(std::move(path), source.op, std::move(inputs));
-  modules[added].tied_to = std::string(owner);
+  modules[added].tied_to = std::move(owner);
   return added;
 }
 
@@ -77,8 +82,12 @@ const Module& Model::owner(const Module& module) const { return module.tied_to.e
 Module& Model::owner(const Module& module) { return modules[index(module.tied_to.empty() ? module.path : module.tied_to)]; }
 
 std::vector<Wire> Model::output_wires() const {
-  if (!outputs.empty()) return outputs;
   check(!modules.empty(), "model: empty");
+  for (const Wire& w : outputs)
+    check(w.module >= 0 && w.module < static_cast<int>(modules.size()) && w.port >= 0 &&
+              w.port < static_cast<int>(modules[w.module].nominal.size()),
+          "model: output wire from port ", w.port, " of module ", w.module, ", there are ", modules.size(), " modules");
+  if (!outputs.empty()) return outputs;
   return {{static_cast<int>(modules.size()) - 1, 0}};
 }
 

@@ -43,7 +43,7 @@ struct Model {
   int add(std::string path, Op op, std::vector<Wire> inputs = {});
   int add(std::string path, Op op, std::initializer_list<int> inputs);
   /// A second call of the module `owner`: same op, same parameters, its own place in the dataflow.
-  int add_tied(std::string path, std::string_view owner, std::vector<Wire> inputs = {});
+  int add_tied(std::string path, std::string owner, std::vector<Wire> inputs = {});
 
   /// Index by path, or nullopt.
   std::optional<int> find(std::string_view path) const;
@@ -62,7 +62,7 @@ struct Model {
 void initialize(Model&, Generator&, std::span<const std::string> paths = {});
 /// Bytes of all parameters (a tied module's count once).
 int64_t parameter_bytes(const Model&);
-/// Parameters of Float type f32 or f64 converted; for gradient checks in f64.
+/// Float parameters converted to f32 or f64; for gradient checks in f64.
 Model to(const Model&, DType);
 
 /// Called after each module with its index and its outputs.
@@ -84,6 +84,8 @@ std::vector<Tensor> infer_module(const Model&, int index, std::span<const Tensor
 /// Kernel arguments of a converted module for these input shapes: the only place where QParams become kernel arguments. Throws
 /// naming the module if it has no exact int8 form.
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes);
+/// Throws naming `path` unless the codes have the dtype and range their parameters say: what an int32 bound relies on.
+void check_codes(const Tensor&, std::string_view path);
 /// Whether the module runs as integer kernels: all wires and parameters are codes.
 bool runs_quantized(const Model&, int index);
 /// Output shapes of every module for these input shapes.

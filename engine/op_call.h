@@ -46,7 +46,7 @@ struct Call {
   std::function<bool(std::string_view name)> has;
   /// The variable behind the module's hook at this point, unchanged if there is none.
   std::function<Var(std::string_view point, const Var&)> hooked;
-  /// Stores a buffer (running statistics); empty outside train mode.
+  /// Stores a buffer (running statistics); does nothing where the model may not change.
   std::function<void(std::string_view name, Tensor)> store;
 };
 

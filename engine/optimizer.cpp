@@ -10,25 +10,30 @@
 namespace octet {
 
 void Sgd::step(Model& model, const Grads& grads, double rate) {
-  size_t used = 0;
+  // Everything is checked before anything moves.
+  std::vector<std::pair<Tensor*, Grads::const_iterator>> updates;
   for (Module& module : model.modules)
     for (auto& param : module.params) {
-      Tensor& tensor = param.second;
-      const std::string full = module.path + "." + param.first;
-      const auto found = grads.find(full);
+      const auto found = grads.find(module.path + "." + param.first);
       if (found == grads.end()) continue;
-      ++used;
-      check(found->second.shape() == tensor.shape() && found->second.dtype() == tensor.dtype(), full, ": gradient of ",
-            to_string(found->second.dtype()), " ", to_string(found->second.shape()), " for a parameter of ",
-            to_string(tensor.dtype()), " ", to_string(tensor.shape()));
-      Tensor& v = velocity_[full];
-      if (v.shape() != tensor.shape()) v = Tensor::zeros(tensor.shape(), tensor.dtype());
-      dispatch_float(tensor.dtype(), full, [&]<class T>() {
-        fk::sgd(tensor.numel(), T(rate), T(options_.momentum), T(options_.weight_decay), found->second.template data<T>().data(),
-                v.mutable_data<T>().data(), tensor.mutable_data<T>().data());
-      });
+      const auto& [name, grad] = *found;
+      check(grad.shape() == param.second.shape() && grad.dtype() == param.second.dtype(), name, ": gradient of ",
+            to_string(grad.dtype()), " ", to_string(grad.shape()), " for a parameter of ", to_string(param.second.dtype()), " ",
+            to_string(param.second.shape()));
+      updates.emplace_back(&param.second, found);
     }
-  check(used == grads.size(), "Sgd: ", grads.size(), " gradients, only ", used, " belong to parameters of this model");
+  check(updates.size() == grads.size(), "Sgd: ", grads.size(), " gradients, only ", updates.size(),
+        " belong to parameters of this model");
+  for (const auto& update : updates) {
+    Tensor& w = *update.first;
+    const Tensor& g = update.second->second;
+    Tensor& v = velocity_[update.second->first];
+    if (v.shape() != w.shape() || v.dtype() != w.dtype()) v = Tensor::zeros(w.shape(), w.dtype());
+    dispatch_float(w.dtype(), update.second->first, [&]<class T>() {
+      fk::sgd(w.numel(), T(rate), T(options_.momentum), T(options_.weight_decay), g.data<T>().data(), v.mutable_data<T>().data(),
+              w.mutable_data<T>().data());
+    });
+  }
 }
 
 double cosine_rate(int64_t step, int64_t steps, double peak, double lowest) {

@@ -3,24 +3,14 @@
 #include <cmath>
 
 #include "engine/model.h"
+#include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "kernels/qmath.h"
 #include "kernels/ref/ref.h"
+#include "kernels/with_rounding.h"
 
 namespace octet {
 namespace {
-
-void check_qparams(const QParams& q) {
-  check(q.scale.size() == q.zero_point.size() && !q.scale.empty(), "quantize: ", q.scale.size(), " scales and ",
-        q.zero_point.size(), " zero points");
-  check(q.group == 0, "quantize: grouped parameters are not supported here");
-  for (size_t c = 0; c < q.scale.size(); ++c) {
-    check(std::isnormal(q.scale[c]) && q.scale[c] > 0, "quantize: scale ", q.scale[c], " of channel ", c,
-          " must be a positive normal float");
-    check(q.zero_point[c] >= q.qmin && q.zero_point[c] <= q.qmax, "quantize: zero point ", q.zero_point[c], " of channel ", c,
-          " outside ", q.qmin, "..", q.qmax);
-  }
-}
 
 /// [outer, channels, inner] around the axis; per tensor: one channel.
 struct Blocks {
@@ -41,7 +31,7 @@ Blocks blocks(const Shape& shape, int axis) {
 }  // namespace
 
 Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
-  check_qparams(q);
+  check_qparams(q, x.shape(), "quantize");
   check(x.dtype() == DType::f32, "quantize: needs an f32 tensor, got ", to_string(x.dtype()));
   const DType dtype = code_dtype(q);
   check(dtype == DType::u8 || dtype == DType::i8, "quantize: codes ", q.qmin, "..", q.qmax, " need more than 8 bits");
@@ -58,12 +48,23 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
       a.output_type = code_type(one);
       a.rounding = rounding;
       a.output = output_args(one, Activation::none, rounding, false);
-      if (rounding == Rounding::int_bias)
-        kernels::quantize<Rounding::int_bias>(a, from, to, 0, a.count);
-      else
-        kernels::quantize<Rounding::real>(a, from, to, 0, a.count);
+      with_rounding(rounding, [&]<Rounding R>() { kernels::quantize<R>(a, from, to, 0, a.count); });
     }
   return codes;
+}
+
+void check_codes(const Tensor& codes, std::string_view path) {
+  check(codes.qparams().has_value(), path, ": codes without quantization parameters");
+  const QParams& q = *codes.qparams();
+  check(codes.dtype() == code_dtype(q), path, ": codes ", q.qmin, "..", q.qmax, " need ", to_string(code_dtype(q)), ", got ",
+        to_string(codes.dtype()));
+  const auto inside = [&](auto values) {
+    for (size_t i = 0; i < values.size(); ++i)
+      check(values[i] >= q.qmin && values[i] <= q.qmax, path, ": code ", int{values[i]}, " at element ", i, " is outside ", q.qmin,
+            "..", q.qmax);
+  };
+  if (codes.dtype() == DType::u8 && (q.qmin > 0 || q.qmax < 255)) inside(codes.data<uint8_t>());
+  if (codes.dtype() == DType::i8 && (q.qmin > -128 || q.qmax < 127)) inside(codes.data<int8_t>());
 }
 
 Tensor dequantize(const Tensor& codes) {

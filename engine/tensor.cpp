@@ -28,6 +28,17 @@ decltype(auto) dispatch(DType dtype, F&& f) {
 
 const std::optional<QParams> kNoQParams;
 
+/// A value as another type; integers saturate and NaN becomes 0, because an out-of-range cast is undefined.
+template <class To, class From>
+To converted(From v) {
+  if constexpr (std::is_integral_v<To>) {
+    const auto wide = static_cast<double>(v);
+    if (!(wide > static_cast<double>(std::numeric_limits<To>::min()))) return wide == wide ? std::numeric_limits<To>::min() : To(0);
+    if (wide >= static_cast<double>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+  }
+  return static_cast<To>(v);
+}
+
 /// [a, b, c, d] -> [a, d, b, c] in blocks: swaps the last axis with the two before it, or back.
 Tensor swap_trailing(const Tensor& x, int64_t outer, int64_t inner, Shape shape) {
   // x is [batch, outer, inner] in memory, the result [batch, inner, outer].
@@ -94,7 +105,7 @@ Tensor Tensor::zeros(Shape shape, DType dtype) {
 
 Tensor Tensor::full(Shape shape, double value, DType dtype) {
   Tensor t(std::move(shape), dtype);
-  dispatch(dtype, [&]<class T>() { std::ranges::fill(t.mutable_data<T>(), static_cast<T>(value)); });
+  dispatch(dtype, [&]<class T>() { std::ranges::fill(t.mutable_data<T>(), converted<T>(value)); });
   return t;
 }
 
@@ -123,6 +134,10 @@ Tensor Tensor::with(QParams q) const {
   const size_t pairs = q.scale.size();
   check(pairs > 0 && pairs == q.zero_point.size(), "quantization parameters: ", pairs, " scales and ", q.zero_point.size(),
         " zero points");
+  const auto holds = [&](int64_t lo, int64_t hi) { return q.qmin >= lo && q.qmax <= hi; };
+  check((dtype_ == DType::u8 && holds(0, 255)) || (dtype_ == DType::i8 && holds(-128, 127)) ||
+            (dtype_ == DType::i16 && holds(-32768, 32767)) || dtype_ == DType::i32,
+        "quantization parameters: codes ", q.qmin, "..", q.qmax, " on a tensor of ", to_string(dtype_));
   check(q.axis < static_cast<int>(rank()), "quantization parameters: axis ", q.axis, " of a tensor of shape ", to_string(shape_));
   const size_t expected = q.axis < 0 ? 1 : static_cast<size_t>(shape_[q.axis]);
   check(q.group > 0 || pairs == expected, "quantization parameters: ", pairs, " scales for shape ", to_string(shape_), " on axis ",
@@ -159,7 +174,7 @@ Tensor Tensor::to(DType dtype) const {
   Tensor t(shape_, dtype);
   dispatch(dtype_, [&]<class From>() {
     dispatch(dtype, [&]<class To>() {
-      std::ranges::transform(data<From>(), t.mutable_data<To>().begin(), [](From v) { return static_cast<To>(v); });
+      std::ranges::transform(data<From>(), t.mutable_data<To>().begin(), [](From v) { return converted<To>(v); });
     });
   });
   return t;

@@ -110,7 +110,7 @@ class Tensor {
   Tensor without_qparams() const;
   /// Same elements, other shape; one dimension may be -1.
   Tensor reshape(Shape) const;
-  /// Elements converted to another dtype (static_cast each); quantization parameters are dropped.
+  /// Elements converted to another dtype, integers saturating; quantization parameters are dropped.
   Tensor to(DType) const;
 
  private:

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "io/module_check.h"
+#include "engine/module_check.h"
 #include "io/op_json.h"
 #include "io/safetensors.h"
 
@@ -183,7 +183,11 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
     const std::string here = where + "." + item.key();
     QParams q = qparams_from_json(item.value(), here);
     check_qparams(q, param->second.shape(), here);
-    param->second = param->second.with(std::move(q));
+    try {
+      param->second = param->second.with(std::move(q));
+    } catch (const Error& e) {  // say which tensor
+      fail(here, ": ", e.what());
+    }
   }
   for (const json::Value& q : json::array(json::at(v, "out_q", where), where + " out_q"))
     m.out_q.push_back(q.is_null() ? std::nullopt : std::optional(qparams_from_json(q, where + " out_q")));

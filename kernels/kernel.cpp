@@ -10,6 +10,7 @@
 #include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
 #include "kernels/ref/ref.h"
+#include "kernels/with_rounding.h"
 
 namespace octet {
 namespace {
@@ -53,17 +54,6 @@ int64_t work_of(const RequantizeArgs& a) { return product({a.rows, a.row}); }
 template <class Args>
 int64_t work_of(const Args& a) {
   return std::max(macs_of(a), bytes_of(a));
-}
-
-/// f.template operator()<R>() for the run-time rounding.
-template <class F>
-void with_rounding(Rounding rounding, F f) {
-  switch (rounding) {
-    case Rounding::real: return f.template operator()<Rounding::real>();
-    case Rounding::int_bias: return f.template operator()<Rounding::int_bias>();
-    case Rounding::fixed_double: return f.template operator()<Rounding::fixed_double>();
-    case Rounding::fixed_single: return f.template operator()<Rounding::fixed_single>();
-  }
 }
 
 template <class T>

@@ -26,8 +26,9 @@ struct OutputComparison {
   int64_t elements = 0;
 };
 
-/// Runs both models on the same batches; errors are end to end, each module sees what the quantized model really feeds it. Modules
-/// without a counterpart are left out. Throws if `batches` is empty or nothing matches.
+/// Runs both models (of one input) on the same batches and compares the first output of every module; errors are end to end, each
+/// module sees what the quantized model really feeds it. Modules without a counterpart are left out. Throws if `batches` is empty
+/// or nothing matches.
 std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches);
 
 /// The comparison as a text table, one module a line.

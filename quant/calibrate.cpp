@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running data through a prepared model, and the switches for what its hooks do.
+#include "engine/ops/functional.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -12,7 +13,7 @@ void each_hook(Model& model, std::string_view prefix, const char* who, Act&& act
     if (!below(module.path, prefix)) continue;
     for (auto& [point, box] : module.hooks)
       if (FakeQuantize* hook = fake_quantize_at(box)) {
-        act(*hook);
+        act(*hook, module, point);
         ++seen;
       }
   }
@@ -33,7 +34,8 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
 
 }  // namespace
 
-int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& progress) {
+int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vector<Tensor>(int64_t)>& inputs,
+                  const Progress& progress) {
   check(count > 0, "calibrate: the calibration set is empty");
   bool observes = false;
   for (Module& module : prepared.modules)
@@ -42,13 +44,22 @@ int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int
       observes |= hook && hook->observe;
     }
   check(observes, "calibrate: no observer is switched on; prepare the model first");
-  for (int64_t i = 0; i < count; ++i) {
-    const Tensor x = batch(i);
-    check(x.numel() > 0, "calibrate: batch ", i, " is empty");
-    forward(prepared, {&x, 1}, Mode::calibrate);
-    if (progress && !progress(i + 1, count)) return i + 1;
+  Model work = prepared;  // a batch that is refused leaves the caller's observers as they were
+  int64_t done = 0;
+  while (done < count) {
+    const std::vector<Tensor> x = inputs(done);
+    for (const Tensor& t : x) check(t.numel() > 0, "calibrate: batch ", done, " is empty");
+    forward(work, x, Mode::calibrate);
+    ++done;
+    if (progress && !progress(done, count)) break;
   }
-  return count;
+  prepared = std::move(work);
+  return done;
+}
+
+int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& progress) {
+  return calibrate(
+      prepared, count, [&](int64_t i) { return std::vector<Tensor>{batch(i)}; }, progress);
 }
 
 int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& progress) {
@@ -57,22 +68,30 @@ int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progre
 }
 
 void enable_observer(Model& model, std::string_view prefix) {
-  each_hook(model, prefix, "enable_observer", [](FakeQuantize& hook) { hook.observe = true; });
+  each_hook(model, prefix, "enable_observer", [](FakeQuantize& hook, const Module&, std::string_view) { hook.observe = true; });
 }
 void disable_observer(Model& model, std::string_view prefix) {
-  each_hook(model, prefix, "disable_observer", [](FakeQuantize& hook) {
+  each_hook(model, prefix, "disable_observer", [](FakeQuantize& hook, const Module&, std::string_view) {
     hook.observe = false;
     hook.refresh();
   });
 }
 void enable_fake_quant(Model& model, std::string_view prefix) {
-  each_hook(model, prefix, "enable_fake_quant", [](FakeQuantize& hook) {
+  each_hook(model, prefix, "enable_fake_quant", [](FakeQuantize& hook, const Module& module, std::string_view point) {
     hook.round = true;
+    // Post-training weight hooks are shown their weight at convert; to round before that they must see it now.
+    if (point == "weight" && !hook.observer().calibrated()) {
+      const auto* conv_bn = std::get_if<ConvBn2d>(&module.op);
+      const auto weight = module.params.find("weight");
+      check(weight != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
+      hook.observer().observe(conv_bn ? deployed(*conv_bn, module.params, module.path).weight : weight->second,
+                              module.path + ".weight");
+    }
     hook.refresh();
   });
 }
 void disable_fake_quant(Model& model, std::string_view prefix) {
-  each_hook(model, prefix, "disable_fake_quant", [](FakeQuantize& hook) { hook.round = false; });
+  each_hook(model, prefix, "disable_fake_quant", [](FakeQuantize& hook, const Module&, std::string_view) { hook.round = false; });
 }
 void freeze_bn_stats(Model& model, std::string_view prefix) { set_frozen(model, prefix, "freeze_bn_stats", true); }
 void update_bn_stats(Model& model, std::string_view prefix) { set_frozen(model, prefix, "update_bn_stats", false); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // convert: observed ranges become quantization parameters, float weights become codes, hooks disappear.
+#include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "quant/quantize.h"
 
@@ -14,18 +15,16 @@ const FakeQuantize* hook_at(const Module& module, std::string_view point) {
   return hook;
 }
 
-/// ConvBn2d with its running statistics folded: what will be deployed.
+/// ConvBn2d with its running statistics folded: what will be deployed. A tied call has no parameters of its own.
 void fold(Module& module) {
   const ConvBn2d op = std::get<ConvBn2d>(module.op);
-  Params& p = module.params;
-  const auto bias = p.find("bias");
-  FoldedConv folded = fold_batch_norm(p.at("weight"), bias == p.end() ? nullptr : &bias->second, p.at("bn.weight"), p.at("bn.bias"),
-                                      p.at("bn.running_mean"), p.at("bn.running_var"), op.eps, module.path);
   module.op = op.conv;
   std::get<Conv2d>(module.op).bias = true;
-  p.clear();
-  p.insert_or_assign("weight", std::move(folded.weight));
-  p.insert_or_assign("bias", std::move(folded.bias));
+  if (!module.tied_to.empty()) return;
+  FoldedConv folded = deployed(op, module.params, module.path);
+  module.params.clear();
+  module.params.insert_or_assign("weight", std::move(folded.weight));
+  module.params.insert_or_assign("bias", std::move(folded.bias));
 }
 
 void quantize_weight(Module& module, const FakeQuantize& hook) {
@@ -51,6 +50,7 @@ Model convert(const Model& prepared) {
     const Module& source = prepared[module.path];
     const Module& owner = prepared.owner(source);
     hooks += static_cast<int>(module.hooks.size());
+    check_module(source, source.path);
     if (std::holds_alternative<ConvBn2d>(module.op)) fold(module);
     if (const FakeQuantize* weight = hook_at(source, "weight")) quantize_weight(module, *weight);
     const FakeQuantize* output = hook_at(source, "output");

@@ -62,6 +62,8 @@ void FakeQuantize::refresh() {
 }
 
 Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
+  check(v.dtype() == DType::f32 || !(observe || round), path, ": observers and fake quantization need f32, got ",
+        to_string(v.dtype()));
   if (observe && mode != Mode::eval) {
     observer_->observe(v.value(), path);
     qparams_.reset();
@@ -70,7 +72,10 @@ Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
   return round ? fake_quantize(v, qparams(path)) : v;
 }
 
-Var FakeQuantize::peek(const Var& v) const { return round ? fake_quantize(v, qparams("fake_quantize")) : v; }
+Var FakeQuantize::peek(const Var& v, std::string_view path) const {
+  check(!round || v.dtype() == DType::f32, path, ": fake quantization needs f32, got ", to_string(v.dtype()));
+  return round ? fake_quantize(v, qparams(path)) : v;
+}
 
 std::string FakeQuantize::kind() const { return std::string(kPrefix) + std::string(observer_->kind()); }
 

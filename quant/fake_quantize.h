@@ -31,7 +31,7 @@ class FakeQuantize final : public Hook {
   void refresh();
 
   Var operator()(const Var&, Mode, std::string_view path) override;
-  Var peek(const Var&) const override;
+  Var peek(const Var&, std::string_view path) const override;
   std::unique_ptr<Hook> clone() const override { return std::make_unique<FakeQuantize>(*this); }
   std::string kind() const override;
   StateDict state() const override;

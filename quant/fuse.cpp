@@ -36,6 +36,11 @@ class Fuser {
  public:
   Fuser(const Model& model, Aim aim) : model_(model), aim_(aim), readers_(model.modules.size()), calls_(model.modules.size(), 1) {
     for (size_t i = 0; i < model.modules.size(); ++i) {
+      const Module& module = model.modules[i];
+      check(module.hooks.empty(), module.path, ": fuse before prepare; it has hooks");
+      for (const auto& [name, tensor] : module.params)
+        check(!tensor.qparams(), module.path, ": fuse takes a float model; ", name, " is quantized");
+      check(module.out_q.empty(), module.path, ": fuse takes a float model; this one is converted");
       for (const Wire& w : model.modules[i].inputs) readers_[w.module].insert(static_cast<int>(i));
       if (!model.modules[i].tied_to.empty()) {
         ++calls_[model.index(model.modules[i].tied_to)];
@@ -117,7 +122,6 @@ class Fuser {
   /// One module that computes the sequence, still on the old wires.
   Module merged(const Sequence& s) const {
     Module m = at(s.front());
-    for (const auto& [point, hook] : m.hooks) check(!hook, m.path, ": fuse before prepare; it has a ", point, " hook");
     int previous = s.front();
     for (size_t i = 1; i < s.size(); ++i) {
       const Module& next = at(s[i]);

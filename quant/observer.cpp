@@ -17,6 +17,8 @@ std::pair<int32_t, int32_t> ObserverSpec::range() const {
   auto [lo, hi] = quant_range.value_or(full);
   check(lo <= 0 && hi >= 0 && lo < hi, "observer: quantization range ", lo, "..", hi, " must hold zero and more than one code");
   check(lo >= full.first && hi <= full.second, "observer: quantization range ", lo, "..", hi, " does not fit ", to_string(dtype));
+  check(!(dtype == DType::u8 && symmetric() && reduce_range),
+        "observer: u8 codes with a symmetric scheme cannot have a reduced range");
   // A custom range is halved too; negative numbers round down.
   if (reduce_range) lo = static_cast<int32_t>(std::floor(lo / 2.0)), hi = static_cast<int32_t>(std::floor(hi / 2.0));
   return {lo, hi};

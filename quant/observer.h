@@ -56,7 +56,7 @@ class Observer {
 std::unique_ptr<Observer> make_observer(std::string_view kind);
 
 // Shared by the built-in observers.
-/// An observer that takes no part in shaping data: its configuration as tensors, and back.
+/// A specification as the tensors "spec" and "eps" of an observer's state, and back.
 void save_spec(const ObserverSpec&, StateDict&);
 ObserverSpec load_spec(const StateDict&);
 /// Smallest and largest element of a non-empty float tensor; throws naming `path` and the first value that is not finite.

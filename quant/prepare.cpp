@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
-#include <set>
-
+#include "engine/module_check.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -35,13 +34,21 @@ bool has_weight(const Module& module) {
          std::holds_alternative<Linear>(module.op);
 }
 
-/// Whether each module's output will be codes: observed itself, or passing on the parameters of observed inputs.
-bool gives_codes(const Module& module, const std::vector<bool>& codes, const QConfig* config) {
+/// Whether the module's output will be codes: observed itself, or passing on the meaning of its inputs' codes. Operators that keep
+/// their input's parameters follow their input whatever the configuration says of them: they have nothing to quantize.
+bool gives_codes(const Module& module, const std::vector<bool>& codes) {
   if (module.hooks.contains("output")) return true;
-  if (!keeps_qparams(module.op) || !config || !config->activation) return false;
+  if (!keeps_qparams(module.op) || module.inputs.empty()) return false;
   for (const Wire& w : module.inputs)
     if (!codes[w.module]) return false;
   return true;
+}
+
+/// "<producer>.quant", or with a number behind it where that path is taken.
+std::string crossing_path(const Model& a, const Model& b, const std::string& producer) {
+  std::string path = producer + ".quant";
+  for (int n = 2; a.find(path) || b.find(path); ++n) path = producer + ".quant" + std::to_string(n);
+  return path;
 }
 
 }  // namespace
@@ -60,12 +67,19 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
   int hooks = 0;
   for (const Module& original : model.modules) {
     check(original.out_q.empty(), original.path, ": prepare takes a float model, this one is converted");
+    check_module(original, original.path);
+    for (const auto& [name, tensor] : original.params)
+      check(!tensor.qparams(), original.path, ": prepare takes a float model, this one is converted (", name, " is quantized)");
     Module module = original;
     check(module.hooks.empty(), module.path, ": prepare takes a model without hooks; this one is prepared");
     for (Wire& w : module.inputs) w.module = moved[w.module];
     const QConfig* config = config_for(module.path, map);
     const bool observed = config && !keeps_qparams(module.op);
-    const bool shared = ties == Ties::shared && !module.tied_to.empty();
+    const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
+    const bool owner_observed = owner && owner->hooks.contains("output");
+    const bool shared = ties == Ties::shared && owner_observed;
+    check(!owner_observed || (observed && config->activation), module.path, ": a call of ", module.tied_to,
+          ", whose output is quantized; give both the same configuration");
     if (observed && config->activation && !shared) module.hooks["output"] = hook(config->activation);
     if (observed && config->weight && has_weight(module) && module.tied_to.empty()) module.hooks["weight"] = hook(config->weight);
     hooks += static_cast<int>(module.hooks.size());
@@ -75,8 +89,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
       const auto [found, fresh] = stub.try_emplace({w.module, w.port}, static_cast<int>(prepared.modules.size()));
       if (fresh) {
         const Module& producer = prepared.modules[w.module];
-        Module crossing{.path = producer.path + ".quant", .op = Unary{UnaryFn::identity}, .inputs = {w}};
-        if (w.port > 0) crossing.path += std::to_string(w.port);
+        Module crossing{.path = crossing_path(model, prepared, producer.path), .op = Unary{UnaryFn::identity}, .inputs = {w}};
         crossing.nominal = {producer.nominal[w.port]};
         crossing.hooks["output"] = hook(config->activation);
         prepared.modules.push_back(std::move(crossing));
@@ -85,7 +98,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
       w = {found->second, 0};
     }
     moved.push_back(static_cast<int>(prepared.modules.size()));
-    codes.push_back((shared && observed && config->activation) || gives_codes(module, codes, config));
+    codes.push_back(shared || gives_codes(module, codes));
     prepared.modules.push_back(std::move(module));
   }
   check(hooks > 0, "prepare: the configuration puts no hook on any module");

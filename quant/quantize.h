@@ -30,21 +30,24 @@ struct FuseOptions {
 /// Whether the calls of a tied module share one output observer, as PyTorch's do, or have their own.
 enum class Ties : uint8_t { own, shared };
 
-/// Puts the configured hooks on weights and outputs, and an observed identity "<producer>.quant" wherever a quantized module reads
-/// a float wire. Throws for a prefix that matches no module.
+/// Puts the configured hooks on weights and outputs, and an observed identity "<producer>.quant" wherever a quantized module
+/// reads a float wire. Operators that keep their input's parameters (pools, relu, reshape, …) follow their input. Throws for a
+/// prefix that matches no module, and for a tied call that is configured float while its owner is quantized.
 [[nodiscard]] Model prepare(const Model&, const QConfigMap&, Ties = Ties::own);
 
-/// Quantizes weights, gives every observed output its parameters and removes the hooks. Throws naming a module whose observer saw
-/// no data. Modules with a weight hook only keep int8 weights and compute in float.
+/// Quantizes weights (by the rule of Rounding::real), gives every observed output its parameters and removes the hooks. Throws
+/// naming a module whose observer saw no data. Modules with a weight hook only keep int8 weights and compute in float.
 [[nodiscard]] Model convert(const Model& prepared);
 
 /// Reports progress (done of total) and may stop the work by returning false.
 using Progress = std::function<bool(int64_t done, int64_t total)>;
-/// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that is
-/// not finite. Returns the number of batches run.
+/// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that
+/// is not finite; the observers then stay as they were. Returns the number of batches run.
 int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& = {});
 /// The same for batches made on demand: `batch(i)` for i in [0, count).
 int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& = {});
+/// The same for models with several inputs: `inputs(i)` gives one tensor per input.
+int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vector<Tensor>(int64_t)>& inputs, const Progress& = {});
 
 // Switches on every FakeQuantize below a path prefix ("" = all). Throw if the prefix matches no hook.
 void enable_observer(Model&, std::string_view prefix = "");

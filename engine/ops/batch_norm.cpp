@@ -10,6 +10,7 @@ namespace octet {
 std::vector<Shape> BatchNorm::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   const Shape& x = call.inputs[0];
+  check(channels > 0, call.path, ": channels must be positive, got ", channels);
   check(x.size() >= 2 && x.back() == channels, call.path, ": expected ", channels, " channels on the last axis, got shape ",
         to_string(x));
   check(eps > 0, call.path, ": eps must be positive, got ", eps);

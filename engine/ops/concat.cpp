@@ -15,17 +15,19 @@ int64_t product(const Shape& s, size_t begin, size_t end) {
                          std::multiplies<>());
 }
 
-/// The slices of `whole` that concat() along this axis joined, in order.
-std::vector<Tensor> split(const Tensor& whole, size_t axis, std::span<const Shape> shapes) {
+/// The slices of `whole` that concat() along this axis joined, in order; those nobody needs stay empty.
+std::vector<Tensor> split(const Tensor& whole, size_t axis, std::span<const Shape> shapes, const Needs& needs) {
   std::vector<Tensor> parts;
   const int64_t outer = product(whole.shape(), 0, axis);
   const size_t stride = outer == 0 ? 0 : whole.bytes() / static_cast<size_t>(outer);
   const auto* from = static_cast<const std::byte*>(whole.raw());
-  for (const Shape& shape : shapes) {
-    Tensor part(shape, whole.dtype());
-    const size_t block = outer == 0 ? 0 : part.bytes() / static_cast<size_t>(outer);
-    auto* to = static_cast<std::byte*>(part.mutable_raw());
-    for (int64_t o = 0; o < outer && block > 0; ++o) std::memcpy(to + o * block, from + o * stride, block);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    Tensor part = needs[i] ? Tensor(shapes[i], whole.dtype()) : Tensor();
+    const size_t block = outer == 0 ? 0 : static_cast<size_t>(numel(shapes[i]) / outer) * size_of(whole.dtype());
+    if (needs[i] && block > 0) {
+      auto* to = static_cast<std::byte*>(part.mutable_raw());
+      for (int64_t o = 0; o < outer; ++o) std::memcpy(to + o * block, from + o * stride, block);
+    }
     from += block;
     parts.push_back(std::move(part));
   }
@@ -56,7 +58,9 @@ std::vector<Var> Concat::forward(const Call& call) const {
     parts.push_back(v.value());
     shapes.push_back(v.shape());
   }
-  auto vjp = [axis = static_cast<size_t>(axis), shapes](const Tensor& grad, const Needs&) { return split(grad, axis, shapes); };
+  auto vjp = [axis = static_cast<size_t>(axis), shapes](const Tensor& grad, const Needs& needs) {
+    return split(grad, axis, shapes, needs);
+  };
   return {Var::made(concat(parts, static_cast<int>(axis)), {call.inputs.begin(), call.inputs.end()}, std::move(vjp))};
 }
 

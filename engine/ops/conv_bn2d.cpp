@@ -50,15 +50,21 @@ Var fold_weight(const Var& w, const Var& gamma, const Tensor& r) {
       const T k = gamma.value().data<T>()[o] * r.data<T>()[o];
       for (int64_t i = 0; i < row; ++i) to[o * row + i] *= k;
     }
-    auto vjp = [out, row, r, w = w.value(), gamma = gamma.value()](const Tensor& grad, const Needs&) {
-      Tensor dw = grad, dgamma = Tensor::zeros({out}, grad.dtype());
-      const auto a = dw.mutable_data<T>(), g = dgamma.mutable_data<T>();
-      for (int64_t o = 0; o < out; ++o)
-        for (int64_t i = o * row; i < (o + 1) * row; ++i) {
-          g[o] += a[i] * w.data<T>()[i] * r.data<T>()[o];
-          a[i] *= gamma.data<T>()[o] * r.data<T>()[o];
-        }
-      return std::vector<Tensor>{std::move(dw), std::move(dgamma)};
+    auto vjp = [out, row, r, w = w.value(), gamma = gamma.value()](const Tensor& grad, const Needs& needs) {
+      std::vector<Tensor> grads(2);
+      if (needs[0]) {
+        grads[0] = grad;
+        const auto dw = grads[0].mutable_data<T>();
+        for (int64_t o = 0; o < out; ++o)
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) dw[i] *= gamma.data<T>()[o] * r.data<T>()[o];
+      }
+      if (needs[1]) {
+        grads[1] = Tensor::zeros({out}, grad.dtype());
+        const auto dgamma = grads[1].mutable_data<T>();
+        for (int64_t o = 0; o < out; ++o)
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) dgamma[o] += grad.data<T>()[i] * w.data<T>()[i] * r.data<T>()[o];
+      }
+      return grads;
     };
     return Var::made(std::move(y), {w, gamma}, std::move(vjp));
   });
@@ -175,6 +181,16 @@ FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tenso
     }
   });
   return folded;
+}
+
+FoldedConv deployed(const ConvBn2d& op, const Params& params, std::string_view path) {
+  const auto at = [&](std::string_view name) -> const Tensor& {
+    const auto found = params.find(name);
+    check(found != params.end(), path, ": parameter \"", name, "\" is missing");
+    return found->second;
+  };
+  return fold_batch_norm(at("weight"), op.conv.bias ? &at("bias") : nullptr, at("bn.weight"), at("bn.bias"), at("bn.running_mean"),
+                         at("bn.running_var"), op.eps, path);
 }
 
 }  // namespace octet

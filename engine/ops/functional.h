@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Differentiable functions that more than one operator is made of, and the pieces of lowering they share. Internal to engine/.
+// Differentiable functions that more than one operator is made of, and the pieces of lowering they share. Not for users; quant/
+// folds with it.
 #pragma once
 
 #include <span>
@@ -43,6 +44,7 @@ Moments updated(const Tensor& running_mean, const Tensor& running_var, const Mom
 struct FoldedConv {
   Tensor weight, bias;
 };
+FoldedConv deployed(const ConvBn2d&, const Params&, std::string_view path);
 FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                            const Tensor& variance, double eps, std::string_view path);
 
@@ -59,9 +61,10 @@ kernels::CodeType code_type(const QParams&);
 /// Output arguments with the activation folded into the clamp limits. `before_rounding`: convolution and linear in the real mode
 /// add the zero point before they round.
 kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool before_rounding);
-/// Tables of a weighted layer and the proof that its accumulator cannot overflow. `reduction` = products per output.
+/// Tables of a weighted layer and the proof that its accumulator cannot overflow. `float_product`: the two scales are multiplied in
+/// float32 before the multiplier is formed (TensorFlow Lite's dense layers).
 Blobs weighted_blobs(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product, Facts&);
-/// A step that copies or rescales the one input's codes.
-LoweredStep copy_step(int64_t count, const QParams&);
+/// A step that copies the one input's codes.
+LoweredStep copy_step(int64_t count);
 
 }  // namespace octet

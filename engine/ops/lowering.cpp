@@ -60,6 +60,7 @@ kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding round
 }
 
 Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product, Facts& facts) {
+  check(weight.qparams().has_value(), call.path, ": weight of ", to_string(weight.dtype()), " without quantization parameters");
   const QParams &x = call.inputs[0], &w = *weight.qparams(), &y = *call.output;
   const int64_t out = weight.size(0), row = weight.numel() / out;
   check(weight.dtype() == DType::i8 && w.group == 0 && (w.axis < 0 || w.axis == 0), call.path,
@@ -113,7 +114,7 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
   return blobs;
 }
 
-LoweredStep copy_step(int64_t count, const QParams&) {
+LoweredStep copy_step(int64_t count) {
   kernels::TransposeArgs a{};
   a.rank = 1;
   a.element_size = 1;

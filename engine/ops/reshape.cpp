@@ -26,9 +26,14 @@ std::vector<Shape> Reshape::shapes(const ShapeCall& call) const {
   const auto unknown = std::ranges::find(y, -1);
   if (unknown != y.end()) {
     *unknown = 1;
-    const int64_t rest = numel(y);
-    check(rest > 0 && count % rest == 0, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
-    *unknown = count / rest;
+    int64_t rest = numel(y), count_here = count;
+    if (count == 0 && rest == 0) {  // an empty batch that is kept: the other dimensions decide
+      count_here = rest = 1;
+      for (const int64_t d : x) count_here *= d == 0 ? 1 : d;
+      for (const int64_t d : y) rest *= d == 0 ? 1 : d;
+    }
+    check(rest > 0 && count_here % rest == 0, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
+    *unknown = count_here / rest;
   }
   check(numel(y) == count, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
   return {y};
@@ -39,6 +44,6 @@ std::vector<Var> Reshape::forward(const Call& call) const {
   return {reshape(call.inputs[0], shapes({call.path, {&x, 1}})[0])};
 }
 
-Lowered Reshape::lower(const LowerCall& call) const { return {{copy_step(numel(call.input_shapes[0]), call.inputs[0])}, {}}; }
+Lowered Reshape::lower(const LowerCall& call) const { return {{copy_step(numel(call.input_shapes[0]))}, {}}; }
 
 }  // namespace octet

@@ -47,7 +47,7 @@ std::vector<Var> Unary::forward(const Call& call) const {
 
 Lowered Unary::lower(const LowerCall& call) const {
   const int64_t count = numel(call.input_shapes[0]);
-  if (fn == UnaryFn::identity) return {{copy_step(count, call.inputs[0])}, {}};
+  if (fn == UnaryFn::identity) return {{copy_step(count)}, {}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
   const kernels::OutputArgs output = output_args(call.inputs[0], activation(fn), call.rounding, false);

@@ -15,7 +15,7 @@ struct Build {
 };
 
 constexpr Build kBuilds[] = {
-    // best first
+// best first
 #if defined(OCTET_F32_LEVELS)
     {"x86-64-v4",
      [] {

@@ -103,6 +103,7 @@ void HistogramObserver::observe(const Tensor& x, std::string_view path) {
   if (x.numel() == 0) return;
   const auto [lo, hi] = finite_min_max(x, path);
   const auto values = x.data<float>();
+  check(std::isfinite(hi - lo), path, ": observed range ", lo, "..", hi, " is too wide for a histogram");
   if (histogram_.empty()) {
     histogram_ = histc(values, bins_, lo, hi);
     min_ = lo, max_ = hi;

@@ -9,19 +9,16 @@
 
 namespace octet {
 
-RangeObserver::RangeObserver(ObserverSpec spec, float averaging_constant, bool per_channel)
+RangeObserver::RangeObserver(ObserverSpec spec, std::optional<float> averaging_constant, bool per_channel)
     : spec_(spec), averaging_constant_(averaging_constant), per_channel_(per_channel) {
-  check_spec();
+  check_spec(spec_, averaging_constant_, per_channel_);
 }
 
-void RangeObserver::check_spec() const {
-  spec_.range();
-  check(spec_.per_channel() == per_channel_, "observer: a per-", per_channel_ ? "channel" : "tensor", " observer with a per-",
-        per_channel_ ? "tensor" : "channel", " scheme");
-  check(!(spec_.dtype == DType::u8 && spec_.symmetric() && spec_.reduce_range),
-        "observer: u8 codes with a symmetric scheme cannot have a reduced range");
-  check(averaging_constant_ >= 0 && averaging_constant_ <= 1, "observer: averaging constant ", averaging_constant_,
-        " outside 0..1");
+void RangeObserver::check_spec(const ObserverSpec& spec, std::optional<float> constant, bool per_channel) {
+  spec.range();
+  check(spec.per_channel() == per_channel, "observer: a per-", per_channel ? "channel" : "tensor", " observer with a per-",
+        per_channel ? "tensor" : "channel", " scheme");
+  check(!constant || (*constant >= 0 && *constant <= 1), "observer: averaging constant ", constant.value_or(0), " outside 0..1");
 }
 
 void RangeObserver::observe(const Tensor& x, std::string_view path) {
@@ -49,12 +46,12 @@ void RangeObserver::observe(const Tensor& x, std::string_view path) {
     return;
   }
   for (size_t c = 0; c < min_.size(); ++c) {
-    if (averaging_constant_ == 0) {
+    if (!averaging_constant_) {
       min_[c] = std::min(min_[c], lo[c]);
       max_[c] = std::max(max_[c], hi[c]);
     } else {
-      min_[c] += averaging_constant_ * (lo[c] - min_[c]);
-      max_[c] += averaging_constant_ * (hi[c] - max_[c]);
+      min_[c] += *averaging_constant_ * (lo[c] - min_[c]);
+      max_[c] += *averaging_constant_ * (hi[c] - max_[c]);
     }
   }
 }
@@ -72,18 +69,21 @@ void RangeObserver::reset() {
 StateDict RangeObserver::state() const {
   StateDict state;
   save_spec(spec_, state);
-  state["averaging_constant"] = Tensor::of<float>({1}, std::vector<float>{averaging_constant_});
+  if (averaging_constant_) state["averaging_constant"] = Tensor::of<float>({1}, std::vector<float>{*averaging_constant_});
   state["min_val"] = Tensor::of<float>({static_cast<int64_t>(min_.size())}, min_);
   state["max_val"] = Tensor::of<float>({static_cast<int64_t>(max_.size())}, max_);
   return state;
 }
 
 void RangeObserver::load(const StateDict& state) {
-  spec_ = load_spec(state);
-  const Tensor& constant = state_tensor(state, "averaging_constant", DType::f32);
-  check(constant.numel() == 1, "observer state: \"averaging_constant\" has ", constant.numel(), " values, expected 1");
-  averaging_constant_ = constant.data<float>()[0];
-  check_spec();
+  const ObserverSpec spec = load_spec(state);
+  std::optional<float> constant;
+  if (averaging_constant_) {
+    const Tensor& stored = state_tensor(state, "averaging_constant", DType::f32);
+    check(stored.numel() == 1, "observer state: \"averaging_constant\" has ", stored.numel(), " values, expected 1");
+    constant = stored.data<float>()[0];
+  }
+  RangeObserver::check_spec(spec, constant, per_channel_);
   const auto lo = state_tensor(state, "min_val", DType::f32).data<float>(),
              hi = state_tensor(state, "max_val", DType::f32).data<float>();
   check(lo.size() == hi.size() && (per_channel_ || lo.size() <= 1), "observer state: ", lo.size(), " minima and ", hi.size(),
@@ -91,6 +91,8 @@ void RangeObserver::load(const StateDict& state) {
   for (size_t c = 0; c < lo.size(); ++c)
     check(std::isfinite(lo[c]) && std::isfinite(hi[c]) && lo[c] <= hi[c], "observer state: range ", lo[c], "..", hi[c],
           " of channel ", c);
+  spec_ = spec;
+  averaging_constant_ = constant;
   min_.assign(lo.begin(), lo.end());
   max_.assign(hi.begin(), hi.end());
 }

@@ -21,14 +21,14 @@ class RangeObserver : public Observer {
   std::span<const float> max() const { return max_; }
 
  protected:
-  /// averaging_constant 0: running extremes. Throws for a specification PyTorch refuses (reduced symmetric u8).
-  RangeObserver(ObserverSpec, float averaging_constant, bool per_channel);
+  /// Without an averaging constant: running extremes. Throws for a specification PyTorch refuses (reduced symmetric u8).
+  RangeObserver(ObserverSpec, std::optional<float> averaging_constant, bool per_channel);
 
  private:
-  void check_spec() const;
+  static void check_spec(const ObserverSpec&, std::optional<float> constant, bool per_channel);
 
   ObserverSpec spec_;
-  float averaging_constant_;
+  std::optional<float> averaging_constant_;
   bool per_channel_;
   std::vector<float> min_, max_;
 };
@@ -36,7 +36,7 @@ class RangeObserver : public Observer {
 class MinMaxObserver final : public RangeObserver {
  public:
   static constexpr std::string_view kKind = "min_max";
-  explicit MinMaxObserver(ObserverSpec spec = {}) : RangeObserver(spec, 0, false) {}
+  explicit MinMaxObserver(ObserverSpec spec = {}) : RangeObserver(spec, std::nullopt, false) {}
   std::unique_ptr<Observer> clone() const override { return std::make_unique<MinMaxObserver>(*this); }
   std::string_view kind() const override { return kKind; }
 };
@@ -54,7 +54,8 @@ class MovingAverageMinMaxObserver final : public RangeObserver {
 class PerChannelMinMaxObserver final : public RangeObserver {
  public:
   static constexpr std::string_view kKind = "per_channel_min_max";
-  explicit PerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine}) : RangeObserver(spec, 0, true) {}
+  explicit PerChannelMinMaxObserver(ObserverSpec spec = {.scheme = QScheme::per_channel_affine})
+      : RangeObserver(spec, std::nullopt, true) {}
   std::unique_ptr<Observer> clone() const override { return std::make_unique<PerChannelMinMaxObserver>(*this); }
   std::string_view kind() const override { return kKind; }
 };

@@ -54,7 +54,8 @@ TEST_CASE("a tensor of the wrong shape or dtype is refused by name when the mode
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0]}), Contains("b: the model has more inputs than the 1 given"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], good[1], good[1]}), Contains("3 inputs given, it has 2"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {5, 3})}), Contains("b: expected an input like [1, 4]"));
-  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {4, 4})}), Contains("sum: shapes [5, 4] and [4, 4] differ"));
+  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], rand(g, {4, 4})}),
+                    Contains("sum: inputs of shapes [5, 4] and [4, 4] differ"));
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], Tensor::zeros({5, 4}, DType::i32)}),
                     Contains("b: expected a float tensor"));
   Model empty = two_inputs();
@@ -69,6 +70,11 @@ TEST_CASE("a model has several inputs and outputs, and an empty batch gives an e
   const std::vector<Tensor> out = infer(m, in);
   REQUIRE(out.size() == 2);
   CHECK(out[0].data<float>()[5] == in[0].data<float>()[5] + in[1].data<float>()[5]);
+  Model flat;
+  flat.add("x", Input{{2, 3, 4}});
+  flat.add("rows", Reshape{{0, -1}});
+  const Tensor nothing(Shape{0, 3, 4}, DType::f32);
+  CHECK(infer(flat, {&nothing, 1})[0].shape() == Shape{0, 12});
   const std::vector<Tensor> none{Tensor(Shape{0, 4}, DType::f32), Tensor(Shape{0, 4}, DType::f32)};
   CHECK(infer(m, none)[1].shape() == Shape{0, 3});
 }
@@ -96,6 +102,54 @@ TEST_CASE("tied modules share parameters and add up their gradients") {
   for (size_t i = 0; i < 9; ++i)
     CHECK(tied.at("fc.weight").data<float>()[i] ==
           Approx(two.at("fc.weight").data<float>()[i] + two.at("again.weight").data<float>()[i]).margin(1e-6));
+}
+
+TEST_CASE("wrong calls of a single module, of lower and of outputs are refused") {
+  Model m = two_inputs();
+  Generator g(0);
+  initialize(m, g);
+  const Var x = rand(g, {2, 4});
+  CHECK_THROWS_WITH(run(m, 99, {&x, 1}, Mode::eval), Contains("module 99 of 4"));
+  CHECK_THROWS_WITH(run(m, -1, {&x, 1}, Mode::eval), Contains("module -1"));
+  CHECK_THROWS_WITH(run(m, 2, {&x, 1}, Mode::eval), Contains("sum: expected 2 inputs, got 1"));
+  CHECK_THROWS_WITH(run(m, 3, {}, Mode::eval), Contains("fc: expected 1 input, got 0"));
+  CHECK_THROWS_WITH(infer_module(m, 99, {}), Contains("module 99"));
+  CHECK_THROWS_WITH(lower(m, 99, {}), Contains("module 99"));
+  m.outputs = {{99, 0}};
+  CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{x.value(), x.value()}), Contains("output wire from port 0 of module 99"));
+  Model b;
+  b.add("x", Input{{2, 3}});
+  CHECK_THROWS_WITH(b.add("bn", BatchNorm{0}), Contains("channels must be positive"));
+}
+
+TEST_CASE("parameters of the wrong shape are refused before they are read") {
+  Model m;
+  m.add("x", Input{{4, 6, 6, 3}});
+  m.add("conv", ConvBn2d{.conv = {.in = 3, .out = 4}});
+  m.add("bn", BatchNorm{4});
+  Generator g(0);
+  initialize(m, g);
+  const Tensor x = rand(g, {4, 6, 6, 3});
+  for (const auto& [path, name] : std::vector<std::pair<std::string, std::string>>{{"conv", "weight"},
+                                                                                   {"conv", "bias"},
+                                                                                   {"conv", "bn.weight"},
+                                                                                   {"conv", "bn.running_var"},
+                                                                                   {"bn", "bias"},
+                                                                                   {"bn", "running_mean"}})
+    for (const Mode mode : {Mode::eval, Mode::train}) {
+      Model wrong = m;
+      wrong[path].params[name] = Tensor::zeros({1});
+      CHECK_THROWS_WITH(forward(wrong, {&x, 1}, mode), Contains(path + ": expected " + name + " of shape"));
+    }
+}
+
+TEST_CASE("a consumed graph and an output without parameters are refused by backward") {
+  Var y = Var::made(Tensor::full({}, 1), {Var::leaf("x", Tensor::full({}, 1))},
+                    [](const Tensor& grad, const Needs&) { return std::vector<Tensor>{grad}; });
+  Var again = y;
+  backward(std::move(y));
+  CHECK_THROWS_WITH(backward(std::move(again)), Contains("consumed"));
+  CHECK_THROWS_WITH(backward(Var(Tensor::full({}, 1))), Contains("depends on no parameter"));
 }
 
 TEST_CASE("copying a model gives an independent model") {

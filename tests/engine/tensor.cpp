@@ -45,6 +45,14 @@ TEST_CASE("shapes are checked before memory is allocated") {
   CHECK(Tensor(Shape{0, 3}, DType::f32).numel() == 0);
 }
 
+TEST_CASE("conversion to integers saturates") {
+  const Tensor x = Tensor::of<float>({4}, std::vector<float>{-5, 300, NAN, 7.9F});
+  const Tensor q = x.to(DType::u8);
+  CHECK(std::vector<int>(q.data<uint8_t>().begin(), q.data<uint8_t>().end()) == std::vector<int>{0, 255, 0, 7});
+  CHECK(int{Tensor::full({1}, 300, DType::u8).data<uint8_t>()[0]} == 255);
+  CHECK(Tensor::full({1}, -3e9, DType::i32).item() == -2147483648.0);
+}
+
 TEST_CASE("channel-first and channel-last copies are inverse") {
   const Tensor nchw = counting({2, 3, 4, 5}), nhwc = nhwc_from_nchw(nchw);
   CHECK(nhwc.shape() == Shape{2, 4, 5, 3});

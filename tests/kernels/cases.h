@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/args.h"
+#include "kernels/with_rounding.h"
 #include "tests/catch.h"
 
 namespace octet::testing {
@@ -60,9 +61,8 @@ inline std::vector<uint8_t> codes(Rng& rng, Fill fill, size_t n, int32_t lo, int
 /// Output bytes with a band on either side that nobody may touch.
 class Guarded {
  public:
-  explicit Guarded(size_t n, uint8_t inside = 0x5a) : data_(kBand, kGuard) {
-    data_.insert(data_.end(), n, inside);
-    data_.insert(data_.end(), kBand, kGuard);
+  explicit Guarded(size_t n, uint8_t inside = 0x5a) : data_(n + 2 * kBand, kGuard) {
+    std::fill_n(data_.begin() + kBand, n, inside);
   }
   uint8_t* data() { return data_.data() + kBand; }
   std::vector<uint8_t> inner() const { return {data_.begin() + kBand, data_.end() - kBand}; }
@@ -77,21 +77,6 @@ class Guarded {
   static constexpr uint8_t kGuard = 0xa5;
   std::vector<uint8_t> data_;
 };
-
-/// Calls f with the run-time rounding as a template argument.
-template <class F>
-void with_rounding(Rounding r, F f) {
-  switch (r) {
-    case Rounding::real:
-      return f.template operator()<Rounding::real>();
-    case Rounding::int_bias:
-      return f.template operator()<Rounding::int_bias>();
-    case Rounding::fixed_double:
-      return f.template operator()<Rounding::fixed_double>();
-    case Rounding::fixed_single:
-      return f.template operator()<Rounding::fixed_single>();
-  }
-}
 
 /// Runs run(output, begin, end) in one go and in three pieces, last first; both must give `expected` and leave the guards alone.
 template <class Run>

@@ -70,6 +70,6 @@ TEST_CASE("Over sixty seeds fake-quantized and int8 outputs are equal to the bit
             << "; equal outputs: " << equal_outputs << "; every code equal: " << equal_everywhere
             << "; largest difference of a layer on equal input: " << worst << " code\n";
   CHECK(equal_outputs == kSeeds);
-  CHECK(equal_everywhere >= 50);  // the float simulation sums in float: an intermediate tie may fall the other way
+  CHECK(equal_everywhere >= 56);  // the float simulation sums in float: an intermediate tie may fall the other way
   CHECK(worst <= 1);
 }

@@ -66,7 +66,7 @@ TEST_CASE("the hook observes, rounds, does both or neither, and moves nothing wh
   CHECK(values(hook(small, Mode::calibrate, "x").value()) == values(small));
   const QParams first = hook.qparams("x");
   hook(large, Mode::eval, "x");
-  hook.peek(large);
+  hook.peek(large, "x");
   CHECK(hook.qparams("x") == first);
   hook(large, Mode::train, "x");
   CHECK_FALSE(hook.qparams("x") == first);

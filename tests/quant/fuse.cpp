@@ -122,6 +122,15 @@ TEST_CASE("folding a batch norm that gives no finite weight names the channel") 
   CHECK_THROWS_WITH(fuse(unset, Aim::inference), Contains("bn: parameter"));
 }
 
+TEST_CASE("prepared and converted models are not fused again") {
+  Model p = prepare(residual(), {{"", octet_qconfig()}});
+  CHECK_THROWS_WITH(fuse(p, Aim::inference), Contains("fuse before prepare"));
+  Generator g(1);
+  const Tensor x = rand(g, {2, 8, 8, 3});
+  calibrate(p, {&x, 1});
+  CHECK_THROWS_WITH(fuse(convert(p), Aim::inference), Contains("fuse takes a float model"));
+}
+
 TEST_CASE("linear layers fold their batch norm for inference only") {
   Model m;
   m.add("x", Input{{4, 3}});

@@ -7,16 +7,12 @@
 
 #include "engine/random.h"
 #include "tests/catch.h"
+#include "tests/quant/support.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
 
 namespace {
-
-Tensor of(std::vector<float> values) {
-  const auto n = static_cast<int64_t>(values.size());
-  return Tensor::of<float>({n}, values);
-}
 
 void expect(const HistogramObserver& o, const std::vector<double>& counts, float min, float max) {
   CHECK(std::vector<double>(o.histogram().begin(), o.histogram().end()) == counts);

@@ -4,17 +4,14 @@
 
 #include <cmath>
 
+#include "quant/observers/histogram.h"
 #include "tests/catch.h"
+#include "tests/quant/support.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
 
 namespace {
-
-Tensor of(std::vector<float> values) {
-  const auto n = static_cast<int64_t>(values.size());
-  return Tensor::of<float>({n}, values);
-}
 
 QParams after(Observer&& observer, std::vector<std::vector<float>> batches) {
   for (auto& b : batches) observer.observe(of(std::move(b)), "x");
@@ -132,6 +129,7 @@ TEST_CASE("observers refuse impossible configurations") {
   CHECK_THROWS_WITH(MinMaxObserver({.scheme = QScheme::per_channel_affine}),
                     Contains("per-tensor observer with a per-channel scheme"));
   CHECK_THROWS_WITH(PerChannelMinMaxObserver({.scheme = QScheme::per_tensor_affine}), Contains("per-channel observer"));
+  CHECK_THROWS_WITH(HistogramObserver({.scheme = QScheme::per_tensor_symmetric, .reduce_range = true}), Contains("reduced range"));
   CHECK_THROWS_WITH(MovingAverageMinMaxObserver({}, 1.5F), Contains("averaging constant"));
 }
 

@@ -105,12 +105,48 @@ TEST_CASE("placements name the kernel of every module") {
   const Fixture f = fixture();
   int kernels = 0;
   for (const Placement& p : bind(f.int8, QEngine::reference)->placements()) {
-    CHECK(p.implementation.find("reference") == 0);
+    INFO(p.path);
+    CHECK(p.implementation.find("reference ") == 0);
+    if (p.op == "conv2d" || p.op == "linear") CHECK(p.implementation == "reference " + p.op);
     CHECK(p.engine == QEngine::reference);
     CHECK(p.why.empty());
     kernels += p.macs > 0;
   }
   CHECK(kernels == 4);
+}
+
+TEST_CASE("binding refuses parameters that are missing, misshapen or not finite") {
+  Fixture f = fixture();
+  Model bare = f.model;
+  bare["fc"].params.clear();
+  CHECK_THROWS_WITH(bind(bare), Contains("fc: parameter 'bias' of shape [6] is missing"));
+  Model shape = f.model;
+  shape["fc"].params["bias"] = Tensor::zeros({1});
+  CHECK_THROWS_WITH(bind(shape), Contains("fc.bias: expected shape [6], got [1]"));
+  CHECK_THROWS_WITH(infer(shape, {&f.data, 1}), Contains("fc: expected bias of shape [6], got [1]"));
+  Model nan = f.model;
+  nan["fc"].params["bias"].mutable_data<float>()[2] = NAN;
+  CHECK_THROWS_WITH(bind(nan), Contains("fc.bias: element 2 is nan"));
+  Model plain = f.int8;
+  plain["fc"].params["weight"] = plain["fc"].params["weight"].without_qparams();
+  CHECK_THROWS_WITH(bind(plain), Contains("fc.weight"));
+  CHECK_THROWS_WITH(infer(plain, {&f.data, 1}), Contains("without quantization parameters"));
+}
+
+TEST_CASE("codes that do not fit their parameters are refused at the input") {
+  Generator g(3);
+  Model m;
+  m.add("x", Input{{1, 4}});
+  m.add("fc", Linear{4, 2});
+  initialize(m, g);
+  const Tensor x = rand(g, {3, 4});
+  Model p = prepare(m, {{"", default_qconfig()}});
+  calibrate(p, {&x, 1});
+  const Model int8 = convert(p);
+  const Tensor high = Tensor::full({3, 4}, 255, DType::u8).with(*int8["x"].out_q[0]);  // the input's codes end at 127
+  CHECK_THROWS_WITH(infer(int8, {&high, 1}), Contains("x: code 255 at element 0 is outside 0..127"));
+  CHECK_THROWS_WITH(Session(bind(int8), {high.shape()}).run({&high, 1}), Contains("x: code 255"));
+  CHECK_THROWS_WITH(x.with(*int8["x"].out_q[0]), Contains("on a tensor of f32"));
 }
 
 TEST_CASE("wrong input is refused and codes of the right meaning pass") {
@@ -124,6 +160,8 @@ TEST_CASE("wrong input is refused and codes of the right meaning pass") {
   CHECK_THROWS_AS(Session(program, {Shape{2, 15, 15, 4}}), Error);
   const Tensor codes = quantize(f.data, *f.int8["quant"].out_q[0]);
   CHECK(same(session.run({&codes, 1})[0], expected));
+  const Tensor other = quantize(f.data, {{0.004F}, {0}, -1, 0, 0, 255});  // codes of another meaning are rescaled, as by infer
+  CHECK(same(session.run({&other, 1})[0], infer(f.int8, {&other, 1})[0]));
   const Tensor wrong = Tensor::zeros(f.data.shape(), DType::i32);
   CHECK_THROWS_WITH(session.run({&wrong, 1}), Contains("expected f32, got i32"));
   CHECK_THROWS_AS(bind(Model{}), Error);

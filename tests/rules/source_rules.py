@@ -19,10 +19,10 @@ TEST_HEADER = re.compile(r'^#include "(tests/[\w/]+\.h)"', re.M)
 # A definition at column 0, a test case among them, up to its closing brace.
 BLOCK = re.compile(r'^(?![ #/}])([^;{}]*?\b(\w+)\([^;]*?\{(?:.*\}$|(?:.*\n)+?^\}))', re.M)
 TEST_NAME = re.compile(r'^(?:TEST_CASE|TEMPLATE_TEST_CASE|SCENARIO)\(\s*"((?:[^"\\]|\\.)*)"', re.M)
-# Folders and files that an op has a part in (those that exist must be named by the document).
-OP_PLACES = ['engine/ops.h', 'engine/ops/', 'kernels/args.h', 'kernels/ref/', 'kernels/ref/ref.h', 'kernels/onednn/',
-             'kernels/naive/', 'kernels/f32/', 'tests/engine/', 'tests/kernels/', 'io/', 'meson.build']
+# The document that follows one op through its files: every source below OP_FOLDERS that names the op must be in it.
 OP_DOC = 'docs/adding-an-op.md'
+OP_NAME = re.compile(r'pool2d', re.I)
+OP_FOLDERS = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime', 'tests/kernels', 'tests/f32']
 
 
 def check_text(path, text):
@@ -95,9 +95,9 @@ def check_doc(root):
   if not os.path.isfile(os.path.join(root, OP_DOC)):
     return
   text = common.read(root, OP_DOC)
-  for place in OP_PLACES:
-    if os.path.exists(os.path.join(root, place)) and place not in text:
-      yield f'{OP_DOC}: does not name {place}'
+  for path in common.project_files(root, '.h', '.cpp', 'meson.build', folders=OP_FOLDERS):
+    if path not in text and (OP_NAME.search(path) or OP_NAME.search(common.read(root, path))):
+      yield f'{OP_DOC}: does not name {path}'
   for name in re.findall(r'`([\w/]+/[\w/]*\.(?:h|cpp|py|md))`', text):
     if not os.path.exists(os.path.join(root, name)):
       yield f'{OP_DOC}: names {name}, which does not exist'
@@ -150,7 +150,9 @@ CASES = [
      'two is less'),
     ('a test name of one word', {'tests/x.cpp': CASE.replace('one is less than two', 'less')}, 'no sentence'),
     ('a script that cannot fail', {'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nprint(1)\n'}, 'cannot fail'),
-    ('a document that leaves out a place', {OP_DOC: 'See meson.build and `engine/ops/add.cpp`.\n'}, 'does not name engine/ops.h'),
+    ('a document that leaves out a place',
+     {'engine/ops/pool2d.cpp': HEAD, 'engine/meson.build': f"# {SPDX}\nfiles('ops/add.cpp', 'ops/pool2d.cpp')\n"},
+     'does not name engine/ops/pool2d.cpp'),
     ('a document that names a lost file', {OP_DOC: CLEAN[OP_DOC] + '`engine/ops/gone.cpp`\n'}, 'does not exist'),
     ('no dev script', {'dev': None}, 'dev: does not exist'),
 ]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must hold for a module's tensors and quantization parameters, checked alike before a model is written and after it is read.
+// What must hold for a module's tensors and quantization parameters, checked alike when a model is prepared, bound,
+// written and read.
 #pragma once
 
 #include <map>
@@ -17,8 +18,8 @@ std::map<std::string, Shape, std::less<>> expected_params(const Op&);
 /// Scales positive, finite and normal, zero points among the codes, codes of u8 or i8, as many pairs as the axis is long.
 void check_qparams(const QParams&, const Shape& shape, std::string_view where);
 
-/// Throws Error unless the module's parameters are those its operator needs (none if it is tied), float or codes in range, and
-/// out_q fits its ports.
+/// Throws Error unless the module's parameters are those its operator needs (none if it is tied), finite floats or codes in range,
+/// and out_q fits its ports.
 void check_module(const Module&, std::string_view where);
 
 }  // namespace octet

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Structural checks of modules; the kernels rely on each of them.
-#include "io/module_check.h"
+#include "engine/module_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -44,6 +44,11 @@ void check_param(const Tensor& t, const Shape& shape, std::string_view where) {
   if (!t.qparams()) {
     check(t.dtype() == DType::f32 || t.dtype() == DType::f64, where, ": is ", to_string(t.dtype()),
           " without quantization parameters");
+    dispatch_float(t.dtype(), where, [&]<class T>() {
+      const auto values = t.data<T>();
+      const auto bad = std::ranges::find_if(values, [](T v) { return !std::isfinite(v); });
+      check(bad == values.end(), where, ": element ", bad - values.begin(), " is ", bad == values.end() ? T(0) : *bad);
+    });
     return;
   }
   const QParams& q = *t.qparams();
@@ -101,8 +106,10 @@ void check_module(const Module& module, std::string_view where) {
   check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), where, ": quantization parameters for ",
         module.out_q.size(), " outputs, it has ", module.nominal.size());
   for (size_t port = 0; port < module.out_q.size(); ++port)
-    if (module.out_q[port])
+    if (module.out_q[port]) {
+      check(module.out_q[port]->axis < 0, where, ": output ", port, " is quantized per channel; wires are per tensor");
       check_qparams(*module.out_q[port], module.nominal[port], std::string(where) + " output " + std::to_string(port));
+    }
 }
 
 }  // namespace octet
