@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Speed of the reference integer kernels, one thread: GMAC/s by layer and rounding.
+// Speed of the integer kernels, one thread: GMAC/s by layer; every rounding on the reference engine, and every engine.
 #include <benchmark/benchmark.h>
 
 #include "engine/random.h"
@@ -15,13 +15,14 @@ struct Layer {
   int32_t size, in, out, kernel, stride, groups;
 };
 
-constexpr Layer kLayers[] = {{"first 3x3 28x28x1 to 16", 28, 1, 16, 3, 1, 1},   {"first 3x3 32x32x3 to 16", 32, 3, 16, 3, 1, 1},
-                             {"3x3 14x14x16 to 16", 14, 16, 16, 3, 1, 1},       {"3x3 14x14x64 to 64", 14, 64, 64, 3, 1, 1},
-                             {"3x3/2 28x28x32 to 64", 28, 32, 64, 3, 2, 1},     {"1x1 14x14x64 to 64", 14, 64, 64, 1, 1, 1},
-                             {"1x1 28x28x16 to 32", 28, 16, 32, 1, 1, 1},       {"depthwise 3x3 14x14x64", 14, 64, 64, 3, 1, 64},
-                             {"depthwise 3x3/2 28x28x32", 28, 32, 32, 3, 2, 32}};
+constexpr Layer kLayers[] = {{"first 3x3 28x28x1 to 16", 28, 1, 16, 3, 1, 1},    {"first 3x3 32x32x3 to 16", 32, 3, 16, 3, 1, 1},
+                             {"3x3 14x14x16 to 16", 14, 16, 16, 3, 1, 1},        {"3x3 14x14x64 to 64", 14, 64, 64, 3, 1, 1},
+                             {"3x3/2 28x28x32 to 64", 28, 32, 64, 3, 2, 1},      {"1x1 14x14x64 to 64", 14, 64, 64, 1, 1, 1},
+                             {"1x1 28x28x16 to 32", 28, 16, 32, 1, 1, 1},        {"depthwise 3x3 14x14x64", 14, 64, 64, 3, 1, 64},
+                             {"depthwise 3x3/2 28x28x32", 28, 32, 32, 3, 2, 32}, {"3x3 56x56x64 to 64", 56, 64, 64, 3, 1, 1},
+                             {"3x3 7x7x512 to 512", 7, 512, 512, 3, 1, 1},       {"1x1 14x14x256 to 1024", 14, 256, 1024, 1, 1, 1}};
 
-void convolution(benchmark::State& state, const Layer& layer, Rounding rounding) {
+void convolution(benchmark::State& state, const Layer& layer, Rounding rounding, QEngine engine) {
   const ThreadsScope one(1);
   const int32_t pad = layer.kernel / 2, out = (layer.size + 2 * pad - layer.kernel) / layer.stride + 1;
   kernels::Conv2dArgs a{};
@@ -42,7 +43,9 @@ void convolution(benchmark::State& state, const Layer& layer, Rounding rounding)
   std::vector<uint8_t> input(static_cast<size_t>(layer.size) * layer.size * layer.in),
       output(static_cast<size_t>(out) * out * layer.out);
   for (uint8_t& v : input) v = static_cast<uint8_t>(g.integer(0, 256));
-  const auto kernel = make(a, blobs, QEngine::reference).kernel;
+  const Made made = make(a, blobs, engine);
+  if (made.kernel == nullptr) return state.SkipWithError(made.why_not.c_str());
+  const Kernel* kernel = made.kernel.get();
   const void* in[] = {input.data()};
   for (auto _ : state) {
     kernel->run(in, output.data());
@@ -54,9 +57,16 @@ void convolution(benchmark::State& state, const Layer& layer, Rounding rounding)
 }  // namespace
 
 int main(int argc, char** argv) {
-  for (const Layer& layer : kLayers)
+  for (const Layer& layer : kLayers) {
+    const auto add = [&](std::string_view column, Rounding rounding, QEngine engine) {
+      benchmark::RegisterBenchmark((std::string(layer.name) + " " + std::string(column)).c_str(), convolution, layer, rounding,
+                                   engine);
+    };
     for (const Rounding r : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single})
-      benchmark::RegisterBenchmark((std::string(layer.name) + " " + std::string(to_string(r))).c_str(), convolution, layer, r);
+      add(to_string(r), r, QEngine::reference);
+    for (const QEngineInfo& info : qengines())
+      if (info.available && info.engine != QEngine::reference) add(to_string(info.engine), Rounding::real, info.engine);
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -25,42 +25,72 @@ namespace {
 bool is_input(const Module& module) { return std::holds_alternative<Input>(module.op); }
 bool quantizes(const Module& module) { return is_input(module) && !module.out_q.empty() && module.out_q[0]; }
 
-Made make_or_throw(const LoweredStep& step, QEngine engine, std::string_view path) {
+/// A kernel of this engine, or of the reference engine and why.
+Made make_or_fall_back(const LoweredStep& step, QEngine engine, std::string_view path) {
   Made made = make(step.args, step.blobs, engine);
-  check(made.kernel != nullptr, path, ": ", to_string(engine), " declines: ", made.why_not);
+  if (made.kernel == nullptr) {
+    std::string why = std::move(made.why_not);
+    made = make(step.args, step.blobs, QEngine::reference);
+    made.why_not = std::move(why);
+  }
+  check(made.kernel != nullptr, path, ": the reference engine declines: ", made.why_not);
   return made;
+}
+
+bool below(std::string_view path, std::string_view prefix) {
+  return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
+}
+
+void check_available(QEngine engine) {
+  if (engine == QEngine::automatic) return;
+  for (const QEngineInfo& info : qengines())
+    if (info.engine == engine) check(info.available, "bind: the engine ", to_string(engine), " is not available: ", info.why_not);
 }
 
 }  // namespace
 
-std::shared_ptr<const Program> bind(const Model& model, QEngine engine) {
+std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) {
   check(!model.modules.empty(), "bind: the model is empty");
   for (const Module& module : model.modules)
     check(module.hooks.empty() || module.out_q.empty(), module.path, ": half converted: it has hooks and quantization parameters");
   for (const Module& module : model.modules) check_module(module, module.path);
-  std::shared_ptr<const Program> program(new Program(model, engine));
-  program->placements();  // lowers every module once: whatever can not run throws here
+  check_available(engine);
+  for (const auto& entry : overrides) {
+    check_available(entry.second);
+    check(std::ranges::any_of(model.modules, [&](const Module& m) { return below(m.path, entry.first); }), "bind: \"", entry.first,
+          "\" matches no module; an override's key is a dotted path or the start of one");
+  }
+  const std::shared_ptr<Program> program(new Program(model, engine, overrides));
+  program->place();  // lowers every module once: whatever can not run throws here
   return program;
 }
 
-std::vector<Placement> Program::placements() const {
-  std::vector<Placement> rows;
+QEngine Program::engine(std::string_view path) const {
+  QEngine found = engine_;
+  size_t length = 0;
+  for (const auto& [prefix, own] : overrides_)
+    if (below(path, prefix) && prefix.size() >= length) found = own, length = prefix.size();
+  return found;
+}
+
+void Program::place() {
   for (size_t i = 0; i < model_.modules.size(); ++i) {
     const Module& module = model_.modules[i];
-    Placement row{module.path, std::string(name_of(module.op)), "float", 0};
-    if (quantizes(module)) row.implementation = "reference quantize";
+    Placement row{module.path, std::string(name_of(module.op)), "float", {}, {}, 0};
+    if (quantizes(module)) row.implementation = "reference quantize", row.engine = QEngine::reference;
     if (runs_quantized(model_, static_cast<int>(i))) {
       std::vector<Shape> shapes;
       for (const Wire& w : module.inputs) shapes.push_back(model_.modules[w.module].nominal[w.port]);
       for (const LoweredStep& step : lower(model_, static_cast<int>(i), shapes).steps) {
-        row.implementation =
-            std::string(make_or_throw(step, engine_, module.path).kernel->implementation()) + " " + std::string(name_of(step.args));
+        const Made made = make_or_fall_back(step, engine(module.path), module.path);
+        row.implementation = std::string(made.kernel->implementation()) + " " + std::string(name_of(step.args));
+        row.engine = made.kernel->engine();
+        row.why = made.why_not;
         row.macs += macs(step.args);
       }
     }
-    rows.push_back(std::move(row));
+    placements_.push_back(std::move(row));
   }
-  return rows;
 }
 
 Session::Session(std::shared_ptr<const Program> program, std::vector<Shape> input_shapes)
@@ -92,7 +122,8 @@ void Session::prepare_module(int index, std::span<const Shape> inputs, const std
       std::vector<Wire> wires;
       if (!step.quantizes_input)
         for (const int i : l.inputs) wires.push_back(module.inputs[i]);
-      step.runs.push_back({make_or_throw(l, program_->engine(), module.path).kernel, std::move(wires), l.output_offset});
+      step.runs.push_back(
+          {make_or_fall_back(l, program_->engine(module.path), module.path).kernel, std::move(wires), l.output_offset});
     }
     values_[index] = {Tensor(outputs[0], code_dtype(*module.out_q[0])).with(*module.out_q[0])};
   }

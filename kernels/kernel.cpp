@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about kernel arguments, and the reference engine: ref.h's kernels behind the Kernel interface, spread over the thread pool.
+// Facts about kernel arguments, the choice of an engine, and the reference engine: ref.h's kernels behind the Kernel interface,
+// spread over the thread pool.
 #include "kernels/kernel.h"
 
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
+#include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
 #include "kernels/ref/ref.h"
 #include "kernels/with_rounding.h"
@@ -134,6 +136,7 @@ class ReferenceKernel final : public Kernel {
   }
 
   std::string_view implementation() const override { return "reference"; }
+  QEngine engine() const override { return QEngine::reference; }
 
  private:
   static constexpr int64_t kWorthAThread = 100'000;  // operations: some 10 µs, well above the cost of waking a thread
@@ -150,7 +153,9 @@ class ReferenceKernel final : public Kernel {
 
 std::string_view to_string(QEngine engine) {
   switch (engine) {
+    case QEngine::automatic: return "automatic";
     case QEngine::reference: return "reference";
+    case QEngine::onednn: return "onednn";
   }
   return "?";
 }
@@ -182,9 +187,17 @@ int64_t output_bytes(const KernelArgs& args) {
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
   switch (engine) {
+    case QEngine::automatic: {
+      Made made = make(args, blobs, QEngine::onednn);
+      if (made.kernel != nullptr) return made;
+      return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), std::move(made.why_not)};
+    }
     case QEngine::reference: return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
+    case QEngine::onednn: return std::visit([&](const auto& a) { return onednn::make(a, blobs); }, args);
   }
   return {nullptr, "unknown engine"};
 }
+
+std::vector<QEngineInfo> qengines() { return {onednn::info(), {QEngine::reference, true, {}, {}, {}}}; }
 
 }  // namespace octet

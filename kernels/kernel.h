@@ -25,8 +25,20 @@ struct Blobs {
   std::vector<int32_t> bias_codes, multiplier, shift, weight_zero_point;
 };
 
-/// Who computes. Every engine gives the same bytes; they differ in speed and in what they accept.
-enum class QEngine : uint8_t { reference };
+/// Who computes. Every engine gives the same bytes; they differ in speed and in what they accept. automatic is the first engine,
+/// fastest first, that accepts the layer at hand.
+enum class QEngine : uint8_t { automatic, reference, onednn };
+
+/// One engine of this build on this machine.
+struct QEngineInfo {
+  QEngine engine;
+  bool available;
+  std::string version;  ///< of the library behind it; empty: none
+  std::string isa;      ///< instruction set it may use; empty: not its own choice
+  std::string why_not;  ///< what is missing
+};
+/// All engines but automatic, in the order in which it asks them.
+std::vector<QEngineInfo> qengines();
 
 std::string_view to_string(QEngine);
 std::string_view to_string(Rounding);
@@ -44,14 +56,16 @@ class Kernel {
   virtual void run(std::span<const void* const> inputs, void* output) const = 0;
   /// Which implementation this is, for reports.
   virtual std::string_view implementation() const = 0;
+  virtual QEngine engine() const = 0;
 };
 
 struct Made {
   std::unique_ptr<Kernel> kernel;  ///< null: declined
-  std::string why_not;
+  std::string why_not;             ///< with a kernel: why automatic's first choices declined
 };
 
-/// A kernel of this engine for these arguments. The reference engine accepts everything.
+/// A kernel of this engine for these arguments, for the threads() of now. The reference engine accepts everything, so automatic
+/// does too.
 Made make(const KernelArgs&, std::shared_ptr<const Blobs>, QEngine);
 
 }  // namespace octet

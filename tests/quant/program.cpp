@@ -104,10 +104,12 @@ TEST_CASE("sessions of one program run in several threads at once") {
 TEST_CASE("placements name the kernel of every module") {
   const Fixture f = fixture();
   int kernels = 0;
-  for (const Placement& p : bind(f.int8)->placements()) {
+  for (const Placement& p : bind(f.int8, QEngine::reference)->placements()) {
     INFO(p.path);
     CHECK(p.implementation.find("reference ") == 0);
     if (p.op == "conv2d" || p.op == "linear") CHECK(p.implementation == "reference " + p.op);
+    CHECK(p.engine == QEngine::reference);
+    CHECK(p.why.empty());
     kernels += p.macs > 0;
   }
   CHECK(kernels == 4);

@@ -16,11 +16,18 @@ WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-ffp-contract=off']
 # What kernels/f32/meson.build sets: these headers are compiled once for each instruction set.
 DEFINES = [(re.compile(r'kernels/f32/.*'), ['-DOCTET_ISA=v1', '-Wno-psabi'])]
 
+# Headers that show a library which a build may lack are compiled where it is found; tests/rules/meson.build says where.
+OPTIONAL = [(re.compile(r'kernels/onednn/primitive\.h'), '<dnnl.hpp>')]
+
 
 def compile_header(root, compiler, header, options):
   options = options + [d for pattern, defines in DEFINES if pattern.fullmatch(header) for d in defines]
+  text = f'#include "{header}"\n#include "{header}"\n'
+  for pattern, library in OPTIONAL:
+    if pattern.fullmatch(header):
+      text = f'#if __has_include({library})\n{text}#endif\n'
   done = subprocess.run([*compiler, *WARNINGS, *options, '-fsyntax-only', '-I', '.', '-x', 'c++', '-'], cwd=root,
-                        input=f'#include "{header}"\n#include "{header}"\n', capture_output=True, text=True)
+                        input=text, capture_output=True, text=True)
   return [] if done.returncode == 0 else [f'{header} alone ({" ".join(options)}):\n{done.stderr}']
 
 

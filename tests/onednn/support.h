@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cases for engines: arguments with tables and data by fill, run on an engine and on the reference with guard bands and 1 to 3
+// threads, and counts of what was accepted and why not.
+#pragma once
+
+#include <cstdio>
+#include <map>
+
+#include "kernels/kernel.h"
+#include "kernels/parallel.h"
+#include "tests/kernels/conv2d_cases.h"
+#include "tests/kernels/weighted.h"
+
+namespace octet::testing {
+
+inline QEngineInfo onednn_info() {
+  for (const QEngineInfo& info : qengines())
+    if (info.engine == QEngine::onednn) return info;
+  return {};
+}
+
+struct Tally {
+  size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0;
+  std::map<std::string, size_t> declined, implementations;
+
+  void print(const char* what) const {
+    std::printf("onednn %s, isa %s: %zu of %zu cases accepted, %zu outputs compared, %zu mismatches\n", what,
+                onednn_info().isa.c_str(), accepted, cases, outputs, mismatches);
+    for (const auto& [name, n] : implementations) std::printf("  %zu by %s\n", n, name.c_str());
+    for (const auto& [why, n] : declined) std::printf("  %zu declined: %s\n", n, why.c_str());
+  }
+};
+
+/// Output parameters whose scale is no power of two, so that every operation of the rescaling rounds; ties as for the reference.
+inline kernels::OutputArgs engine_output(Rng& rng, Fill fill, CodeType type) {
+  kernels::OutputArgs o = output_args(rng, fill, type);
+  if (fill != Fill::ties) o.inv_scale = 1.0f / uniform_real(rng, 0.01f, 0.3f);
+  return o;
+}
+
+inline std::shared_ptr<Blobs> blobs_of(const Tables& t, std::vector<int8_t> weight) {
+  auto blobs = std::make_shared<Blobs>();
+  blobs->weight = std::move(weight), blobs->scale = t.scale, blobs->bias = t.bias;
+  return blobs;
+}
+
+/// Runs one case on oneDNN, if it accepts it, for 1 to 3 threads; the reference kernel's bytes are what must come out.
+inline void compare_engines(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs, std::span<const void* const> inputs,
+                            Tally& tally) {
+  ++tally.cases;
+  const size_t n = static_cast<size_t>(output_bytes(args));
+  std::vector<uint8_t> expected(n);
+  bool accepted = false;
+  for (const int count : {1, 2, 3}) {
+    const ThreadsScope scope(count);
+    const Made made = make(args, blobs, QEngine::onednn);
+    if (made.kernel == nullptr) {
+      REQUIRE(!made.why_not.empty());
+      if (count == 1) ++tally.declined[made.why_not];
+      continue;
+    }
+    if (!accepted) make(args, blobs, QEngine::reference).kernel->run(inputs, expected.data());
+    if (count == 1) ++tally.implementations[std::string(made.kernel->implementation())];
+    accepted = true;
+    CHECK(made.kernel->engine() == QEngine::onednn);
+    for (int run = 0; run < (count == 1 ? 1 : 2); ++run) {  // the second reuses everything
+      Guarded y(n);
+      made.kernel->run(inputs, y.data());
+      INFO(made.kernel->implementation() << ", " << count << " threads, run " << run);
+      REQUIRE(y.intact());
+      const std::vector<uint8_t> got = y.inner();
+      size_t wrong = 0, at = 0;
+      for (size_t i = n; i-- > 0;)
+        if (got[i] != expected[i]) ++wrong, at = i;
+      tally.outputs += n, tally.mismatches += wrong;
+      INFO(wrong << " of " << n << " differ, first at " << at << ": " << int{got[at]} << " instead of " << int{expected[at]});
+      CHECK(wrong == 0);
+    }
+  }
+  tally.accepted += accepted;
+}
+
+}  // namespace octet::testing
