@@ -37,10 +37,6 @@ Made make_or_fall_back(const LoweredStep& step, QEngine engine, std::string_view
   return made;
 }
 
-bool below(std::string_view path, std::string_view prefix) {
-  return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
-}
-
 void check_available(QEngine engine) {
   if (engine == QEngine::automatic) return;
   for (const QEngineInfo& info : qengines())

@@ -91,6 +91,10 @@ std::vector<Wire> Model::output_wires() const {
   return {{static_cast<int>(modules.size()) - 1, 0}};
 }
 
+bool below(std::string_view path, std::string_view prefix) {
+  return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
+}
+
 void initialize(Model& model, Generator& generator, std::span<const std::string> paths) {
   const auto draw = [&](Module& module) {
     if (!module.tied_to.empty()) return;

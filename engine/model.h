@@ -58,6 +58,9 @@ struct Model {
   std::vector<Wire> output_wires() const;
 };
 
+/// Whether `path` is `prefix` or lies below it in the dotted tree; "" matches everything.
+bool below(std::string_view path, std::string_view prefix);
+
 /// Draws every parameter in PyTorch's order: modules in list order, or in the order of `paths` first.
 void initialize(Model&, Generator&, std::span<const std::string> paths = {});
 /// Bytes of all parameters (a tied module's count once).

@@ -53,10 +53,6 @@ std::string crossing_path(const Model& a, const Model& b, const std::string& pro
 
 }  // namespace
 
-bool below(std::string_view path, std::string_view prefix) {
-  return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
-}
-
 Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
   check_prefixes(model, map);
   Model prepared;

@@ -69,7 +69,4 @@ struct QuantizationSummary {
 };
 QuantizationSummary summarize(const Model&);
 
-/// Whether `path` is `prefix` or lies below it in the dotted tree; "" matches everything.
-bool below(std::string_view path, std::string_view prefix);
-
 }  // namespace octet

@@ -157,6 +157,10 @@ int run(const Options& o) {
   Data data = load(o);
   fmt::print("Fashion-MNIST: {} training and {} test images; float kernels {}, {} threads\n", data.train.samples(),
              data.test.samples(), f32::isa(), threads());
+  for (const QEngineInfo& info : qengines())
+    fmt::print("int8 engine {}: {}\n", to_string(info.engine),
+               info.available ? fmt::format("{} {}", info.version.empty() ? "available" : info.version, info.isa)
+                              : "not used, " + info.why_not);
 
   Model model = network();
   Generator generator(o.seed);
