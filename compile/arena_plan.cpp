@@ -72,7 +72,7 @@ class Search {
       for (int s = b.first; s <= b.last; ++s) at = std::max(at, sky(s));
       // Below the last one it belongs to another order; at or above the best height it can not improve.
       if (at < from || at + b.bytes >= *best_height_) {
-        if (at + b.bytes > *best_height_ + 1) return;  // the skyline only grows: this block will never fit
+        if (at + b.bytes >= *best_height_) return;  // the skyline only grows: this block will never fit
         continue;
       }
       --nodes_;
