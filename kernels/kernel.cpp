@@ -118,7 +118,11 @@ class ReferenceKernel final : public Kernel {
                  data_or_null(b.weight_zero_point)};
   }
 
-  void run(std::span<const void* const> inputs, void* output) const override {
+  using Kernel::run;
+
+  bool may_overwrite(size_t) const override { return std::holds_alternative<ClampArgs>(args_); }
+
+  void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
     const bool two_inputs = residual_ || std::holds_alternative<AddArgs>(args_);
     assert(inputs.size() >= (two_inputs ? 2u : 1u));
     static_cast<void>(two_inputs);
@@ -150,6 +154,16 @@ class ReferenceKernel final : public Kernel {
 };
 
 }  // namespace
+
+void Kernel::run(std::span<const void* const> inputs, void* output) const {
+  const std::unique_ptr<State> state = make_state();
+  constexpr int64_t kAlignment = 64;
+  std::vector<std::byte> memory(static_cast<size_t>(scratch_bytes() + kAlignment));
+  void* scratch = memory.data();
+  size_t room = memory.size();
+  std::align(kAlignment, static_cast<size_t>(scratch_bytes()), scratch, room);
+  run(inputs, output, state.get(), static_cast<std::byte*>(scratch));
+}
 
 std::string_view to_string(QEngine engine) {
   switch (engine) {

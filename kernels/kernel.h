@@ -3,6 +3,7 @@
 // engine) and make(), which asks one engine for a kernel and gets either it or the reason why not.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,12 +49,29 @@ std::string_view name_of(const KernelArgs&);
 int64_t macs(const KernelArgs&);
 int64_t output_bytes(const KernelArgs&);
 
-/// Arguments bound to an engine: immutable, shareable between threads.
+/// Arguments bound to an engine: immutable, shareable between threads and sessions. What a run changes lives in a State (objects of
+/// a library that hold pointers, say) and in scratch memory, both of which the caller owns; two runs at once need two of each.
 class Kernel {
  public:
+  class State {
+   public:
+    virtual ~State() = default;
+  };
+
   virtual ~Kernel() = default;
-  /// `inputs` in wire order (a fused residual is the second); buffers have the sizes the arguments say.
-  virtual void run(std::span<const void* const> inputs, void* output) const = 0;
+  /// Null: this kernel needs none.
+  virtual std::unique_ptr<State> make_state() const { return nullptr; }
+  /// Memory a run needs besides its buffers, aligned to 64 bytes; its contents need not survive the run.
+  virtual int64_t scratch_bytes() const { return 0; }
+  /// Whether the output may lie exactly on this input.
+  virtual bool may_overwrite(size_t input) const {
+    static_cast<void>(input);
+    return false;
+  }
+  /// `inputs` in wire order (a fused residual is the second); buffers have the sizes the arguments say. Allocates nothing.
+  virtual void run(std::span<const void* const> inputs, void* output, State*, std::byte* scratch) const = 0;
+  /// The same with a state and scratch memory made for this run.
+  void run(std::span<const void* const> inputs, void* output) const;
   /// Which implementation this is, for reports.
   virtual std::string_view implementation() const = 0;
   virtual QEngine engine() const = 0;

@@ -78,7 +78,9 @@ class WeightedKernel final : public Kernel {
     for (size_t i = 0; i < slices_.size(); ++i) give_back(i, context(i));
   }
 
-  void run(std::span<const void* const> inputs, void* output) const override {
+  using Kernel::run;
+
+  void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
     std::atomic<bool> failed{false};
     parallel(static_cast<int64_t>(slices_.size()), 1, [&](int, int64_t begin, int64_t end) {
       const OneThread one;
