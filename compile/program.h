@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is compiled is not what is edited: bind() makes an immutable Program of kernels from a model, a Session runs it for fixed
-// input shapes with buffers of its own.
+// input shapes with memory of its own.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,19 +15,33 @@
 
 namespace octet {
 
+struct Plan;
+
 /// How one module runs, for reports.
 struct Placement {
   std::string path, op;
-  std::string implementation;     ///< "reference conv2d", "onednn", its own name and the op, or "float"
-  std::optional<QEngine> engine;  ///< whose kernel it is; none: float
+  std::string implementation;     ///< "reference conv2d", "onednn", its own name and the op; "same memory" or "float"
+  std::optional<QEngine> engine;  ///< whose kernel it is; none: float, or nothing to compute
   std::string why;                ///< why it is not the engine asked for, or not automatic's first choice
-  int64_t macs = 0;               ///< for the nominal input
+  int64_t macs = 0;               ///< multiply-accumulates of one run
+};
+
+/// Memory of a session, in bytes.
+struct MemoryReport {
+  int64_t arena = 0;        ///< planned memory of all integer values but the outputs
+  int64_t lower_bound = 0;  ///< most bytes of the arena alive at once: no arena is smaller
+  bool optimal = false;     ///< proved: no smaller arena exists
+  int64_t scratch = 0;      ///< one block that all kernels use in turn
+  int64_t values = 0;       ///< all integer values, each with memory of its own: what the arena saves against
+  int64_t outputs = 0;      ///< integer values that lie in output tensors
+  int64_t parameters = 0;   ///< the model's
 };
 
 /// Engines by path or start of a path ("layer1" is layer1 and all below it); the longest that matches wins.
 using QEngineMap = std::map<std::string, QEngine, std::less<>>;
 
-/// A model bound to an engine: a snapshot that later edits of the model cannot change. Shareable between threads.
+/// A model bound to an engine: a snapshot that later edits of the model cannot change. Shareable between threads. Kernels and
+/// memory are planned for input shapes and a number of threads; sessions that agree in both share one plan.
 class Program {
  public:
   const Model& model() const { return model_; }
@@ -34,18 +49,23 @@ class Program {
   QEngine engine() const { return engine_; }
   QEngine engine(std::string_view path) const;
   /// One line per module, for the nominal input shapes and the number of threads at bind.
-  std::vector<Placement> placements() const { return placements_; }
+  std::vector<Placement> placements() const;
+
+  /// The plan for these input shapes, made if no session holds one. Throws naming the module that can not take its input; the
+  /// program stays as it was.
+  std::shared_ptr<const Plan> plan(std::span<const Shape> inputs, int threads) const;
 
  private:
   friend std::shared_ptr<const Program> bind(const Model&, QEngine, const QEngineMap&);
   Program(Model model, QEngine engine, QEngineMap overrides)
       : model_(std::move(model)), engine_(engine), overrides_(std::move(overrides)) {}
-  void place();
 
   Model model_;
   QEngine engine_;
   QEngineMap overrides_;
-  std::vector<Placement> placements_;
+  std::shared_ptr<const Plan> nominal_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<std::vector<Shape>, int>, std::weak_ptr<const Plan>> plans_;
 };
 
 /// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
@@ -53,26 +73,28 @@ class Program {
 /// and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
 std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
 
-/// Runs a program for fixed input shapes; owns the buffers of integer modules, so that their kernels allocate nothing. One thread
-/// at a time.
+/// Runs a program for fixed input shapes on a fixed number of threads. Owns the memory of all integer values, so that a run of
+/// integer modules allocates nothing. A run from a second thread while one is going on is refused.
 class Session {
  public:
-  Session(std::shared_ptr<const Program>, std::vector<Shape> input_shapes);
+  /// `thread_count` defaults to threads() of now; throws if it is less than 1 or the memory can not be had.
+  Session(std::shared_ptr<const Program>, std::vector<Shape> input_shapes, std::optional<int> thread_count = {});
   ~Session();
   Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
 
-  /// Outputs by output wire; codes carry their parameters. Valid until the next run.
+  /// Outputs by output wire; codes carry their parameters. Valid until the next run; a Tensor copied from them stays.
+  /// An input is a float tensor, or codes (those of the input's own parameters are taken as they are).
   std::span<const Tensor> run(std::span<const Tensor> inputs);
+  /// Median microseconds of every module over `repeats` runs.
+  std::vector<double> time(std::span<const Tensor> inputs, int repeats);
+
+  const Plan& plan() const;
+  MemoryReport memory() const;
 
  private:
-  struct Step;
-  void prepare_module(int index, std::span<const Shape> inputs, const std::vector<Shape>& outputs);
-
-  std::shared_ptr<const Program> program_;
-  std::vector<Shape> input_shapes_;
-  std::vector<Step> steps_;
-  std::vector<std::vector<Tensor>> values_;  // by module and port
-  std::vector<Tensor> outputs_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 /// The first output, in float, of a model with one input for any number of rows, run in batches of at most `batch` rows.

@@ -106,6 +106,10 @@ TEST_CASE("placements name the kernel of every module") {
   int kernels = 0;
   for (const Placement& p : bind(f.int8, QEngine::reference)->placements()) {
     INFO(p.path);
+    if (p.op == "reshape") {
+      CHECK(p.implementation == "same memory");
+      continue;
+    }
     CHECK(p.implementation.find("reference ") == 0);
     if (p.op == "conv2d" || p.op == "linear") CHECK(p.implementation == "reference " + p.op);
     CHECK(p.engine == QEngine::reference);

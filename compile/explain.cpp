@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timing a session's layers and printing what was found.
+#include "compile/explain.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "compile/plan.h"
+#include "engine/random.h"
+#include "kernels/parallel.h"
+
+namespace octet {
+namespace {
+
+template <class... Values>
+std::string format(const char* text, Values... values) {
+  char line[256];
+  const int n = std::snprintf(line, sizeof line, text, values...);
+  return std::string(line, static_cast<size_t>(std::clamp<int>(n, 0, sizeof line - 1)));
+}
+
+std::string padded(std::string text, size_t width) {
+  if (text.size() < width) text.resize(width, ' ');
+  return text;
+}
+
+std::string engine_of(const Placement& p) { return p.engine ? std::string(to_string(*p.engine)) : "-"; }
+
+}  // namespace
+
+Explanation explain(const std::shared_ptr<const Program>& program, std::vector<Shape> input_shapes, int repeats) {
+  check(program != nullptr, "explain: no program");
+  if (input_shapes.empty())
+    for (const Module& module : program->model().modules)
+      if (std::holds_alternative<Input>(module.op)) input_shapes.push_back(module.nominal[0]);
+  Explanation e;
+  e.inputs = input_shapes, e.threads = threads(), e.repeats = repeats;
+  Session session(program, input_shapes);
+  Generator random(1);
+  std::vector<Tensor> inputs;
+  for (const Shape& s : input_shapes) inputs.push_back(randn(random, s));
+  session.run(inputs);  // the first run touches memory that later ones find warm
+  const std::vector<double> micros = session.time(inputs, repeats);
+  for (Placement& p : placements(program->model(), session.plan())) e.layers.push_back({std::move(p), micros[e.layers.size()]});
+  e.memory = session.memory();
+  return e;
+}
+
+std::string to_string(const Explanation& e) {
+  size_t path = 5, op = 2, engine = 6, implementation = 14;
+  double total = 0;
+  int64_t macs = 0;
+  for (const auto& [p, micros] : e.layers) {
+    path = std::max(path, p.path.size()), op = std::max(op, p.op.size()), engine = std::max(engine, engine_of(p).size());
+    implementation = std::max(implementation, p.implementation.size());
+    total += micros, macs += p.macs;
+  }
+  std::string text = padded("layer", path) + "  " + padded("op", op) + "  " + padded("engine", engine) + "  " +
+                     padded("implementation", implementation) + "        µs      %      MMAC  GMAC/s\n";
+  for (const auto& [p, micros] : e.layers) {
+    text += padded(p.path, path) + "  " + padded(p.op, op) + "  " + padded(engine_of(p), engine) + "  " +
+            padded(p.implementation, implementation) + format("  %8.2f  %5.1f", micros, total > 0 ? 100 * micros / total : 0.0);
+    if (p.macs > 0) text += format("  %8.3f  %6.1f", static_cast<double>(p.macs) / 1e6, static_cast<double>(p.macs) / micros / 1e3);
+    text += "\n";
+  }
+  text += padded("sum", path + op + engine + implementation + 6) +
+          format("  %8.2f  100.0  %8.3f\n", total, static_cast<double>(macs) / 1e6);
+  std::map<std::string, std::vector<std::string>> reasons;
+  for (const auto& layer : e.layers)
+    if (!layer.placement.why.empty()) reasons[layer.placement.why].push_back(layer.placement.path);
+  for (const auto& [why, paths] : reasons) {
+    text.append("\n").append(why).append(":\n ");
+    for (const std::string& p : paths) text.append(" ").append(p);
+    text += "\n";
+  }
+  const MemoryReport& m = e.memory;
+  text += format(
+      "\narena %lld bytes (lower bound %lld%s; one buffer per value would be %lld), scratch %lld, outputs %lld, parameters %lld\n",
+      static_cast<long long>(m.arena), static_cast<long long>(m.lower_bound), m.optimal ? ", proved optimal" : "",
+      static_cast<long long>(m.values), static_cast<long long>(m.scratch), static_cast<long long>(m.outputs),
+      static_cast<long long>(m.parameters));
+  text += "inputs";
+  for (const Shape& s : e.inputs) text.append(" ").append(octet::to_string(s));
+  text += format(", %d thread%s, median of %d runs\n", e.threads, e.threads == 1 ? "" : "s", e.repeats);
+  return text;
+}
+
+}  // namespace octet

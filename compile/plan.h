@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program becomes for fixed input shapes and a fixed number of threads: a kernel for every integer layer and a place in the
+// arena for every value. Immutable; sessions of equal shapes share one.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compile/program.h"
+
+namespace octet {
+
+/// Constant tables by module and kernel. They do not depend on shapes: all plans of a program share one set, and what an engine
+/// packs of it.
+using Tables = std::vector<std::vector<std::shared_ptr<const Blobs>>>;
+
+struct Plan {
+  static constexpr size_t kMaxInputs = 2;  ///< of one kernel
+
+  /// One kernel of a module.
+  struct Run {
+    std::shared_ptr<const Kernel> kernel;
+    std::string_view name;      ///< of the kernel family
+    std::vector<int> inputs;    ///< values
+    int64_t output_offset = 0;  ///< bytes into the module's value
+    int64_t output_bytes = 0, macs = 0;
+    std::string why;  ///< why it is not the engine's first choice
+  };
+
+  enum class How : uint8_t {
+    input,    ///< takes the next input: quantizes it if it has a run, else passes it on
+    kernels,  ///< runs its kernels on planned memory
+    alias,    ///< its value is its inputs' memory: nothing to do
+    floats,   ///< the operator's own evaluation, on tensors
+  };
+
+  struct Step {
+    How how = How::floats;
+    std::vector<Run> runs;
+    int first_value = 0;       ///< of the module's output ports
+    std::vector<int> forgets;  ///< tensors that nobody reads any more
+  };
+
+  /// One output port of a module. Integer values are planned; the others are tensors that come and go.
+  struct Value {
+    Shape shape;
+    std::optional<QParams> qparams;
+    int64_t bytes = 0;   ///< of codes
+    int last = -1;       ///< last step that reads it; the number of steps: an output
+    int block = -1;      ///< -1: a tensor
+    int64_t offset = 0;  ///< in the block
+  };
+
+  /// Memory that one or more values share: a place in the arena, or an output tensor.
+  struct Block {
+    int64_t bytes = 0;
+    int first = 0, last = 0;  ///< steps
+    int output = -1;          ///< output whose tensor it is, or -1
+    int64_t offset = 0;       ///< in the arena
+  };
+
+  std::vector<Step> steps;  // by module
+  std::vector<Value> values;
+  std::vector<Block> blocks;
+  std::vector<int> outputs;  // values, by output wire
+  Tables tables;
+  int threads = 1;
+  MemoryReport memory;
+};
+
+/// `tables` of an earlier plan of the program, or empty. Throws naming the module that can not take its input.
+std::shared_ptr<const Plan> make_plan(const Program&, std::span<const Shape> inputs, int threads, const Tables& tables);
+
+std::vector<Placement> placements(const Model&, const Plan&);
+
+}  // namespace octet

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a plan: the memory of one session and the loop over its steps.
+#include <algorithm>
+#include <atomic>
+#include <cfenv>
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include "compile/plan.h"
+#include "kernels/parallel.h"
+
+namespace octet {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+struct Release {
+  void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
+};
+using Memory = std::unique_ptr<std::byte, Release>;
+
+Memory allocate(int64_t bytes) {
+  return Memory(bytes == 0 ? nullptr : static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment)));
+}
+
+/// Held by the run that is going on.
+class Turn {
+ public:
+  explicit Turn(std::atomic_flag& busy) : busy_(busy) {
+    check(!busy_.test_and_set(std::memory_order_acquire),
+          "Session: already running in another thread; give every thread a session of its own");
+  }
+  ~Turn() { busy_.clear(std::memory_order_release); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::atomic_flag& busy_;
+};
+
+double median(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(std::shared_ptr<const Program>, std::vector<Shape> input_shapes, std::shared_ptr<const Plan>);
+
+  void run(std::span<const Tensor> inputs, double* micros);
+
+  std::shared_ptr<const Program> program;
+  std::vector<Shape> input_shapes;
+  std::shared_ptr<const Plan> plan;
+  std::vector<Tensor> outputs;
+
+ private:
+  void check_inputs(std::span<const Tensor>) const;
+  void run_step(size_t, const Tensor* input);
+  void take_input(size_t, const Tensor&);
+  void run_floats(size_t);
+
+  const Plan::Value& value(int v) const { return plan->values[static_cast<size_t>(v)]; }
+  int index(const Wire& w) const { return plan->steps[static_cast<size_t>(w.module)].first_value + w.port; }
+  /// Where a planned value lies now.
+  std::byte* place(const Plan::Value& v) const { return bases_[static_cast<size_t>(v.block)] + v.offset; }
+  const void* read(int v) const { return value(v).block >= 0 ? place(value(v)) : tensors_[static_cast<size_t>(v)]->raw(); }
+  Tensor tensor(int v) const;
+
+  Memory arena_, scratch_;
+  std::vector<std::byte*> bases_;    // by block
+  std::vector<size_t> first_state_;  // by step
+  std::vector<std::unique_ptr<Kernel::State>> states_;
+  std::vector<std::optional<Tensor>> tensors_;  // by value; those that are not planned
+  std::atomic_flag busy_;
+};
+
+Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> shapes, std::shared_ptr<const Plan> made)
+    : program(std::move(bound)), input_shapes(std::move(shapes)), plan(std::move(made)) {
+  for (const int v : plan->outputs)
+    outputs.push_back(value(v).block < 0 ? Tensor()
+                                         : Tensor(value(v).shape, code_dtype(*value(v).qparams)).with(*value(v).qparams));
+  arena_ = allocate(plan->memory.arena), scratch_ = allocate(plan->memory.scratch);
+  for (const Plan::Block& b : plan->blocks) bases_.push_back(arena_ ? arena_.get() + b.offset : nullptr);
+  for (const Plan::Step& step : plan->steps) {
+    first_state_.push_back(states_.size());
+    for (const Plan::Run& run : step.runs) states_.push_back(run.kernel->make_state());
+  }
+  tensors_.resize(plan->values.size());
+}
+
+void Session::Impl::check_inputs(std::span<const Tensor> inputs) const {
+  check(inputs.size() == input_shapes.size(), "Session: ", inputs.size(), " inputs given, the model has ", input_shapes.size());
+  check(std::fegetround() == FE_TONEAREST, "Session: the calling thread does not round to nearest (fesetround)");
+  size_t next = 0;
+  for (const Module& module : program->model().modules) {
+    if (!std::holds_alternative<Input>(module.op)) continue;
+    const Tensor& x = inputs[next];
+    if (x.shape() != input_shapes[next])  // the message costs memory: only when it is needed
+      fail(module.path, ": expected shape ", to_string(input_shapes[next]), ", got ", to_string(x.shape()));
+    ++next;
+  }
+}
+
+void Session::Impl::run(std::span<const Tensor> inputs, double* micros) {
+  const Turn turn(busy_);
+  check_inputs(inputs);
+  const ThreadsScope scope(plan->threads);
+  // An output that somebody kept a copy of gets memory of its own.
+  for (size_t b = 0; b < plan->blocks.size(); ++b)
+    if (const int o = plan->blocks[b].output; o >= 0)
+      bases_[b] = static_cast<std::byte*>(outputs[static_cast<size_t>(o)].mutable_raw());
+  const Tensor* next = inputs.data();
+  for (size_t i = 0; i < plan->steps.size(); ++i) {
+    const auto before = micros == nullptr ? std::chrono::steady_clock::time_point{} : std::chrono::steady_clock::now();
+    run_step(i, plan->steps[i].how == Plan::How::input ? next++ : nullptr);
+    if (micros != nullptr) micros[i] = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
+  }
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    const Plan::Value& v = value(plan->outputs[o]);
+    if (v.block < 0)
+      outputs[o] = *tensors_[static_cast<size_t>(plan->outputs[o])];
+    else if (plan->blocks[static_cast<size_t>(v.block)].output != static_cast<int>(o) && v.bytes > 0)
+      std::memcpy(outputs[o].mutable_raw(), place(v), static_cast<size_t>(v.bytes));
+  }
+}
+
+void Session::Impl::run_step(size_t i, const Tensor* input) {
+  const Plan::Step& step = plan->steps[i];
+  switch (step.how) {
+    case Plan::How::alias: return;
+    case Plan::How::input: return take_input(i, *input);
+    case Plan::How::floats: run_floats(i); break;
+    case Plan::How::kernels: {
+      std::byte* to = place(value(step.first_value));
+      for (size_t k = 0; k < step.runs.size(); ++k) {
+        const Plan::Run& run = step.runs[k];
+        if (run.output_bytes == 0) continue;
+        const void* in[Plan::kMaxInputs];
+        for (size_t j = 0; j < run.inputs.size(); ++j) in[j] = read(run.inputs[j]);
+        run.kernel->run({in, run.inputs.size()}, to + run.output_offset, states_[first_state_[i] + k].get(), scratch_.get());
+      }
+    }
+  }
+  for (const int v : step.forgets) tensors_[static_cast<size_t>(v)].reset();
+}
+
+void Session::Impl::take_input(size_t i, const Tensor& x) {
+  const Plan::Step& step = plan->steps[i];
+  const Plan::Value& v = value(step.first_value);
+  const std::string& path = program->model().modules[i].path;
+  if (x.qparams() && (step.runs.empty() || x.qparams() == v.qparams)) check_codes(x, path);
+  if (step.runs.empty()) {
+    tensors_[static_cast<size_t>(step.first_value)] = x;
+    return;
+  }
+  if (v.bytes == 0) return;
+  if (x.qparams() == v.qparams) {
+    std::memcpy(place(v), x.raw(), static_cast<size_t>(v.bytes));
+    return;
+  }
+  std::optional<Tensor> floats;
+  if (x.qparams()) floats = dequantize(x);  // codes of another meaning
+  check(floats || x.dtype() == DType::f32, path, ": expected f32, got ", to_string(x.dtype()));
+  const void* in[] = {floats ? floats->raw() : x.raw()};
+  step.runs[0].kernel->run(in, place(v), states_[first_state_[i]].get(), scratch_.get());
+}
+
+Tensor Session::Impl::tensor(int v) const {
+  const Plan::Value& from = value(v);
+  if (from.block < 0) return *tensors_[static_cast<size_t>(v)];
+  Tensor t = Tensor(from.shape, code_dtype(*from.qparams)).with(*from.qparams);
+  if (from.bytes > 0) std::memcpy(t.mutable_raw(), place(from), static_cast<size_t>(from.bytes));
+  return t;
+}
+
+void Session::Impl::run_floats(size_t i) {
+  const Model& model = program->model();
+  std::vector<Tensor> in;
+  for (const Wire& w : model.modules[i].inputs) in.push_back(tensor(index(w)));
+  std::vector<Tensor> out = infer_module(model, static_cast<int>(i), in);
+  for (size_t port = 0; port < out.size(); ++port)
+    tensors_[static_cast<size_t>(plan->steps[i].first_value) + port] = std::move(out[port]);
+}
+
+Session::Session(std::shared_ptr<const Program> program, std::vector<Shape> input_shapes, std::optional<int> thread_count) {
+  check(program != nullptr, "Session: no program");
+  std::shared_ptr<const Plan> plan = program->plan(input_shapes, thread_count.value_or(threads()));
+  const MemoryReport memory = plan->memory;
+  try {
+    impl_ = std::make_unique<Impl>(std::move(program), std::move(input_shapes), std::move(plan));
+  } catch (const std::bad_alloc&) {
+    fail("Session: out of memory: the arena needs ", memory.arena, " bytes, scratch memory ", memory.scratch, ", outputs ",
+         memory.outputs);
+  }
+}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+std::span<const Tensor> Session::run(std::span<const Tensor> inputs) {
+  impl_->run(inputs, nullptr);
+  return impl_->outputs;
+}
+
+std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
+  check(repeats >= 1, "Session::time: expected at least 1 repeat, got ", repeats);
+  const size_t modules = impl_->plan->steps.size();
+  std::vector<std::vector<double>> micros(modules);
+  std::vector<double> once(modules);
+  for (int r = 0; r < repeats; ++r) {
+    impl_->run(inputs, once.data());
+    for (size_t i = 0; i < modules; ++i) micros[i].push_back(once[i]);
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& m : micros) medians.push_back(median(m));
+  return medians;
+}
+
+const Plan& Session::plan() const { return *impl_->plan; }
+MemoryReport Session::memory() const { return impl_->plan->memory; }
+
+Tensor run_batched(const std::shared_ptr<const Program>& program, const Tensor& inputs, int64_t batch) {
+  check(batch > 0, "run_batched: batch must be positive, got ", batch);
+  check(inputs.rank() > 0 && inputs.size(0) > 0, "run_batched: no rows in ", to_string(inputs.shape()));
+  std::vector<Tensor> parts;
+  std::optional<Session> session;
+  int64_t prepared = 0;
+  for (int64_t begin = 0; begin < inputs.size(0); begin += batch) {
+    const Tensor x = rows(inputs, begin, std::min(begin + batch, inputs.size(0)));
+    if (x.size(0) != prepared) session.emplace(program, std::vector<Shape>{x.shape()});
+    prepared = x.size(0);
+    parts.push_back(dequantize(session->run({&x, 1})[0]));
+  }
+  return concat(parts, 0);
+}
+
+}  // namespace octet

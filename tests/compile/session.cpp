@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a session promises beyond its bytes: values share memory where nobody can tell, runs allocate nothing, plans are shared, and
+// whatever goes wrong is a named error after which everything still works.
+#include <atomic>
+#include <cfenv>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "compile/explain.h"
+#include "compile/plan.h"
+#include "kernels/parallel.h"
+#include "quant/quantize.h"
+#include "tests/catch.h"
+#include "tests/compile/allocations.h"
+
+using namespace octet;
+using Catch::Matchers::Contains;
+
+namespace {
+
+constexpr int64_t kRows = 3, kSide = 5;
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+Model quantized(Model m, const Tensor& data, QConfigMap qconfig = {{"", octet_qconfig()}}) {
+  Generator g(3);
+  initialize(m, g);
+  Model p = prepare(m, qconfig);
+  calibrate(p, {&data, 1});
+  return convert(p);
+}
+
+Tensor pixels(Generator& g) { return randn(g, {kRows, kSide, kSide, 4}); }
+
+void check_session(const Model& int8, const Tensor& x, QEngine engine = QEngine::reference) {
+  const std::vector<Tensor> expected = infer(int8, {&x, 1});
+  Session session(bind(int8, engine), {x.shape()});
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    const std::span<const Tensor> got = session.run({&x, 1});
+    REQUIRE(got.size() == expected.size());
+    for (size_t o = 0; o < got.size(); ++o) {
+      INFO("output " << o << ", repeat " << repeat);
+      CHECK(same(got[o], expected[o]));
+      CHECK(got[o].qparams() == expected[o].qparams());
+    }
+  }
+}
+
+Conv2d conv(int64_t in, int64_t out) { return {.in = in, .out = out, .padding = pad_all(1)}; }
+
+Plan::How how(const Session& session, const Model& model, std::string_view path) {
+  return session.plan().steps[static_cast<size_t>(model.index(path))].how;
+}
+
+const Plan::Value& value(const Session& session, const Model& model, std::string_view path) {
+  return session.plan().values[static_cast<size_t>(session.plan().steps[static_cast<size_t>(model.index(path))].first_value)];
+}
+
+/// Any wiring: convolutions, clamps, concatenations, sums, copies of random earlier values; one to three outputs, repeats allowed.
+Model random_graph(Generator& g) {
+  const auto below = [&](size_t n) { return static_cast<int>(g.next32() % n); };
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  std::vector<int64_t> channels{4};
+  const int count = 4 + below(12);
+  for (int i = 0; i < count; ++i) {
+    const int a = below(channels.size()), b = below(channels.size());
+    const std::string path = (below(2) != 0 ? "left." : "right.") + std::to_string(i);
+    const auto same_width = [&] { return channels[static_cast<size_t>(a)] == channels[static_cast<size_t>(b)]; };
+    int64_t width = channels[static_cast<size_t>(a)];
+    switch (below(8)) {
+      case 0: m.add(path, Unary{UnaryFn::relu}, {a}); break;
+      case 1: m.add(path, Concat{3}, {a, b}), width += channels[static_cast<size_t>(b)]; break;
+      case 2: m.add(path, Pool2d{.kernel = {3, 3}, .stride = {1, 1}, .padding = pad_all(1)}, {a}); break;
+      case 3: m.add(path, Dropout{}, {a}); break;
+      case 4:
+        if (same_width()) {
+          m.add(path, Binary{BinaryFn::add, Activation::relu}, {a, b});
+          break;
+        }
+        [[fallthrough]];
+      case 5:
+        if (same_width()) {
+          Conv2d op = conv(width, width);
+          op.residual = true;
+          m.add(path, op, {a, b});
+          break;
+        }
+        [[fallthrough]];
+      default: width = 1 + below(6); m.add(path, conv(channels[static_cast<size_t>(a)], width), {a});
+    }
+    channels.push_back(width);
+  }
+  for (int o = 1 + below(3); o > 0; --o) m.outputs.push_back({below(channels.size()), 0});
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("a reshape is its input's memory, an output the caller's") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 2));
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{kSide * kSide * 2, 3});
+  const Tensor x = pixels(g);
+  const Model int8 = quantized(m, x);
+  REQUIRE(summarize(int8).int8_kernels == 2);
+  check_session(int8, x);
+  const Session session(bind(int8), {x.shape()});
+  CHECK(how(session, int8, "rows") == Plan::How::alias);
+  CHECK(value(session, int8, "rows").block == value(session, int8, "conv").block);
+  CHECK(session.plan().blocks[static_cast<size_t>(value(session, int8, "fc").block)].output == 0);
+  const MemoryReport memory = session.memory();
+  CHECK(memory.outputs == kRows * 3);
+  CHECK(memory.values == kRows * (kSide * kSide * (4 + 2 + 2) + 3));
+  CHECK(memory.lower_bound <= memory.arena);
+  CHECK(memory.arena < memory.values);
+  CHECK(memory.optimal);
+}
+
+TEST_CASE("a clamp overwrites its input only where nobody reads it later") {
+  Generator g(1);
+  const Tensor x = pixels(g);
+  for (const bool read_later : {false, true}) {
+    Model m;
+    m.add("x", Input{{1, kSide, kSide, 4}});
+    m.add("conv", conv(4, 4));
+    m.add("relu", Unary{UnaryFn::relu});
+    if (read_later)
+      m.add("sum", Binary{}, {m.index("relu"), m.index("conv")});
+    else
+      m.add("next", conv(4, 4));
+    const Model int8 = quantized(m, x);
+    REQUIRE(runs_quantized(int8, int8.index("relu")));
+    check_session(int8, x);
+    const Session session(bind(int8, QEngine::reference), {x.shape()});
+    CHECK((value(session, int8, "relu").block == value(session, int8, "conv").block) != read_later);
+  }
+}
+
+TEST_CASE("parts of a concatenation that are copied unchanged are computed in place") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("a", conv(4, 4));
+  m.add("b", conv(4, 4), {0});
+  m.add("both", Concat{0}, {1, 2});
+  m.add("next", conv(4, 2));
+  const Tensor x = pixels(g);
+  const Model int8 = quantized(m, x);
+  const bool equal = int8["a"].out_q == int8["both"].out_q && int8["b"].out_q == int8["both"].out_q;
+  check_session(int8, x);
+  const Session session(bind(int8, QEngine::reference), {x.shape()});
+  CHECK((how(session, int8, "both") == Plan::How::alias) == equal);
+  // With one meaning of all codes nothing is left to compute.
+  Model shared = int8;
+  for (const std::string_view path : {"a", "b"}) shared[path].out_q = shared["both"].out_q;
+  check_session(shared, x);
+  const Session in_place(bind(shared, QEngine::reference), {x.shape()});
+  CHECK(how(in_place, shared, "both") == Plan::How::alias);
+  CHECK(value(in_place, shared, "b").block == value(in_place, shared, "both").block);
+  CHECK(value(in_place, shared, "b").offset == kRows * kSide * kSide * 4);
+}
+
+TEST_CASE("any wiring gives infer's bytes on every engine") {
+  Generator g(11);
+  int clamps_in_place = 0, aliases = 0, kernels = 0, floats = 0;
+  for (int round = 0; round < 150; ++round) {
+    INFO("round " << round);
+    const Tensor x = pixels(g);
+    const Model model = random_graph(g);
+    QConfigMap qconfig{{"", octet_qconfig()}};
+    if (round % 3 == 0) qconfig["left"] = std::nullopt;  // float modules in between
+    const Model int8 = quantized(model, x, qconfig);
+    for (const QEngineInfo& e : qengines())
+      if (e.available) check_session(int8, x, e.engine);
+    const Session session(bind(int8, QEngine::reference), {x.shape()});
+    for (size_t i = 0; i < int8.modules.size(); ++i) {
+      const Plan::Step& step = session.plan().steps[i];
+      aliases += step.how == Plan::How::alias, floats += step.how == Plan::How::floats;
+      kernels += step.how == Plan::How::kernels;
+      if (step.how == Plan::How::kernels && std::holds_alternative<Unary>(int8.modules[i].op)) {
+        const Plan::Value& out = session.plan().values[static_cast<size_t>(step.first_value)];
+        const Plan::Value& in = session.plan().values[static_cast<size_t>(step.runs[0].inputs[0])];
+        clamps_in_place += out.block == in.block;
+      }
+    }
+  }
+  CAPTURE(clamps_in_place, aliases, kernels, floats);
+  CHECK(clamps_in_place > 20);
+  CHECK(aliases > 50);
+  CHECK(kernels > 500);
+  CHECK(floats > 50);
+}
+
+TEST_CASE("an output that the caller keeps is not overwritten by the next run") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 4));
+  const Tensor x = pixels(g), y = pixels(g);
+  const Model int8 = quantized(m, x);
+  Session session(bind(int8), {x.shape()});
+  const Tensor kept = session.run({&x, 1})[0];
+  const Tensor before = Tensor::of<uint8_t>(kept.shape(), kept.data<uint8_t>());
+  CHECK_FALSE(same(session.run({&y, 1})[0], kept));
+  CHECK(same(kept.without_qparams(), before));
+}
+
+TEST_CASE("a run of integer kernels allocates nothing") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 8));
+  m.add("more", conv(8, 8));
+  m.add("sum", Binary{}, {1, 2});
+  m.add("pool", Pool2d{.kind = Pool::adaptive_average});
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{8, 3});
+  const Tensor x = pixels(g);
+  const Model int8 = quantized(m, x);
+  REQUIRE(summarize(int8).int8_kernels == 3);
+  for (const int n : {1, 2}) {
+    Session session(bind(int8, QEngine::reference), {x.shape()}, n);
+    session.run({&x, 1});
+    const int64_t before = allocations::count();
+    for (int i = 0; i < 10; ++i) session.run({&x, 1});
+    CHECK(allocations::count() == before);
+  }
+}
+
+TEST_CASE("sessions that agree in shapes and threads share one plan, and all plans share their tables") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 8));
+  const Model int8 = quantized(m, pixels(g));
+  const auto program = bind(int8);
+  const Shape two{2, kSide, kSide, 4}, three{3, kSide, kSide, 4};
+  Session a(program, {two}, 1), b(program, {two}, 1), c(program, {three}, 1), d(program, {two}, 2);
+  CHECK(&a.plan() == &b.plan());
+  CHECK(&a.plan() != &c.plan());
+  CHECK(&a.plan() != &d.plan());
+  CHECK(a.plan().tables[1][0] != nullptr);
+  CHECK(a.plan().tables[1][0] == c.plan().tables[1][0]);
+  CHECK(d.plan().threads == 2);
+}
+
+TEST_CASE("no threads, another rounding direction and a second thread are refused by name") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, 32, 32, 4}});
+  m.add("conv", conv(4, 32));
+  const Tensor x = randn(g, {8, 32, 32, 4});
+  const Model int8 = quantized(m, x);
+  const auto program = bind(int8, QEngine::reference);
+  CHECK_THROWS_WITH(Session(program, {x.shape()}, 0), Contains("at least 1 thread, got 0"));
+  CHECK_THROWS_WITH(Session(program, {x.shape()}, -3), Contains("got -3"));
+  Session session(program, {x.shape()}, 1);
+  const Tensor expected = session.run({&x, 1})[0];
+  CHECK_THROWS_WITH(session.time({&x, 1}, 0), Contains("at least 1 repeat"));
+
+  std::fesetround(FE_UPWARD);
+  std::string message;
+  try {
+    session.run({&x, 1});
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  std::fesetround(FE_TONEAREST);
+  CHECK_THAT(message, Contains("does not round to nearest"));
+
+  std::atomic<int> refused{0}, wrong{0};
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto work = [&] {
+    while (refused == 0 && std::chrono::steady_clock::now() < until) try {
+        session.run({&x, 1});
+      } catch (const Error& e) {
+        ++refused;
+        wrong += std::string(e.what()).find("already running in another thread") == std::string::npos;
+      }
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  CHECK(refused > 0);
+  CHECK(wrong == 0);
+  CHECK(same(session.run({&x, 1})[0], expected));
+}
+
+TEST_CASE("a program survives plans that fail: wrong shapes, and memory that runs out at any point") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 8));
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{kSide * kSide * 8, 3});
+  const Tensor x = pixels(g);
+  const Model int8 = quantized(m, x);
+  const auto program = bind(int8, QEngine::reference);
+  const Tensor expected = infer(int8, {&x, 1})[0];
+  CHECK_THROWS_WITH(Session(program, {Shape{3, 7, 7, 4}}), Contains("x: expected an input like [1, 5, 5, 4]"));
+  int failures = 0;
+  for (int64_t n = 1;; ++n) {
+    std::string message;
+    std::vector<Shape> shapes{x.shape()};
+    allocations::fail_after(n);
+    try {
+      Session session(program, std::move(shapes), 1);
+      allocations::fail_after(0);
+      CHECK(same(session.run({&x, 1})[0], expected));
+      break;
+    } catch (const Error& e) {
+      allocations::fail_after(0);
+      message = e.what();
+    }
+    REQUIRE_THAT(message, Contains("out of memory"));
+    ++failures;
+  }
+  CHECK(failures > 50);
+}
+
+TEST_CASE("explain tells engine, implementation, time and memory of every layer") {
+  Generator g(1);
+  Model m;
+  m.add("x", Input{{1, kSide, kSide, 4}});
+  m.add("conv", conv(4, 8));
+  m.add("rows", Reshape{{0, -1}});
+  m.add("fc", Linear{kSide * kSide * 8, 3});
+  const Model int8 = quantized(m, pixels(g));
+  const Explanation e = explain(bind(int8, QEngine::reference), {}, 3);
+  REQUIRE(e.layers.size() == 4);
+  CHECK(e.layers[1].placement.implementation == "reference conv2d");
+  CHECK(e.layers[1].micros > 0);
+  CHECK(e.layers[2].placement.implementation == "same memory");
+  CHECK(e.memory.arena > 0);
+  const std::string text = to_string(e);
+  for (const char* part : {"layer", "conv", "reference conv2d", "same memory", "arena", "lower bound", "[1, 5, 5, 4]"})
+    CHECK_THAT(text, Contains(part));
+  CHECK_THROWS_WITH(explain(nullptr), Contains("no program"));
+}
