@@ -120,7 +120,9 @@ class ReferenceKernel final : public Kernel {
 
   using Kernel::run;
 
-  bool may_overwrite(size_t) const override { return std::holds_alternative<ClampArgs>(args_); }
+  bool may_overwrite(size_t input) const override {
+    return std::holds_alternative<ClampArgs>(args_) || std::holds_alternative<AddArgs>(args_) || (residual_ && input == 1);
+  }
 
   void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
     const bool two_inputs = residual_ || std::holds_alternative<AddArgs>(args_);
