@@ -31,7 +31,7 @@ struct Blobs {
 
 /// Who computes. Every engine gives the same bytes; they differ in speed and in what they accept. automatic is the first engine,
 /// fastest first, that accepts the layer at hand.
-enum class QEngine : uint8_t { automatic, reference, onednn };
+enum class QEngine : uint8_t { automatic, reference, onednn, native };
 
 /// One engine of this build on this machine.
 struct QEngineInfo {

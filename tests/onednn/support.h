@@ -7,6 +7,7 @@
 #include <map>
 
 #include "kernels/kernel.h"
+#include "kernels/native/native.h"
 #include "kernels/parallel.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/weighted.h"
@@ -18,6 +19,18 @@ inline QEngineInfo onednn_info() {
     if (info.engine == QEngine::onednn) return info;
   return {};
 }
+
+/// Takes the native engine away for its lifetime: what automatic then asks is oneDNN.
+class WithoutNative {
+ public:
+  WithoutNative() : before_(native::info().isa) { native::set_isa("none"); }
+  ~WithoutNative() { native::set_isa(before_.c_str()); }
+  WithoutNative(const WithoutNative&) = delete;
+  WithoutNative& operator=(const WithoutNative&) = delete;
+
+ private:
+  std::string before_;
+};
 
 struct Tally {
   size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0;

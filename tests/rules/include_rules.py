@@ -11,8 +11,8 @@ INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 
 # Units by the longest matching path prefix. `free` is what firmware compiles too: freestanding C++17.
 UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/qmath.h': 'free', 'kernels/onednn/': 'onednn',
-         'kernels/f32/': 'f32', **{folder + '/': folder for folder in common.FOLDERS}}
-KERNELS = {'free', 'f32', 'kernels', 'onednn'}
+         'kernels/native/': 'native', 'kernels/f32/': 'f32', **{folder + '/': folder for folder in common.FOLDERS}}
+KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}
 ENGINE = KERNELS | {'engine'}
 ALL = ENGINE | {'quant', 'compile', 'numeric_suite', 'io', 'runtime'}
 SEES = {
@@ -20,6 +20,7 @@ SEES = {
     'runtime': {'free', 'runtime'},
     'f32': {'free', 'kernels', 'f32'},
     'onednn': {'free', 'kernels', 'onednn'},
+    'native': {'free', 'kernels', 'native'},
     'kernels': KERNELS,
     'engine': ENGINE,
     'quant': ENGINE | {'quant'},
