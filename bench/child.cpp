@@ -18,9 +18,10 @@ namespace {
 [[noreturn]] void answer(int pipe_end, const std::function<std::string()>& work) {
   std::string text;
   try {
-    text = "+" + work();
+    text = work();
+    text.insert(text.begin(), '+');
   } catch (const std::exception& e) {
-    text = std::string("-") + e.what();
+    text.assign("-").append(e.what());
   }
   for (size_t sent = 0; sent < text.size();) {
     const ssize_t n = write(pipe_end, text.data() + sent, text.size() - sent);

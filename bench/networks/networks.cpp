@@ -28,10 +28,18 @@ constexpr int kPasses = 2;
 
 const std::vector<Network>& networks() {
   static const std::vector<Network> all = {
-      {"multiple_ops", multiple_ops, 3}, {"autoencoder", autoencoder, 10}, {"dscnn", dscnn, 10},
-      {"demo", demo::network, 8, 64},    {"resnet8", resnet8, 10},         {"mobilenetv1_025_96", mobilenetv1_025_96, 28},
-      {"small_cnn", small_cnn, 4, 64},   {"mobilenetv2", mobilenetv2, 53}, {"resnet18_32", resnet18_32, 21, 32},
-      {"resnet18", resnet18, 21},        {"resnet50", resnet50, 54},
+      {"floor", call_floor, 0},
+      {"multiple_ops", multiple_ops, 3},
+      {"autoencoder", autoencoder, 10},
+      {"dscnn", dscnn, 10},
+      {"demo", demo::network, 8, 64},
+      {"resnet8", resnet8, 10},
+      {"mobilenetv1_025_96", mobilenetv1_025_96, 28},
+      {"small_cnn", small_cnn, 4, 64},
+      {"mobilenetv2", mobilenetv2, 53},
+      {"resnet18_32", resnet18_32, 21, 32},
+      {"resnet18", resnet18, 21},
+      {"resnet50", resnet50, 54},
   };
   return all;
 }

@@ -6,6 +6,13 @@
 
 namespace octet::bench {
 
+Model call_floor() {
+  Model m;
+  m.add("values", Input{{1, 4}});
+  m.add("relu", Unary{UnaryFn::relu});
+  return m;
+}
+
 Model small_cnn() {
   Model m;
   int x = m.add("image", Input{{1, 28, 28, 1}});
