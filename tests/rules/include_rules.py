@@ -41,7 +41,7 @@ OUTSIDE = [
     (r'(unistd|fcntl|sched|pthread)\.h|sys/\w+\.h', r'(kernels/(?!ref/)|io/|tools/|examples/|bench/).*\.cpp|tests/.*'),
     (r'dlfcn\.h', r'kernels/onednn/.*\.cpp'),
     (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
-    (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*'),
+    (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*|bench/.*\.cpp'),
     (r'zlib\.h', r'io/.*|tests/io/.*'),
     (r'protozero/.*', r'io/.*'),
     (r'nlohmann/.*', r'io/.*|(numeric_suite|tools|examples|bench)/.*\.cpp|tests/.*\.cpp'),
