@@ -25,8 +25,8 @@ struct Runner {
   Session session;
   Tensor input;
 
-  Runner(const std::shared_ptr<const Program>& program, int64_t batch)
-      : session(program, {inputs_of(program->model(), batch).shape()}), input(inputs_of(program->model(), batch)) {}
+  Runner(const std::shared_ptr<const Program>& program, int64_t batch, int threads)
+      : session(program, {inputs_of(program->model(), batch).shape()}, threads), input(inputs_of(program->model(), batch)) {}
   void run() { session.run({&input, 1}); }
 };
 
@@ -89,7 +89,7 @@ std::string measure_speed(const SpeedCase& c) {
   std::vector<Variant> variants;
   Json result;
   const auto add = [&](const std::string& name, const std::shared_ptr<const Program>& program) {
-    auto runner = std::make_shared<Runner>(program, c.batch);
+    auto runner = std::make_shared<Runner>(program, c.batch, c.threads);
     runner->run(), runner->run();
     const Allocations before = allocations();
     constexpr int kRuns = 5;
@@ -124,11 +124,14 @@ std::string measure_memory(const std::string& path, int64_t batch, int threads) 
     result["weights"] = parameter_bytes(model);
     program = bind(model);
   }
-  Runner runner(program, batch);
+  Runner runner(program, batch, threads);
+  const MemoryReport memory = runner.session.memory();
+  result["arena"] = memory.arena, result["lower_bound"] = memory.lower_bound, result["optimal"] = memory.optimal;
+  result["scratch"] = memory.scratch, result["values"] = memory.values, result["outputs"] = memory.outputs;
   result["input"] = runner.input.bytes();
   for (int i = 0; i < 3; ++i) runner.run();
   result["running"] = resident_memory();
-  result["peak"] = tools::peak_memory();
+  result["peak"] = std::max(tools::peak_memory(), resident_memory());
   return result.dump();
 }
 

@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 constexpr const char* kBare = "bare oneDNN";
 
 double mebibytes(const Json& bytes) { return bytes.get<double>() / (1 << 20); }
+double kibibytes(const Json& bytes) { return bytes.get<double>() / 1024; }
 
 /// Variants that some row has, f32 first, the bare primitives left out.
 std::vector<std::string> variants(const Json& all) {
@@ -87,16 +88,16 @@ std::string memory(const Json& all) {
   std::string text;
   for (const Json& model : all["models"])
     for (const Json& row : model.value("memory", Json::array())) {
-      const auto bytes = [&](const char* key) { return row.contains(key) ? fmt::format("{:.2f}", mebibytes(row[key])) : "-"; };
-      const double needed = mebibytes(row["weights"]) + (row.contains("arena") ? mebibytes(row["arena"]) : 0);
+      const auto bytes = [&](const char* key) { return row.contains(key) ? fmt::format("{:.1f}", kibibytes(row[key])) : "-"; };
+      const double needed = mebibytes(row["weights"]) + mebibytes(row["arena"]);
       text += fmt::format("| {} | {} | {} | {} | {}{} | {} | {} | {:.2f} | {:.2f} | {:.2f} |\n", model["name"].get<std::string>(),
                           row["batch"].get<int>(), bytes("weights"), bytes("arena"), bytes("lower_bound"),
                           row.value("optimal", false) ? " (proved)" : "", bytes("values"), bytes("scratch"), needed,
                           mebibytes(row["running"]) - mebibytes(row["start"]), mebibytes(row["peak"]) - mebibytes(row["start"]));
     }
   if (text.empty()) return text;
-  return header("Memory of a process that loads and runs an int8 network, MiB",
-                {"network", "batch", "weights", "arena", "lower bound", "all values", "scratch", "weights + arena",
+  return header("Memory of a process that loads and runs an int8 network: planned in KiB, measured in MiB",
+                {"network", "batch", "weights", "arena", "lower bound", "all values", "scratch", "MiB: weights + arena",
                  "process, running", "process, peak"}) +
          text;
 }

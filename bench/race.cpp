@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "io/file.h"
 #include "kernels/f32/f32.h"
@@ -99,9 +100,19 @@ void Report::write(const std::string& markdown_path, const std::string& json_pat
   write_text(json_path, json.dump(1) + "\n");
 }
 
+bool Arguments::wants(const std::string& name) const {
+  try {
+    return std::regex_search(name, std::regex(filter));
+  } catch (const std::regex_error& e) {
+    fmt::print(stderr, "--filter: \"{}\" is no regular expression: {}\n", filter, e.what());
+    std::exit(1);
+  }
+}
+
 Arguments parse(int argc, char** argv, const std::string& description) {
   Arguments a;
   CLI::App app(description);
+  app.add_option("--filter", a.filter, "networks whose name matches this regular expression")->capture_default_str();
   app.add_option("--threads", a.threads, "thread counts to measure")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))

@@ -6,19 +6,19 @@
 #        [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
 import argparse
 import ctypes
+import importlib.util
 import json
 import os
 import sys
 import time
 from pathlib import Path
 
-import importlib.util
-
 ROOT = Path(__file__).resolve().parent.parent
 RIVALS = Path(os.environ.get('OCTET_RIVALS', ROOT.parent / 'shared' / 'rivals'))
 OWN = {'octet-f32': 'float', 'octet-int8': 'int8'}
 # One column for every engine and precision that was ever the fastest; the others only cost time.
-DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script', 'ncnn-f32']
+DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
+           'ncnn-f32']
 MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv2', 'resnet18', 'resnet50']
 SOFTMAX = {'dscnn'}  # the rivals' file ends in one, octet's network in the layer before
 
@@ -89,9 +89,10 @@ def best_of(cells, names):
 
 
 def ratios(results, rivals):
+  columns = ['network', 'batch', 'threads', 'octet-f32', 'octet-int8', 'fastest other', 'ms', 'octet-int8 / other',
+             'fastest other f32', 'octet-f32 / other f32']
   lines = ['\n### octet against the fastest other engine at any precision: milliseconds a batch\n',
-           '| network | batch | threads | octet-f32 | octet-int8 | fastest other | ms | octet-int8 / other | fastest other f32 | octet-f32 / other f32 |',
-           '|---|---:|---:|---:|---:|---|---:|---:|---|---:|']
+           '| ' + ' | '.join(columns) + ' |', '|---|---:|---:|---:|---:|---|---:|---:|---|---:|']
   for r in results:
     cells, best = r['cells'], best_of(r['cells'], rivals)
     if best is None:
@@ -100,8 +101,9 @@ def ratios(results, rivals):
     floats = best_of(cells, [n for n in rivals if 'f32' in n])
     show = lambda entry: f'{entry[0]:.4g}' if entry else '-'
     ratio = lambda entry, other: f'{entry[0] / other[0]:.2f}' if entry and other else '-'
-    lines.append(f"| {r['model']} | {r['batch']} | {r['threads']} | {show(own['octet-f32'])} | {show(own['octet-int8'])} | {best[1]} | {show(best)} | "
-                 f"**{ratio(own['octet-int8'], best)}** | {floats[1] if floats else '-'} | {ratio(own['octet-f32'], floats)} |")
+    row = [r['model'], r['batch'], r['threads'], show(own['octet-f32']), show(own['octet-int8']), best[1], show(best),
+           f"**{ratio(own['octet-int8'], best)}**", floats[1] if floats else '-', ratio(own['octet-f32'], floats)]
+    lines.append('| ' + ' | '.join(map(str, row)) + ' |')
   return '\n'.join(lines) + '\n'
 
 
@@ -113,7 +115,8 @@ def main():
   p = argparse.ArgumentParser(description="octet in the rivals' turns; progress goes to standard error.")
   p.add_argument('--library', required=True, help='liboctet_bench.so')
   p.add_argument('--octet-models', required=True, help='folder that `bench_models --write --models` filled')
-  p.add_argument('--prepared', type=Path, default=ROOT / '.deps' / 'rivals', help="folder with the rivals' models/ (./dev deps rivals)")
+  p.add_argument('--prepared', type=Path, default=ROOT / '.deps' / 'rivals',
+                 help="folder with the rivals' models/ (./dev deps rivals)")
   p.add_argument('--models', default=','.join(MODELS))
   p.add_argument('--rivals', default=','.join(DEFAULT))
   p.add_argument('--batch', type=numbers, default=[1, 32])
