@@ -44,19 +44,6 @@ struct Tally {
   }
 };
 
-/// Output parameters whose scale is no power of two, so that every operation of the rescaling rounds; ties as for the reference.
-inline kernels::OutputArgs engine_output(Rng& rng, Fill fill, CodeType type) {
-  kernels::OutputArgs o = output_args(rng, fill, type);
-  if (fill != Fill::ties) o.inv_scale = 1.0f / uniform_real(rng, 0.01f, 0.3f);
-  return o;
-}
-
-inline std::shared_ptr<Blobs> blobs_of(const Tables& t, std::vector<int8_t> weight) {
-  auto blobs = std::make_shared<Blobs>();
-  blobs->weight = std::move(weight), blobs->scale = t.scale, blobs->bias = t.bias;
-  return blobs;
-}
-
 /// Runs one case on oneDNN, if it accepts it, for 1 to 3 threads; the reference kernel's bytes are what must come out.
 inline void compare_engines(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs, std::span<const void* const> inputs,
                             Tally& tally) {
