@@ -3,6 +3,7 @@
 // them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,12 @@ Model tiny_separable();
 
 /// Initialised, calibrated on random pictures and converted; `i8`: signed activations, which a device prefers.
 Example quantized(const std::string& name, Model net, Rounding, bool i8, int samples);
+
+/// A trained model of ../shared/models (MLPerf Tiny), loaded from its own int8 parameters; nullopt if the folder is not there.
+/// OCTET_MODELS names the folder that holds it. `golden` gets the expected logits in this rounding, if not null.
+std::optional<Example> mlperf_tiny(const std::string& folder, Rounding, int samples, Tensor* golden = nullptr);
+
+/// By name: every_op, resnet8, demo, tiny_separable, dscnn, autoencoder; the last two may be missing.
+std::optional<Example> example(const std::string& name, Rounding, int samples);
 
 }  // namespace octet::device
