@@ -91,7 +91,7 @@ class Board:
     work.mkdir(parents=True, exist_ok=True)
     run(*self.cpp, '-I', data, '-c', HERE / f'{kind}.cpp', '-o', work / f'{kind}.o')
     if not (work / 'model.o').exists() or (work / 'model.o').stat().st_mtime < (data / 'model.c').stat().st_mtime:
-      run(self.tools + 'gcc', *self.flags, '-I', ROOT, '-I', data, '-c', data / 'model.c', '-o', work / 'model.o')
+      run(self.tools + 'gcc', *self.flags, '-std=c99', '-ffreestanding', '-Wall', '-Wextra', '-Werror', '-I', ROOT, '-I', data, '-c', data / 'model.c', '-o', work / 'model.o')
     elf = work / f'{kind}.elf'
     run(*self.link, *self.objects, work / f'{kind}.o', work / 'model.o', self.archive, '-lgcc', '-o', elf)
     return elf

@@ -13,6 +13,8 @@ extern uint8_t __data_start[], __data_end[], __bss_start[], __bss_end[], __stack
 
 asm(R"(
   .section .vectors, "ax"
+  .option push
+  .option arch, +zicsr
   .globl reset
 reset:
   la sp, __stack_top
@@ -24,6 +26,7 @@ reset:
   li t1, 0x633333
   sw t1, 0(t0)
 2: j 2b
+  .option pop
 )");
 
 void board::write(const char* text) {
@@ -38,7 +41,7 @@ void board::exit(int status) {
 
 uint32_t board::ticks() {
   uint32_t n;
-  asm volatile("csrr %0, minstret" : "=r"(n));
+  asm volatile(".option push\n .option arch, +zicsr\n csrr %0, minstret\n .option pop" : "=r"(n));
   return n;
 }
 
