@@ -34,6 +34,12 @@ int32_t scratch_bytes(const Conv2dArgs& a) {
   return 4 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);
 }
 
+bool accepts(const LinearArgs& a) { return accepts_types(a.input_type, a.output_type, a.rounding); }
+
+int32_t packed_bytes(const LinearArgs& a) { return round_up(a.out, 8) / 8 * (2 * kGroupConstants + 8 * round_up(a.in, 4)); }
+
+int32_t scratch_bytes(const LinearArgs& a) { return 2 * round_up(a.in, 4) + 8; }
+
 void clamp_codes(int8_t* codes, int32_t count, const kernels::OutputArgs& o) {
   if (o.clamp_min <= -128 && o.clamp_max >= 127) return;
   const uint32_t low = static_cast<uint8_t>(o.clamp_min) * 0x01010101u, high = static_cast<uint8_t>(o.clamp_max) * 0x01010101u;

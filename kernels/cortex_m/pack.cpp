@@ -21,8 +21,17 @@ Packed attempt(F f) {
 Packed pack(const kernels::Conv2dArgs& a, const kernels::WeightedData& data, Target) {
   return attempt([&] {
     if (!m4::accepts(a))
-      refuse("the Cortex-M kernels take int8 codes, no dilation, no residual, and dense or depthwise 3x3 windows");
+      refuse(
+          "the Cortex-M kernels take int8 codes, not the rounding int_bias, no dilation, no residual, and dense or depthwise 3x3 "
+          "windows");
     return is_depthwise(a) ? m4_depthwise3x3(a, data) : m4_conv2d(a, data);
+  });
+}
+
+Packed pack(const kernels::LinearArgs& a, const kernels::WeightedData& data, Target) {
+  return attempt([&] {
+    if (!m4::accepts(a)) refuse("the Cortex-M kernels take int8 codes, and not the rounding int_bias");
+    return m4_linear(a, data);
   });
 }
 

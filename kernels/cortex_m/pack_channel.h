@@ -57,6 +57,7 @@ Channel filler(size_t weights);
 void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel);
 
 std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
 std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
 
 }  // namespace octet::cortex_m

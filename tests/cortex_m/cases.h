@@ -108,6 +108,10 @@ inline std::vector<int8_t> device_weights(Rng& rng, Fill fill, size_t n) {
   return w;
 }
 
+inline kernels::Channels device_channels(const Tables& t) {
+  return {t.scale.data(), t.bias.data(), t.bias_codes.data(), t.multiplier.data(), t.shift.data(), nullptr};
+}
+
 inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t seed, Target target, bool reference) {
   Rng rng(seed);
   kernels::Conv2dArgs a = args_of(s);
@@ -125,15 +129,63 @@ inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t 
                                                     static_cast<size_t>(a.out_c * a.kernel_h * a.kernel_w * (a.in_c / a.groups)));
   const Tables tables = device_tables(rng, fill, a.out_c, accumulators(a, input, weight, {}));
   std::vector<uint8_t> expected(static_cast<size_t>(a.batch * a.out_h * a.out_w * a.out_c));
-  kernels::WeightedData data{
-      input.data(),
-      weight.data(),
-      nullptr,
-      expected.data(),
-      {tables.scale.data(), tables.bias.data(), tables.bias_codes.data(), tables.multiplier.data(), tables.shift.data(), nullptr}};
+  kernels::WeightedData data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
   with_rounding(r, [&]<Rounding R>() { kernels::conv2d<R>(a, data, 0, kernels::units(a)); });
   const cortex_m::Packed packed = cortex_m::pack(a, data, target);
   return {cortex_m::is_depthwise(a) ? Kind::depthwise : Kind::conv2d,
+          s.name,
+          packed.refusal,
+          r,
+          reference,
+          bytes_of(&a, sizeof a),
+          input,
+          {},
+          packed.bytes,
+          expected,
+          weight,
+          tables,
+          target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : 0};
+}
+
+inline constexpr LinearShape kDeviceLinearShapes[] = {
+    {"DS-CNN linear 64-12", 1, 64, 12},   {"autoencoder 640-128", 1, 640, 128}, {"autoencoder 128-128", 1, 128, 128},
+    {"autoencoder 128-8", 1, 128, 8},     {"autoencoder 8-128", 1, 8, 128},     {"autoencoder 128-640", 1, 128, 640},
+    {"ResNet-8 linear 64-10", 1, 64, 10},
+};
+inline constexpr LinearShape kOddLinearShapes[] = {{"linear 1-1", 1, 1, 1},
+                                                   {"linear 7-3, three rows", 3, 7, 3},
+                                                   {"linear 30-21, two rows", 2, 30, 21},
+                                                   {"linear 45-16", 1, 45, 16}};
+
+inline DeviceCase linear_case(const LinearShape& s, Rounding r, Fill fill, uint32_t seed, Target target, bool reference) {
+  Rng rng(seed);
+  kernels::LinearArgs a{};
+  a.rows = s.rows, a.in = s.in, a.out = s.out, a.rounding = r, a.input_type = a.output_type = CodeType::i8;
+  const int32_t zeros[] = {-128, 127, 0, -3};
+  a.input_zero_point = zeros[uniform(rng, 0, 3)];
+  a.output = output_args(rng, fill, CodeType::i8);
+  a.output.inv_scale = 4;
+  const std::vector<uint8_t> input = codes(rng, fill, static_cast<size_t>(a.rows * a.in), -128, 127, a.input_zero_point);
+  const std::vector<int8_t> weight = device_weights(rng,
+                                                    fill == Fill::ties        ? Fill::ties
+                                                    : uniform(rng, 0, 1) != 0 ? Fill::random
+                                                                              : fill,
+                                                    static_cast<size_t>(a.in * a.out));
+  std::vector<int64_t> acc;
+  for (int32_t row = 0; row < a.rows; ++row)
+    for (int32_t o = 0; o < a.out; ++o) {
+      int64_t sum = 0;
+      for (int32_t i = 0; i < a.in; ++i)
+        sum += int64_t{code_at(input.data(), static_cast<size_t>(row * a.in + i), CodeType::i8) - a.input_zero_point} *
+               weight[static_cast<size_t>(o * a.in + i)];
+      acc.push_back(sum);
+    }
+  const Tables tables = device_tables(rng, fill, a.out, acc);
+  std::vector<uint8_t> expected(static_cast<size_t>(a.rows * a.out));
+  kernels::WeightedData data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
+  with_rounding(r, [&]<Rounding R>() { kernels::linear<R>(a, data, 0, a.rows); });
+  const cortex_m::Packed packed = cortex_m::pack(a, data, target);
+  return {Kind::linear,
           s.name,
           packed.refusal,
           r,
@@ -154,6 +206,12 @@ inline void for_each_case(Target target, const std::function<void(const DeviceCa
   uint32_t seed = 1;
   for (const Rounding r : kDevice) {
     for (const ConvShape& s : kDeviceConvShapes) f(conv_case(s, r, Fill::random, seed++, target, true));
+    for (const LinearShape& s : kDeviceLinearShapes) f(linear_case(s, r, Fill::random, seed++, target, true));
+    for (const Fill fill : kFills) {
+      for (const LinearShape& s : kOddLinearShapes)
+        for (int i = 0; i < 3; ++i) f(linear_case(s, r, fill, seed++, target, false));
+      f(linear_case(kDeviceLinearShapes[0], r, fill, seed++, target, false));
+    }
     for (const ConvShape& s : kOddConvShapes)
       for (const Fill fill : kFills)
         for (int i = 0; i < 3; ++i) f(conv_case(s, r, fill, seed++, target, false));

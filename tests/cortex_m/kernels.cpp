@@ -22,6 +22,9 @@ void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
     cortex_m::m4::conv2d<R>(a, d, 0, kernels::units(a));
   } else if (c.kind == Kind::depthwise) {
     cortex_m::m4::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
+  } else if (c.kind == Kind::linear) {
+    const auto a = args_in<kernels::LinearArgs>(c);
+    cortex_m::m4::linear<R>(a, d, 0, kernels::units(a));
   }
 }
 

@@ -66,6 +66,9 @@ void run_device(const Loaded& c, uint8_t* output, uint8_t* scratch) {
     target::conv2d<R>(a, d, 0, kernels::units(a));
   } else if (c.h.kind == Kind::depthwise) {
     target::depthwise3x3<R>(args_of<kernels::Conv2dArgs>(c), d);
+  } else if (c.h.kind == Kind::linear) {
+    const auto a = args_of<kernels::LinearArgs>(c);
+    target::linear<R>(a, d, 0, kernels::units(a));
   }
 }
 
@@ -82,6 +85,9 @@ void run_reference(const Loaded& c, uint8_t* output) {
   if (c.h.kind == Kind::conv2d || c.h.kind == Kind::depthwise) {
     const auto a = args_of<kernels::Conv2dArgs>(c);
     kernels::conv2d<R>(a, d, 0, kernels::units(a));
+  } else if (c.h.kind == Kind::linear) {
+    const auto a = args_of<kernels::LinearArgs>(c);
+    kernels::linear<R>(a, d, 0, kernels::units(a));
   }
 }
 
