@@ -42,4 +42,22 @@ void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  
 
 }  // namespace m4
 
+namespace m55 {
+
+bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
+int32_t packed_bytes(const Conv2dArgs&);
+int32_t scratch_bytes(const Conv2dArgs&);
+template <Rounding>
+void conv2d(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units as kernels::conv2d: output rows
+template <Rounding>
+void depthwise3x3(const Conv2dArgs&, const PackedData&);  ///< the whole layer: it may scan along columns
+
+bool accepts(const LinearArgs&);
+int32_t packed_bytes(const LinearArgs&);
+int32_t scratch_bytes(const LinearArgs&);
+template <Rounding>
+void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
+
+}  // namespace m55
+
 }  // namespace octet::cortex_m

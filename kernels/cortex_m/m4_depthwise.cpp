@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Depthwise 3x3 convolution on Cortex-M4. Each input line is expanded once, for a slice of channels at a time, into a ring of three
 // lines of 16-bit pairs; the inner block runs along the line. Lines are rows or columns, whichever fills its blocks of four better.
-#include "kernels/cortex_m/m4_depthwise.h"
+#include "kernels/cortex_m/scan.h"
 
 #include "kernels/cortex_m/m4_depthwise_line.h"
 

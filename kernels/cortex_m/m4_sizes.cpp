@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the M4 kernels accept and how many bytes they need, from the arguments alone; and the limiting of finished codes.
-#include "kernels/cortex_m/m4_depthwise.h"
 #include "kernels/cortex_m/m4_depthwise_line.h"
 #include "kernels/cortex_m/padded_rows.h"
+#include "kernels/cortex_m/scan.h"
 
 namespace octet::cortex_m::m4 {
 namespace {

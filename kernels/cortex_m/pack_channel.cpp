@@ -42,12 +42,21 @@ m4::Rescale fixed_single(int32_t multiplier, int32_t shift, int32_t zero, int64_
   return {multiplier, static_cast<int32_t>(addend), s};
 }
 
+/// Helium's instructions keep 64 bits inside; only the shift must be one that they round rightly.
+m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, int32_t c) {
+  const bool twice = rounding == Rounding::fixed_double;
+  if (shift > (twice ? -1 : -2) || shift < -31)
+    refuse(at_channel(c) + "shift " + std::to_string(shift) +
+           (twice ? ", double rounding needs -31 to -1" : ", single rounding needs -31 to -2"));
+  return {multiplier, 0, twice ? shift : shift + 1};
+}
+
 }  // namespace
 
 void refuse(const std::string& reason) { throw Refusal{reason}; }
 
 Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
-                     int32_t c, const int8_t* weights, int32_t count) {
+                     int32_t c, const int8_t* weights, int32_t count, Target target) {
   const kernels::Channels& t = data.channels;
   if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
   Channel r{{weights, weights + count}, 0, 0, 0, {}, {}};
@@ -67,7 +76,9 @@ Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const
   }
   if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
   r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
-  if (rounding == Rounding::fixed_double) {
+  if (target == Target::m55 && !real) {
+    r.rescale = vector_shift(rounding, multiplier, shift, c);
+  } else if (rounding == Rounding::fixed_double) {
     r.rescale = r.high = fixed_double(multiplier, shift, o.zero_point, r.least, r.most, c);
   } else if (rounding == Rounding::fixed_single) {
     r.rescale = fixed_single(multiplier, shift, o.zero_point, r.least, r.most, 1, c);

@@ -29,13 +29,15 @@ struct Refusal {
 };
 [[noreturn]] void refuse(const std::string& reason);
 
-/// Channel c with `count` weights from `weights`; throws Refusal naming the channel.
+/// Channel c with `count` weights from `weights`; throws Refusal naming the channel. m55: `rescale` holds the
+/// multiplier and the (negative) shift of VRSHL.
 Channel make_channel(const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
-                     const int8_t* weights, int32_t count);
+                     const int8_t* weights, int32_t count, Target);
 /// Little-endian words in order.
 class Words {
  public:
   void add(int32_t v) { bytes_.insert(bytes_.end(), {byte(v, 0), byte(v, 8), byte(v, 16), byte(v, 24)}); }
+  void add(const int8_t* from, int32_t n) { bytes_.insert(bytes_.end(), from, from + n); }
   void add(const m4::Rescale& r) { add(r.multiplier), add(r.addend), add(r.shift); }
   void add_halves(int32_t low, int32_t high) {
     add(static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffff) | static_cast<uint32_t>(high) << 16));
@@ -58,6 +60,9 @@ void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t
 
 std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
 std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
 std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
 
 }  // namespace octet::cortex_m

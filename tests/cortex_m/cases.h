@@ -144,7 +144,7 @@ inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t 
           expected,
           weight,
           tables,
-          target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : 0};
+          target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : cortex_m::m55::scratch_bytes(a)};
 }
 
 inline constexpr LinearShape kDeviceLinearShapes[] = {
@@ -197,7 +197,7 @@ inline DeviceCase linear_case(const LinearShape& s, Rounding r, Fill fill, uint3
           expected,
           weight,
           tables,
-          target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : 0};
+          target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : cortex_m::m55::scratch_bytes(a)};
 }
 
 /// Calls `f` for every case; those of a network's layers with an ordinary fill come first and are marked.

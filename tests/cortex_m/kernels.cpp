@@ -28,6 +28,19 @@ void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
   }
 }
 
+template <Rounding R>
+void run_m55(const DeviceCase& c, const cortex_m::PackedData& d) {
+  if (c.kind == Kind::conv2d) {
+    const auto a = args_in<kernels::Conv2dArgs>(c);
+    cortex_m::m55::conv2d<R>(a, d, 0, kernels::units(a));
+  } else if (c.kind == Kind::depthwise) {
+    cortex_m::m55::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
+  } else if (c.kind == Kind::linear) {
+    const auto a = args_in<kernels::LinearArgs>(c);
+    cortex_m::m55::linear<R>(a, d, 0, kernels::units(a));
+  }
+}
+
 template <class Run>
 void with_device_rounding(Rounding r, Run run) {
   if (r == Rounding::fixed_double) return run.template operator()<Rounding::fixed_double>();
@@ -35,14 +48,16 @@ void with_device_rounding(Rounding r, Run run) {
   if (r == Rounding::real) return run.template operator()<Rounding::real>();
 }
 
-TEST_CASE("M4 kernels give the reference kernels' bytes") {
+/// Every case of a target through run(case, data, rounding as a template argument).
+template <class Run>
+void check_all(Target target, Run run) {
   int cases = 0, codes_seen = 0;
-  for_each_case(Target::m4, [&](const DeviceCase& c) {
+  for_each_case(target, [&](const DeviceCase& c) {
     INFO(c.name << ", " << name(c.rounding) << ", case " << cases << ": " << c.refusal);
     REQUIRE_FALSE(c.packed.empty());
     Guarded output(c.expected.size()), scratch(static_cast<size_t>(c.scratch_bytes));
     const cortex_m::PackedData d{c.input.data(), c.packed.data(), output.data(), scratch.data()};
-    with_device_rounding(c.rounding, [&]<Rounding R>() { run_m4<R>(c, d); });
+    with_device_rounding(c.rounding, [&]<Rounding R>() { run.template operator()<R>(c, d); });
     REQUIRE(output.intact());
     REQUIRE(scratch.intact());
     REQUIRE(output.inner() == c.expected);
@@ -51,6 +66,14 @@ TEST_CASE("M4 kernels give the reference kernels' bytes") {
   });
   CHECK(cases > 800);
   CHECK(codes_seen > cases / 2);  // not everything saturates
+}
+
+TEST_CASE("M4 kernels give the reference kernels' bytes") {
+  check_all(Target::m4, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m4<R>(c, d); });
+}
+
+TEST_CASE("M55 kernels give the reference kernels' bytes") {
+  check_all(Target::m55, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m55<R>(c, d); });
 }
 
 /// A 1x1 layer of two output channels and one weight each.

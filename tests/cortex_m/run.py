@@ -28,7 +28,7 @@ def run(command, **options):
 
 def compile_kernels(root, out, cpu, target, assembly):
   """Every source once, those that know a rounding once for each."""
-  define = ['-DOCTET_M4_ASSEMBLY'] if assembly else []
+  define = [f'-DOCTET_{target.upper()}_ASSEMBLY'] if assembly else []
   sources = sorted((root / 'kernels/cortex_m').glob(target + '_*.cpp')) + sorted((root / 'kernels/ref').glob('*.cpp'))
   if assembly:
     sources += sorted((root / 'kernels/cortex_m').glob(target + '_*.S'))

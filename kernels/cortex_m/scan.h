@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The direction in which a depthwise layer is scanned on Cortex-M4: what packing (its weights may be transposed) and the kernel
-// share.
+// The direction in which a depthwise layer is scanned: what packing (its weights may be transposed) and the kernels share.
 #pragma once
 
 #include "kernels/cortex_m/cortex_m.h"
 
-namespace octet::cortex_m::m4 {
+namespace octet::cortex_m {
 
 constexpr int32_t kSlice = 16;  ///< channels whose lines are in scratch memory at once
 
@@ -31,4 +30,4 @@ struct Scan {
   int32_t line() const { return ((out_u < 4 ? 4 : out_u) - 1) * stride_u + 3; }
 };
 
-}  // namespace octet::cortex_m::m4
+}  // namespace octet::cortex_m
