@@ -18,6 +18,12 @@ octet_status quantize(const octet_step&, Rounding);
 octet_status dequantize(const octet_step&);
 octet_status transpose(const octet_step&);
 
+/// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
+bool packable(const kernels::Conv2dArgs&);
+bool packable(const kernels::LinearArgs&);
+/// The buffers of a packed layer against what its kernel needs.
+octet_status packed(const octet_step&, int32_t packed_bytes, int32_t scratch_bytes);
+
 /// Largest dimension, stride, padding or kernel side: products of two stay below 2^30.
 constexpr int32_t kMaxSide = 1 << 15;
 

@@ -17,18 +17,22 @@ uint32_t reach(CodeType type, int32_t zero_point) {
 octet_status tables(const octet_step& s, Rounding rounding, uint32_t channels, uint32_t row, uint32_t input_reach) {
   if (s.channels != channels) return OCTET_ERROR_ARGUMENTS;
   const bool real = rounding == Rounding::real;
+  uint32_t weights = 0;
+  if (__builtin_mul_overflow(channels, row, &weights)) return OCTET_ERROR_ARGUMENTS;
+  if (s.weight ==
+      nullptr) {  // packed weights hold everything; their sums wrap by definition and were bounded where they were packed
+    const bool none = s.weight_zero_point == nullptr && s.scale == nullptr && s.bias == nullptr && s.bias_codes == nullptr &&
+                      s.multiplier == nullptr && s.shift == nullptr;
+    return s.packed == nullptr ? OCTET_ERROR_KERNEL : none ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
+  }
+  if (s.weight_bytes != weights) return OCTET_ERROR_ARGUMENTS;
   if ((s.scale != nullptr) != real || (s.bias != nullptr) != real || (s.bias_codes != nullptr) == real ||
       (s.multiplier != nullptr) == real || (s.shift != nullptr) == real)
     return OCTET_ERROR_ARGUMENTS;
-  uint32_t weights = 0;
-  if (__builtin_mul_overflow(channels, row, &weights)) return OCTET_ERROR_ARGUMENTS;
-  if (s.weight != nullptr && s.weight_bytes != weights) return OCTET_ERROR_ARGUMENTS;
-  if (s.weight == nullptr && s.packed == nullptr) return OCTET_ERROR_KERNEL;
   for (uint32_t c = 0; c < channels; ++c) {
     const int32_t zero = s.weight_zero_point == nullptr ? 0 : s.weight_zero_point[c];
     if (!within(zero, -128, 127)) return OCTET_ERROR_ARGUMENTS;
     if (real ? !is_scale(s.scale[c]) : !is_multiplier(s.multiplier[c], s.shift[c])) return OCTET_ERROR_ARGUMENTS;
-    if (s.weight == nullptr) continue;  // packed sums wrap by definition; their bound was proved where they were packed
     const int8_t* w = s.weight + c * row;
     uint32_t sum = 0;  // at most 2^31 / 255 weights of at most 255
     for (uint32_t i = 0; i < row; ++i) sum += static_cast<uint32_t>(w[i] < zero ? zero - w[i] : w[i] - zero);

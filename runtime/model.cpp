@@ -171,33 +171,40 @@ class Opening {
     if (const octet_status s = record(walk, sizeof(Step))) return s;
     const RecordHeader r = walk.peek();
     if (r.kind < kFirstStep || r.kind > kLastStep) return OCTET_ERROR_RECORD;
-    bool other = false;
-    const octet_op* op = find_op(ops_, op_count_, r.kind, header_.rounding, &other);
-    if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
     const uint8_t* payload = walk.payload();
     const Step s = load<Step>(payload);
     if ((s.flags & ~(kHasTables | kCompletes)) != 0 || s.reserved != 0) return OCTET_ERROR_VERSION;
     const uint32_t fixed = uint32_t{sizeof(Step)} + s.args_bytes + ((s.flags & kHasTables) != 0 ? uint32_t{sizeof(Tables)} : 0);
     if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || fixed > r.bytes) return OCTET_ERROR_RECORD;
     if (!name_ok(payload + fixed, s.name_bytes, r.bytes - fixed)) return OCTET_ERROR_RECORD;
-    if (const octet_status b = buffers(s, *op)) return b;
-    if (last && !completed_) return OCTET_ERROR_RECORD;
     if ((s.flags & kHasTables) != 0)
       if (const octet_status t = tables(payload + sizeof(Step) + s.args_bytes)) return t;
+    walk.skip();
+    const Walk packed = walk;
+    if (const octet_status p = packed_weights(walk, (s.flags & kHasTables) != 0)) return p;
+    bool other = false;
+    const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
+    if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
+    if (const octet_status b = buffers(s, *op)) return b;
+    if (last && !completed_) return OCTET_ERROR_RECORD;
     ArgsBuffer args;
     octet_step resolved = resolve(image_, values_, payload, &args, nullptr);
-    walk.skip();
+    for (Walk w = packed; w.at < walk.at; w.skip()) take_packed(image_, load<Packed>(w.payload()), *op, &resolved);
+    return op->check(&resolved);
+  }
+
+  /// The packed records of a step, as many as there are.
+  octet_status packed_weights(Walk& walk, bool weighted) {
     while (!walk.done()) {
-      if (const octet_status p = record(walk, 0)) return p;
+      if (const octet_status s = record(walk, 0)) return s;
       if (walk.peek().kind != static_cast<uint16_t>(Kind::packed)) break;
-      if (walk.peek().bytes != sizeof(Packed) || (s.flags & kHasTables) == 0) return OCTET_ERROR_RECORD;
-      const Packed packed = load<Packed>(walk.payload());
-      if (packed.family == 0 || packed.reserved != 0) return OCTET_ERROR_RECORD;
-      if (!take_blob(packed.offset, packed.bytes)) return OCTET_ERROR_RANGE;
-      take_packed(image_, packed, *op, &resolved);
+      if (walk.peek().bytes != sizeof(Packed) || !weighted) return OCTET_ERROR_RECORD;
+      const Packed p = load<Packed>(walk.payload());
+      if (p.family == 0 || p.reserved != 0) return OCTET_ERROR_RECORD;
+      if (!take_blob(p.offset, p.bytes)) return OCTET_ERROR_RANGE;
       walk.skip();
     }
-    return op->check(&resolved);
+    return OCTET_OK;
   }
 
   const uint8_t* image_;

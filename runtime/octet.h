@@ -136,8 +136,15 @@ OCTET_DECLARE_OP(add);
 OCTET_DECLARE_OP(requantize);
 OCTET_DECLARE_OP(average_pool2d);
 OCTET_DECLARE_OP(quantize);
-#undef OCTET_DECLARE_OP
+/* On weights that the host packed for Cortex-M4 and M7 (m4) or Cortex-M55 (m55). */
+OCTET_DECLARE_OP(m4_conv2d);
+OCTET_DECLARE_OP(m4_depthwise);
+OCTET_DECLARE_OP(m4_linear);
+OCTET_DECLARE_OP(m55_conv2d);
+OCTET_DECLARE_OP(m55_depthwise);
+OCTET_DECLARE_OP(m55_linear);
 extern const octet_op octet_op_max_pool2d, octet_op_clamp, octet_op_dequantize, octet_op_transpose;
+#undef OCTET_DECLARE_OP
 
 #ifdef __cplusplus
 }

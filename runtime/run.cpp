@@ -31,13 +31,13 @@ octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes
   uint32_t index = 0;
   while (!walk.done()) {
     const uint16_t kind = walk.peek().kind;
-    bool other = false;
-    const octet_op* op = find_op(model->ops, model->op_count, kind, h.rounding, &other);
-    if (op == nullptr) return OCTET_ERROR_OPERATOR;
     const uint8_t* payload = walk.payload();
     ArgsBuffer args;
     octet_step step = resolve(image, values, payload, &args, arena);
     walk.skip();
+    bool other = false;
+    const octet_op* op = choose_op(model->ops, model->op_count, kind, h.rounding, walk, &other);
+    if (op == nullptr) return OCTET_ERROR_OPERATOR;
     for (; !walk.done() && walk.peek().kind == static_cast<uint16_t>(Kind::packed); walk.skip())
       take_packed(image, load<Packed>(walk.payload()), *op, &step);
     op->run(&step);

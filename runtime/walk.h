@@ -38,14 +38,28 @@ inline Walk records_of(const uint8_t* image, const Header& h) { return {image, h
 inline const uint8_t* values_of(const uint8_t* image, const Header& h) { return image + h.header_bytes + sizeof(RecordHeader); }
 inline Value value(const uint8_t* values, uint16_t index) { return load<Value>(values + index * sizeof(Value)); }
 
-/// The first operator of this kind for this rounding; null if none was given. `other` is set if one for another rounding was.
-inline const octet_op* find_op(const octet_op* const* ops, uint32_t count, uint16_t kind, Rounding rounding, bool* other) {
+/// The operator of a step of this kind whose packed records begin at `packed`: one whose kernel family's weights are among them,
+/// else one that needs no packed weights; null if neither was given. `other` is set if one for another rounding was.
+inline const octet_op* choose_op(const octet_op* const* ops, uint32_t count, uint16_t kind, Rounding rounding, Walk packed,
+                                 bool* other) {
+  const octet_op* plain = nullptr;
   for (uint32_t i = 0; i < count; ++i) {
-    if (ops[i]->kind != kind) continue;
-    if (ops[i]->rounding == OCTET_ANY_ROUNDING || ops[i]->rounding == static_cast<uint8_t>(rounding)) return ops[i];
-    *other = true;
+    const octet_op* op = ops[i];
+    if (op->kind != kind) continue;
+    if (op->rounding != OCTET_ANY_ROUNDING && op->rounding != static_cast<uint8_t>(rounding)) {
+      *other = true;
+      continue;
+    }
+    if (op->family == 0) {
+      if (plain == nullptr) plain = op;
+      continue;
+    }
+    for (Walk w = packed; !w.done() && w.peek().kind == static_cast<uint16_t>(Kind::packed); w.skip()) {
+      const Packed p = load<Packed>(w.payload());
+      if (p.family == op->family && p.version == op->family_version) return op;
+    }
   }
-  return nullptr;
+  return plain;
 }
 
 inline uint8_t* place(void* arena, uint32_t offset) { return arena == nullptr ? nullptr : static_cast<uint8_t*>(arena) + offset; }
