@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels for Cortex-M with the DSP extension (M4, M7: namespace m4) and with Helium (M55: namespace m55), equal to kernels/ref in
+// every byte. They take weights that the host packed (pack.h) for one of the two targets; a layer that pack refuses runs on the
+// reference kernel. Freestanding C++17; int8 codes only. Like the reference kernels they cannot fail.
+//
+// accepts(), packed_bytes() and scratch_bytes() depend on nothing but the arguments: what the validator of an image needs to know.
+#pragma once
+
+#include "kernels/args.h"
+
+namespace octet::cortex_m {
+
+using kernels::Conv2dArgs;
+using kernels::LinearArgs;
+
+/// Buffers of one layer. `packed` lies at a multiple of 4 bytes (m55: any), `scratch` at a multiple of 8.
+struct PackedData {
+  const void* input;
+  const void* packed;
+  void* output;
+  void* scratch;
+};
+
+inline constexpr int32_t round_up(int32_t n, int32_t to) { return (n + to - 1) / to * to; }
+inline constexpr bool is_depthwise(const Conv2dArgs& a) { return a.groups > 1 && a.groups == a.in_c && a.groups == a.out_c; }
+
+namespace m4 {
+
+bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
+int32_t packed_bytes(const Conv2dArgs&);
+int32_t scratch_bytes(const Conv2dArgs&);
+template <Rounding>
+void conv2d(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units as kernels::conv2d: output rows
+template <Rounding>
+void depthwise3x3(const Conv2dArgs&, const PackedData&);  ///< the whole layer: it may scan along columns
+
+bool accepts(const LinearArgs&);
+int32_t packed_bytes(const LinearArgs&);
+int32_t scratch_bytes(const LinearArgs&);
+template <Rounding>
+void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
+
+}  // namespace m4
+
+namespace m55 {
+
+bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
+int32_t packed_bytes(const Conv2dArgs&);
+int32_t scratch_bytes(const Conv2dArgs&);
+template <Rounding>
+void conv2d(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units as kernels::conv2d: output rows
+template <Rounding>
+void depthwise3x3(const Conv2dArgs&, const PackedData&);  ///< the whole layer: it may scan along columns
+
+bool accepts(const LinearArgs&);
+int32_t packed_bytes(const LinearArgs&);
+int32_t scratch_bytes(const LinearArgs&);
+template <Rounding>
+void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
+
+}  // namespace m55
+
+}  // namespace octet::cortex_m

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// See pack_channel.h. All bounds are computed in 64 bits from the weights at hand, not from their type.
+#include "kernels/cortex_m/pack_channel.h"
+
+#include <cmath>
+
+#include "kernels/qmath.h"
+
+namespace octet::cortex_m {
+namespace {
+
+int32_t bits(float f) {
+  int32_t b;
+  __builtin_memcpy(&b, &f, sizeof b);
+  return b;
+}
+
+bool fits(int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; }
+
+std::string at_channel(int32_t c) { return "output channel " + std::to_string(c) + ": "; }
+
+/// The double-rounding record; every step of m4_requantize.h stays inside 32 bits for accumulators from least to most.
+m4::Rescale fixed_double(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, int32_t c) {
+  if (shift > -1 || shift < -30) refuse(at_channel(c) + "shift " + std::to_string(shift) + ", double rounding needs -30 to -1");
+  const int32_t e = -shift;
+  const int64_t addend = (int64_t{1} << (e - 1)) + zero * (int64_t{1} << e);
+  const auto high = [&](int64_t acc) { return (acc * multiplier + (int64_t{1} << 30)) >> 31; };
+  if (!fits(addend) || !fits(high(least) - 1 + addend) || !fits(high(most) + addend))
+    refuse(at_channel(c) + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+  return {static_cast<int32_t>(static_cast<uint32_t>(multiplier) * 2), static_cast<int32_t>(addend), e};
+}
+
+/// The single-rounding record for accumulators times `scaled` (1 or 256).
+m4::Rescale fixed_single(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, int32_t scaled, int32_t c) {
+  if (shift > -2 || shift < -31) refuse(at_channel(c) + "shift " + std::to_string(shift) + ", single rounding needs -31 to -2");
+  const int32_t s = -shift - 1 + (scaled == 256 ? 8 : 0);
+  if (s > 31) refuse(at_channel(c) + "shift " + std::to_string(shift) + " is too large for a paired channel");
+  const int64_t addend = (int64_t{1} << (s - 1)) + zero * (int64_t{1} << s);
+  const auto high = [&](int64_t acc) { return acc * scaled * multiplier >> 32; };
+  if (!fits(addend) || !fits(high(least) + addend) || !fits(high(most) + addend))
+    refuse(at_channel(c) + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+  return {multiplier, static_cast<int32_t>(addend), s};
+}
+
+/// Helium's instructions keep 64 bits inside; only the shift must be one that they round rightly.
+m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, int32_t c) {
+  const bool twice = rounding == Rounding::fixed_double;
+  if (shift > (twice ? -1 : -2) || shift < -31)
+    refuse(at_channel(c) + "shift " + std::to_string(shift) +
+           (twice ? ", double rounding needs -31 to -1" : ", single rounding needs -31 to -2"));
+  return {multiplier, 0, twice ? shift : shift + 1};
+}
+
+}  // namespace
+
+void refuse(const std::string& reason) { throw Refusal{reason}; }
+
+Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
+                     int32_t c, const int8_t* weights, int32_t count, Target target) {
+  const kernels::Channels& t = data.channels;
+  if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
+  Channel r{{weights, weights + count}, 0, 0, 0, {}, {}};
+  const bool real = rounding == Rounding::real;
+  int32_t multiplier = real ? 0 : t.multiplier[c], shift = real ? 0 : t.shift[c];
+  int64_t bias = real ? 0 : t.bias_codes[c];
+  if (!real && multiplier == 0) {  // every accumulator gives the zero point: as if nothing were summed
+    r.weights.assign(r.weights.size(), 0);
+    multiplier = 1 << 30, shift = -2, bias = 0;
+  }
+  int64_t start = bias;
+  r.least = r.most = bias;
+  for (const int8_t w : r.weights) {
+    const int64_t low = w * int64_t{-128 - input_zero_point}, high = w * int64_t{127 - input_zero_point};
+    r.least += std::min(low, high), r.most += std::max(low, high);
+    start -= w * int64_t{input_zero_point};
+  }
+  if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
+  r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
+  if (target == Target::m55 && !real) {
+    r.rescale = vector_shift(rounding, multiplier, shift, c);
+  } else if (rounding == Rounding::fixed_double) {
+    r.rescale = r.high = fixed_double(multiplier, shift, o.zero_point, r.least, r.most, c);
+  } else if (rounding == Rounding::fixed_single) {
+    r.rescale = fixed_single(multiplier, shift, o.zero_point, r.least, r.most, 1, c);
+    r.high = r.rescale;
+  } else {
+    const float scale = t.scale[c];
+    r.rescale = r.high = {bits(scale), bits(t.bias[c]), 0};
+  }
+  return r;
+}
+
+void make_high(Channel& r, const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
+  if (r.least <= -(int64_t{1} << 23) || r.most >= int64_t{1} << 23)
+    refuse(at_channel(c) + "accumulator may reach 2^23, too large for the high half of a pair");
+  if (rounding == Rounding::fixed_single) {
+    const bool dead = data.channels.multiplier[c] == 0;
+    r.high = fixed_single(dead ? 1 << 30 : data.channels.multiplier[c], dead ? -2 : data.channels.shift[c], o.zero_point, r.least,
+                          r.most, 256, c);
+  } else if (rounding == Rounding::real) {
+    const float scale = data.channels.scale[c], part = scale / 256;
+    if (scale != 0 && !(std::fabs(part) >= 1e-30f && std::fabs(part) <= 1e30f))
+      refuse(at_channel(c) + "scale is too small to be divided by 256");
+    r.high.multiplier = bits(part);
+  }
+}
+
+Channel filler(size_t weights) { return {std::vector<int8_t>(weights, 0), 0, 0, 0, {0, 0, 1}, {0, 0, 1}}; }
+
+void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel) {
+  for (int32_t p = 0; p < n; p += 2) {
+    const auto high = static_cast<uint32_t>(channels[p].start), low = static_cast<uint32_t>(channels[p + 1].start);
+    words.add(static_cast<int32_t>(256 * high + low));
+    words.add(static_cast<int32_t>(low));
+  }
+  constexpr size_t kOrder[2][2] = {{0, 2}, {1, 3}};
+  const size_t count = channels[0].weights.size() / 2;
+  for (size_t k = 0; k < count; k += static_cast<size_t>(steps))
+    for (int32_t p = 0; p < n; p += 2)
+      for (size_t s = k; s < k + static_cast<size_t>(steps); ++s) {
+        int32_t both[2];
+        for (int i = 0; i < 2; ++i) {
+          const size_t at = s / 2 * 4 + kOrder[s % 2][i];
+          both[i] = 256 * channels[p].weights[at] + channels[p + 1].weights[at];
+          if (both[i] < INT16_MIN) refuse(at_channel(first_channel + p) + "a weight of -128 cannot be paired");
+        }
+        words.add_halves(both[0], both[1]);
+      }
+  for (int32_t c = 0; c < n; ++c) words.add(c % 2 == 0 ? channels[c].high : channels[c].rescale);
+}
+
+}  // namespace octet::cortex_m

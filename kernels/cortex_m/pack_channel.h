@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What packing shares between kernels: one output channel's exact range of accumulators, its start value with the input's zero
+// point folded in, and its rescaling constants with the proof that no intermediate leaves 32 bits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/args.h"
+#include "kernels/cortex_m/cortex_m.h"
+#include "kernels/cortex_m/m4_requantize.h"
+#include "kernels/cortex_m/pack.h"
+
+namespace octet::cortex_m {
+
+/// One output channel as the device sees it.
+struct Channel {
+  std::vector<int8_t> weights;
+  int32_t start;        ///< bias codes - zero point * sum of the weights (real: without the bias)
+  int64_t least, most;  ///< bounds of the accumulator over all int8 inputs
+  m4::Rescale rescale;  ///< of the accumulator itself
+  m4::Rescale high;     ///< by make_high: of the pair's high channel (fixed_single, real: 256 times the accumulator)
+};
+
+/// Thrown inside pack, returned as Packed::refusal.
+struct Refusal {
+  std::string reason;
+};
+[[noreturn]] void refuse(const std::string& reason);
+
+/// Channel c with `count` weights from `weights`; throws Refusal naming the channel. m55: `rescale` holds the
+/// multiplier and the (negative) shift of VRSHL.
+Channel make_channel(const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
+                     const int8_t* weights, int32_t count, Target);
+/// Little-endian words in order.
+class Words {
+ public:
+  void add(int32_t v) { bytes_.insert(bytes_.end(), {byte(v, 0), byte(v, 8), byte(v, 16), byte(v, 24)}); }
+  void add(const int8_t* from, int32_t n) { bytes_.insert(bytes_.end(), from, from + n); }
+  void add(const m4::Rescale& r) { add(r.multiplier), add(r.addend), add(r.shift); }
+  void add_halves(int32_t low, int32_t high) {
+    add(static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffff) | static_cast<uint32_t>(high) << 16));
+  }
+  std::vector<uint8_t> take() { return std::move(bytes_); }
+
+ private:
+  static uint8_t byte(int32_t v, int at) { return static_cast<uint8_t>(static_cast<uint32_t>(v) >> at & 0xff); }
+  std::vector<uint8_t> bytes_;
+};
+
+/// Makes channel c's constants for the high half of a pair; throws Refusal unless |A| < 2^23.
+void make_high(Channel&, const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t c);
+/// A channel that only fills up a group: zero weights, code 0.
+Channel filler(size_t weights);
+/// `n` channels as the M4 blocks stream them: start values pair by pair (256 A + B, B), 16-bit weight pairs, rescaling constants.
+/// Inputs come in the order in which SXTB16 delivers them (0, 2, 1, 3 of each word); `steps` words of a pair lie together.
+/// Throws Refusal unless every 256 A + B is an int16.
+void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel);
+
+std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+
+}  // namespace octet::cortex_m

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Cortex-M kernels with emulated instructions against the reference kernels, on every case that the boards run too; and what
+// packing refuses.
+#include <cstring>
+
+#include "tests/cortex_m/cases.h"
+
+namespace octet::testing {
+namespace {
+
+template <class Args>
+Args args_in(const DeviceCase& c) {
+  Args a;
+  std::memcpy(&a, c.args.data(), sizeof a);
+  return a;
+}
+
+template <Rounding R>
+void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
+  if (c.kind == Kind::conv2d) {
+    const auto a = args_in<kernels::Conv2dArgs>(c);
+    cortex_m::m4::conv2d<R>(a, d, 0, kernels::units(a));
+  } else if (c.kind == Kind::depthwise) {
+    cortex_m::m4::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
+  } else if (c.kind == Kind::linear) {
+    const auto a = args_in<kernels::LinearArgs>(c);
+    cortex_m::m4::linear<R>(a, d, 0, kernels::units(a));
+  }
+}
+
+template <Rounding R>
+void run_m55(const DeviceCase& c, const cortex_m::PackedData& d) {
+  if (c.kind == Kind::conv2d) {
+    const auto a = args_in<kernels::Conv2dArgs>(c);
+    cortex_m::m55::conv2d<R>(a, d, 0, kernels::units(a));
+  } else if (c.kind == Kind::depthwise) {
+    cortex_m::m55::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
+  } else if (c.kind == Kind::linear) {
+    const auto a = args_in<kernels::LinearArgs>(c);
+    cortex_m::m55::linear<R>(a, d, 0, kernels::units(a));
+  }
+}
+
+template <class Run>
+void with_device_rounding(Rounding r, Run run) {
+  if (r == Rounding::fixed_double) return run.template operator()<Rounding::fixed_double>();
+  if (r == Rounding::fixed_single) return run.template operator()<Rounding::fixed_single>();
+  if (r == Rounding::real) return run.template operator()<Rounding::real>();
+}
+
+/// Every case of a target through run(case, data, rounding as a template argument).
+template <class Run>
+void check_all(Target target, Run run) {
+  int cases = 0, codes_seen = 0;
+  for_each_case(target, [&](const DeviceCase& c) {
+    INFO(c.name << ", " << name(c.rounding) << ", case " << cases << ": " << c.refusal);
+    REQUIRE_FALSE(c.packed.empty());
+    Guarded output(c.expected.size()), scratch(static_cast<size_t>(c.scratch_bytes));
+    const cortex_m::PackedData d{c.input.data(), c.packed.data(), output.data(), scratch.data()};
+    with_device_rounding(c.rounding, [&]<Rounding R>() { run.template operator()<R>(c, d); });
+    REQUIRE(output.intact());
+    REQUIRE(scratch.intact());
+    REQUIRE(output.inner() == c.expected);
+    codes_seen += std::count_if(c.expected.begin(), c.expected.end(), [](uint8_t q) { return q != 0x80 && q != 0x7f; }) > 0 ? 1 : 0;
+    ++cases;
+  });
+  CHECK(cases > 800);
+  CHECK(codes_seen > cases / 2);  // not everything saturates
+}
+
+TEST_CASE("M4 kernels give the reference kernels' bytes") {
+  check_all(Target::m4, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m4<R>(c, d); });
+}
+
+TEST_CASE("M55 kernels give the reference kernels' bytes") {
+  check_all(Target::m55, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m55<R>(c, d); });
+}
+
+/// A 1x1 layer of two output channels and one weight each.
+struct Small {
+  kernels::Conv2dArgs a = args_of({"1x1", 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1});
+  std::vector<int8_t> weight{5, 7};
+  std::vector<int32_t> bias{0, 0}, multiplier{1 << 30, 1 << 30}, shift{-3, -3}, zero{0, 0};
+
+  Small() {
+    a.rounding = Rounding::fixed_double, a.input_type = a.output_type = a.residual_type = CodeType::i8;
+    a.output = {1, 0, -128, 127};
+  }
+  std::string refusal() const {
+    const cortex_m::Packed p = cortex_m::pack(
+        a,
+        {nullptr, weight.data(), nullptr, nullptr, {nullptr, nullptr, bias.data(), multiplier.data(), shift.data(), zero.data()}},
+        Target::m4);
+    CHECK(p.bytes.empty() == !p.refusal.empty());
+    return p.refusal;
+  }
+};
+
+TEST_CASE("packing refuses what the M4 kernels cannot compute exactly, and says why") {
+  CHECK(Small().refusal().empty());
+  const auto refused = [](const char* text, auto change) {
+    Small s;
+    change(s);
+    INFO(text);
+    CHECK_THAT(s.refusal(), Catch::Matchers::Contains(text));
+  };
+  refused("output channel 1: shift 0, double rounding needs", [](Small& s) { s.shift[1] = 0; });
+  refused("output channel 0: shift -1, single rounding needs",
+          [](Small& s) { s.shift[0] = -1, s.a.rounding = Rounding::fixed_single; });
+  refused("output channel 0: accumulator may reach 2^23", [](Small& s) { s.bias[0] = 1 << 23; });
+  refused("output channel 0: a weight of -128 cannot be paired", [](Small& s) { s.weight = {-128, -1}; });
+  refused("output channel 1: weights have a zero point", [](Small& s) { s.zero[1] = 1; });
+  refused("output channel 1: accumulator exceeds 32 bits", [](Small& s) { s.bias[1] = INT32_MAX; });
+  refused("output channel 1: rounding constant and accumulator exceed 32 bits",
+          [](Small& s) { s.shift[1] = -30, s.a.output.zero_point = 127; });
+  refused("int8 codes", [](Small& s) { s.a.input_type = CodeType::u8; });
+  refused("int8 codes", [](Small& s) { s.a.rounding = Rounding::int_bias; });
+  refused("no dilation", [](Small& s) { s.a.dilation_w = 2; });
+}
+
+TEST_CASE("the low channel of a pair may exceed 2^23 and a weight of -128 may stand there") {
+  Small s;
+  s.bias[1] = 1 << 24;
+  s.weight = {-127, -128};
+  CHECK(s.refusal().empty());
+}
+
+}  // namespace
+}  // namespace octet::testing
