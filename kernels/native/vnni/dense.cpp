@@ -91,7 +91,7 @@ void block(const Dense& d, const Block& b, const uint8_t* x, const uint8_t* resi
       const __m512i codes = four_codes(at + p * step);
       unrolled<Vectors>([&](auto v) {
         constexpr int i = part * kSums + p * Vectors + v;
-        sum[i] = _mm512_dpbusd_epi32(sum[i], codes, w[v]);
+        sum[i] = add_products(sum[i], codes, w[v]);
       });
     });
     weights += 64 * Vectors;
@@ -126,7 +126,8 @@ void block(const Dense& d, const Block& b, const uint8_t* x, const uint8_t* resi
 
 using BlockLoop = void (*)(const Dense&, const Block&, const uint8_t*, const uint8_t*, uint8_t*);
 
-constexpr int32_t kMostPixels = 12;
+// Of one, two and four vectors each.
+constexpr int32_t kMostPixels = 16, kMostOfTwo = 10, kMostOfFour = 6;
 
 template <bool Residual, bool Shifted>
 struct Loops {
@@ -136,9 +137,9 @@ struct Loops {
   }
   BlockLoop one[kMostPixels + 1]{}, two[kMostPixels + 1]{}, four[kMostPixels + 1]{};
   constexpr Loops() {
-    fill<1>(one, std::make_integer_sequence<int, 12>{});
-    fill<2>(two, std::make_integer_sequence<int, 7>{});
-    fill<4>(four, std::make_integer_sequence<int, 4>{});
+    fill<1>(one, std::make_integer_sequence<int, kMostPixels>{});
+    fill<2>(two, std::make_integer_sequence<int, kMostOfTwo>{});
+    fill<4>(four, std::make_integer_sequence<int, kMostOfFour>{});
   }
 };
 constexpr Loops<true, true> kResidual;
@@ -151,8 +152,8 @@ struct Choice {
 };
 template <class L>
 Choice of(const L& loops, int32_t vectors) {
-  if (vectors == 1) return {loops.one, 12};
-  return vectors == 2 ? Choice{loops.two, 7} : Choice{loops.four, 4};
+  if (vectors == 1) return {loops.one, kMostPixels};
+  return vectors == 2 ? Choice{loops.two, kMostOfTwo} : Choice{loops.four, kMostOfFour};
 }
 Choice choose(const Rescale& r, int32_t vectors) {
   if (r.residual) return of(kResidual, vectors);

@@ -22,8 +22,8 @@ template <bool Pair>
                         _mm512_unpacklo_epi16(high01, high23), _mm512_unpackhi_epi16(high01, high23)};
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    sum[i] = _mm512_dpbusd_epi32(sum[i], x[i], _mm512_load_si512(weights + 64 * i));
-    if constexpr (Pair) sum[4 + i] = _mm512_dpbusd_epi32(sum[4 + i], x[i], _mm512_load_si512(weights + 256 + 64 * i));
+    sum[i] = add_products(sum[i], x[i], _mm512_load_si512(weights + 64 * i));
+    if constexpr (Pair) sum[4 + i] = add_products(sum[4 + i], x[i], _mm512_load_si512(weights + 256 + 64 * i));
   }
 }
 
