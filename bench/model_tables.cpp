@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -73,14 +74,20 @@ std::string overhead(const Json& all) {
   return any ? text : "";
 }
 
+/// One row a network and variant: the most over all batches and thread counts.
 std::string allocations(const Json& all) {
   std::string text =
-      header("Heap allocations a run: octet's own, oneDNN's own", {"network", "batch", "threads", "variant", "octet", "oneDNN"}, 4);
-  for (const Json& model : all["models"])
+      header("Heap allocations a run, the most of all batches and threads", {"network", "variant", "octet", "oneDNN"}, 2);
+  for (const Json& model : all["models"]) {
+    std::map<std::string, std::pair<double, double>> most;
     for (const Json& row : model["speed"])
-      for (const auto& [name, count] : row["allocations"].items())
-        text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.1f} |\n", model["name"].get<std::string>(), row["batch"].get<int>(),
-                            row["threads"].get<int>(), name, count["octet"].get<double>(), count["onednn"].get<double>());
+      for (const auto& [name, count] : row["allocations"].items()) {
+        auto& [octet, onednn] = most[name];
+        octet = std::max(octet, count["octet"].get<double>()), onednn = std::max(onednn, count["onednn"].get<double>());
+      }
+    for (const auto& [name, counts] : most)
+      text += fmt::format("| {} | {} | {:.1f} | {:.1f} |\n", model["name"].get<std::string>(), name, counts.first, counts.second);
+  }
   return text;
 }
 

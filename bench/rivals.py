@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # octet beside other engines (ONNX Runtime, OpenVINO, PyTorch, ncnn), in their turns and on their clock: runs the rivals' own
 # benchmark, ../shared/rivals/bench.py, with columns for octet added. Skips if the rivals are not there.
-# Usage: rivals.py --library LIBOCTET_BENCH.so --octet-models DIR [--prepared DIR] [--models a,b] [--batch 1,32] [--threads 1,2]
-#        [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
+# Usage: rivals.py --library LIBOCTET_BENCH.so --octet-models DIR [--prepared DIR] [--models a,b] [--batch 1,32] [--large]
+#        [--threads 1,2] [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
 import argparse
 import ctypes
 import importlib.util
@@ -20,6 +20,7 @@ OWN = {'octet-f32': 'float', 'octet-int8': 'int8'}
 DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
            'ncnn-f32']
 MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv2', 'resnet18', 'resnet50']
+LARGE = {'mobilenetv2', 'resnet18', 'resnet50'}  # seconds a batch of 32: measured at batch 1 only, unless asked for
 SOFTMAX = {'dscnn'}  # the rivals' file ends in one, octet's network in the layer before
 
 
@@ -121,6 +122,7 @@ def main():
   p.add_argument('--rivals', default=','.join(DEFAULT))
   p.add_argument('--batch', type=numbers, default=[1, 32])
   p.add_argument('--threads', type=numbers, default=[1, 2])
+  p.add_argument('--large', action='store_true', help=f"{', '.join(sorted(LARGE))} at every batch, not only at 1")
   p.add_argument('--rounds', type=int, default=3)
   p.add_argument('--seconds', type=float, default=0.1, help="an engine's slice of a round")
   p.add_argument('--markdown', type=Path)
@@ -145,7 +147,7 @@ def main():
   for threads in args.threads:
     processes = [bench.Rival(n, threads, folder) for n in list(OWN) + names]
     for model in models:
-      for batch in args.batch:
+      for batch in args.batch if args.large or model not in LARGE else [b for b in args.batch if b == 1]:
         cells = bench.measure(processes, model, batch, args.rounds, args.seconds)
         results.append({'model': model, 'threads': threads, 'batch': batch, 'cells': cells})
         best = {k: round(v['best'], 4) if 'best' in v else v['error'][:60] for k, v in cells.items()}

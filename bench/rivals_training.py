@@ -46,7 +46,7 @@ def octet_turn(binary, threads, net, seconds):
     options = ['--filter', f'^{net}$', '--threads', str(threads), '--rounds', '1', '--seconds', str(seconds), '--json', str(out)]
     subprocess.run([binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     row = json.loads(out.read_text())['rows'][0]
-  return {f'octet {k}': v['best'] for k, v in row['ms'].items()}
+  return {f'octet {k}': row['ms'][k]['best'] for k in sorted(row['ms'], key=lambda k: k != 'float')}  # float first
 
 
 def table(rows):
