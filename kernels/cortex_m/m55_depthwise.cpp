@@ -20,9 +20,9 @@ void fill(const Scan& scan, const int8_t* input, int32_t channels, int32_t v, in
     const int32_t n = channels - c < 8 ? channels - c : 8;
     const int8_t* from = input + at * scan.input_v + c;
     int8_t* to = ring + c * pitch + v % 4;
-    for (int32_t i = 0; i < before; ++i, to += 4) scatter8(to, pitch, zeros, n);
-    for (int32_t i = 0; i < count; ++i, to += 4, from += scan.input_u) scatter8(to, pitch, from, n);
-    for (int32_t i = 0; i < after; ++i, to += 4) scatter8(to, pitch, zeros, n);
+    transpose8(to, pitch, zeros, 0, n, before);
+    transpose8(to + 4 * before, pitch, from, scan.input_u, n, count);
+    transpose8(to + 4 * (before + count), pitch, zeros, 0, n, after);
   }
 }
 

@@ -26,7 +26,25 @@ struct DepthwiseLine {
   Output4 output;
 };
 
-#if defined(OCTET_MVE)
+#if defined(OCTET_M55_ASSEMBLY)
+extern "C" void octet_m55_depthwise_s1_fixed_double(DepthwiseLine*);
+extern "C" void octet_m55_depthwise_s2_fixed_double(DepthwiseLine*);
+extern "C" void octet_m55_depthwise_s1_fixed_single(DepthwiseLine*);
+extern "C" void octet_m55_depthwise_s2_fixed_single(DepthwiseLine*);
+extern "C" void octet_m55_depthwise_s1_real(DepthwiseLine*);
+extern "C" void octet_m55_depthwise_s2_real(DepthwiseLine*);
+
+/// The block uses its argument, here a copy, as working memory.
+template <Rounding R, int32_t Stride>
+inline void depthwise_line(DepthwiseLine l) {
+  if constexpr (R == Rounding::fixed_double)
+    return Stride == 1 ? octet_m55_depthwise_s1_fixed_double(&l) : octet_m55_depthwise_s2_fixed_double(&l);
+  if constexpr (R == Rounding::fixed_single)
+    return Stride == 1 ? octet_m55_depthwise_s1_fixed_single(&l) : octet_m55_depthwise_s2_fixed_single(&l);
+  if constexpr (R == Rounding::real) return Stride == 1 ? octet_m55_depthwise_s1_real(&l) : octet_m55_depthwise_s2_real(&l);
+}
+
+#elif defined(OCTET_MVE)
 
 /// Slots of the weights turned by as many as the ring's lines are.
 inline int8x16_t turned(const int8_t* weights, int32_t turn) {
@@ -43,7 +61,7 @@ inline void depthwise_line(const DepthwiseLine& l) {
     const int32_t start = channel->start, multiplier = channel->multiplier, shift = channel->shift;
     const int8_t* x = l.ring + c * l.pitch;
     int8_t* out = l.out + c;
-    const auto block = [&](int32_t back) {
+    const auto block = [&](int32_t back) __attribute__((always_inline)) {
       x -= 4 * Stride * back, out -= l.step * back;
       int32x4_t v{};
       v = vsetq_lane_s32(vmladavq_s8(vld1q_s8(x), w), v, 0);

@@ -69,16 +69,23 @@ inline void finish4(const int32_t* sums, const int8_t* constants, const Output4&
   vstrbq_s32(to, codes4<R>(v, vld1q_s32(s->multiplier), vld1q_s32(s->shift), o));
 }
 
-/// n <= 8 bytes to to[0], to[pitch], to[2 * pitch], ...
-inline void scatter8(int8_t* to, int32_t pitch, const int8_t* from, int32_t n) {
-  const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(n));
-  vstrbq_scatter_offset_p_s16(to, vmulq_n_u16(vidupq_n_u16(0, 1), static_cast<uint16_t>(pitch)), vldrbq_z_s16(from, lanes), lanes);
+/// `count` columns of n <= 8 channels each, one column `step` bytes after the other (0: the same one), to to[4 * column + pitch *
+/// channel].
+inline void transpose8(int8_t* to, int32_t pitch, const int8_t* from, int32_t step, int32_t n, int32_t count) {
+  const uint16x8_t at = vmulq_n_u16(vidupq_n_u16(0, 1), static_cast<uint16_t>(pitch));
+  if (n >= 8) {
+    for (; count > 0; --count, to += 4, from += step) vstrbq_scatter_offset_s16(to, at, vldrbq_s16(from));
+  } else {
+    const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(n));
+    for (; count > 0; --count, to += 4, from += step) vstrbq_scatter_offset_p_s16(to, at, vldrbq_z_s16(from, lanes), lanes);
+  }
 }
 
 #else
 
-inline void scatter8(int8_t* to, int32_t pitch, const int8_t* from, int32_t n) {
-  for (int32_t i = 0; i < n; ++i) to[i * pitch] = from[i];
+inline void transpose8(int8_t* to, int32_t pitch, const int8_t* from, int32_t step, int32_t n, int32_t count) {
+  for (; count > 0; --count, to += 4, from += step)
+    for (int32_t i = 0; i < n; ++i) to[i * pitch] = from[i];
 }
 
 inline void copy16(int8_t* to, const int8_t* from) { __builtin_memcpy(to, from, 16); }

@@ -48,9 +48,9 @@ void with_device_rounding(Rounding r, Run run) {
   if (r == Rounding::real) return run.template operator()<Rounding::real>();
 }
 
-/// Every case of a target through run(case, data, rounding as a template argument).
+/// Every case of a target through run(case, data, rounding as a template argument); how many there were.
 template <class Run>
-void check_all(Target target, Run run) {
+int check_all(Target target, Run run) {
   int cases = 0, codes_seen = 0;
   for_each_case(target, [&](const DeviceCase& c) {
     INFO(c.name << ", " << name(c.rounding) << ", case " << cases << ": " << c.refusal);
@@ -64,16 +64,16 @@ void check_all(Target target, Run run) {
     codes_seen += std::count_if(c.expected.begin(), c.expected.end(), [](uint8_t q) { return q != 0x80 && q != 0x7f; }) > 0 ? 1 : 0;
     ++cases;
   });
-  CHECK(cases > 800);
   CHECK(codes_seen > cases / 2);  // not everything saturates
+  return cases;
 }
 
 TEST_CASE("M4 kernels give the reference kernels' bytes") {
-  check_all(Target::m4, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m4<R>(c, d); });
+  CHECK(check_all(Target::m4, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m4<R>(c, d); }) > 800);
 }
 
 TEST_CASE("M55 kernels give the reference kernels' bytes") {
-  check_all(Target::m55, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m55<R>(c, d); });
+  CHECK(check_all(Target::m55, []<Rounding R>(const DeviceCase& c, const cortex_m::PackedData& d) { run_m55<R>(c, d); }) > 800);
 }
 
 /// A 1x1 layer of two output channels and one weight each.
