@@ -95,11 +95,13 @@ class Planner {
     step.blobs = l.blobs;
     step.inputs = std::move(inputs);
     step.output_offset = l.output_offset;
-    if (options_.kernels) {
-      KernelNeeds needs = options_.kernels(l.args, l.blobs ? *l.blobs : Blobs{});
-      step.packed = std::move(needs.packed);
-      step.scratch_bytes = needs.scratch_bytes;
-    }
+    const Blobs none;
+    const Blobs& blobs = l.blobs ? *l.blobs : none;
+    KernelNeeds needs = options_.kernels ? options_.kernels(l.args, blobs) : KernelNeeds{};
+    if (needs.packed.empty() && needs.scratch_bytes == 0) needs = kernel_needs(options_.target, l.args, blobs);
+    step.packed = std::move(needs.packed);
+    step.scratch_bytes = needs.scratch_bytes;
+    step.why_not = std::move(needs.why_not);
     const int at = static_cast<int>(plan_.steps.size());
     for (const int v : step.inputs) plan_.values[v].last = at;
     const bool again = !plan_.steps.empty() && plan_.steps.back().path == step.path && !plan_.steps.back().completes;

@@ -20,22 +20,32 @@ namespace octet {
 struct PackedWeights {
   uint16_t family = 0, version = 0;
   std::vector<std::byte> bytes;
-  bool replaces_plain = false;  ///< no other kernel can run the layer then
+  bool replaces_plain = false;  ///< neither plain weights nor tables are stored then, and no other kernel can run the layer
+  std::string op;               ///< "m4_conv2d": the operator that reads it, without octet_op_ and the rounding
 };
 
 /// What a kernel family for a device wants of a layer; empty members: nothing.
 struct KernelNeeds {
   std::vector<PackedWeights> packed;
   int64_t scratch_bytes = 0;
+  std::string why_not;  ///< why the target's own kernels do not take the layer
 };
 
+/// portable: reference kernels, for every board. The others store weights packed for one family of kernels, and run on it only.
+enum class FirmwareTarget : uint8_t { portable, cortex_m4, cortex_m55 };  ///< cortex_m4 is also right for Cortex-M7
+
+/// Empty for what the target leaves to the reference kernels.
+KernelNeeds kernel_needs(FirmwareTarget, const KernelArgs&, const Blobs&);
+
 struct FirmwareOptions {
-  std::vector<Shape> input_shapes{};                                      ///< by Input module in order; empty: the nominal ones
-  bool float_inputs = false;                                              ///< the device quantizes: inputs are float32
-  bool float_outputs = false;                                             ///< the device dequantizes
-  bool layer_names = true;                                                ///< in the image, for per-layer callbacks
-  int64_t search_nodes = 200'000;                                         ///< of plan_arena
-  std::function<KernelNeeds(const KernelArgs&, const Blobs&)> kernels{};  ///< of the target; null: the reference kernels'
+  std::vector<Shape> input_shapes{};  ///< by Input module in order; empty: the nominal ones
+  bool float_inputs = false;          ///< the device quantizes: inputs are float32
+  bool float_outputs = false;         ///< the device dequantizes
+  bool layer_names = true;            ///< in the image, for per-layer callbacks
+  int64_t search_nodes = 200'000;     ///< of plan_arena
+  FirmwareTarget target = FirmwareTarget::portable;
+  /// Kernels of one's own, asked before the target's; may be null.
+  std::function<KernelNeeds(const KernelArgs&, const Blobs&)> kernels{};
 };
 
 /// A tensor in the arena.
@@ -60,6 +70,7 @@ struct FirmwareStep {
   std::vector<PackedWeights> packed;
   int64_t scratch_bytes = 0, scratch_offset = 0;
   int64_t live_bytes = 0;   ///< in the arena while it runs, scratch included
+  std::string why_not;      ///< why it runs on a reference kernel though the target has its own
   int64_t flash_bytes = 0;  ///< its record and its blobs in the image
 };
 

@@ -24,6 +24,9 @@ std::vector<std::string> operators(const FirmwarePlan& plan) {
   std::set<std::string> names;
   for (const FirmwareStep& s : plan.steps) {
     const auto kind = static_cast<image::Kind>(kind_of(s.args));
+    for (const PackedWeights& p : s.packed)
+      if (!p.op.empty()) names.insert(p.op + "_" + std::string(to_string(plan.rounding)));
+    if (std::ranges::any_of(s.packed, &PackedWeights::replaces_plain)) continue;
     std::string name(name_of(s.args));
     if (kind == image::Kind::max_pool2d) name = "max_pool2d";
     if (kind == image::Kind::average_pool2d) name = "average_pool2d";
@@ -64,9 +67,12 @@ std::string to_table(const FirmwarePlan& plan) {
   int64_t sum_macs = 0;
   for (const FirmwareStep& s : plan.steps) {
     sum_macs += macs(s.args);
-    out << std::left << std::setw(column) << s.path << std::setw(14) << name_of(s.args) << std::right << std::setw(9)
+    out << std::left << std::setw(column) << s.path << std::setw(14)
+        << (s.packed.empty() ? std::string(name_of(s.args)) : s.packed[0].op) << std::right << std::setw(9)
         << plan.values[s.output].bytes << std::setw(9) << s.live_bytes << std::setw(9) << s.scratch_bytes << std::setw(12)
-        << macs(s.args) << std::setw(9) << s.flash_bytes << (s.in_place ? "  in place" : "") << '\n';
+        << macs(s.args) << std::setw(9) << s.flash_bytes << (s.in_place ? "  in place" : "");
+    if (!s.why_not.empty()) out << "  reference: " << s.why_not;
+    out << '\n';
   }
   const auto whole = static_cast<int64_t>(image_bytes(plan).size());
   out << "arena " << plan.arena_bytes << " bytes (lower bound " << plan.lower_bound

@@ -100,7 +100,9 @@ class Writer {
     image::Tables t{};
     t.channels = static_cast<uint32_t>(real ? b.scale.size() : b.multiplier.size());
     check(t.channels > 0, s.path, ": no rescaling tables for rounding ", to_string(plan_.rounding));
-    if (plain) t.weight = blob(b.weight), t.weight_bytes = static_cast<uint32_t>(b.weight.size());
+    if (!plain) return t;  // packed weights hold everything
+    t.weight = blob(b.weight);
+    t.weight_bytes = static_cast<uint32_t>(b.weight.size());
     t.weight_zero_point = blob(b.weight_zero_point);
     if (real) {
       t.scale = blob(b.scale);

@@ -13,13 +13,13 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / 'examples/cortex_m'
 ARM, RISCV = 'arm-none-eabi-', 'riscv64-unknown-elf-'
-# By cross file: tool prefix, linker script, startup, QEMU command, instructions per tick (-icount shift=0 is one a nanosecond).
+# By cross file: image target, tool prefix, linker script, startup, QEMU command, instructions per tick (-icount shift=0 is one a nanosecond).
 BOARDS = {
-    'cortex-m3': (ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an385'], 40),
-    'cortex-m4': (ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an386'], 40),
-    'cortex-m7': (ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an500'], 40),
-    'cortex-m55': (ARM, 'mps3.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps3-an547'], 31.25),
-    'rv32imac': (RISCV, 'virt.ld', 'startup_riscv.cpp', ['qemu-system-riscv32', '-M', 'virt', '-bios', 'none'], 1),
+    'cortex-m3': ('portable', ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an385'], 40),
+    'cortex-m4': ('cortex_m4', ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an386'], 40),
+    'cortex-m7': ('cortex_m4', ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an500'], 40),
+    'cortex-m55': ('cortex_m55', ARM, 'mps3.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps3-an547'], 31.25),
+    'rv32imac': ('portable', RISCV, 'virt.ld', 'startup_riscv.cpp', ['qemu-system-riscv32', '-M', 'virt', '-bios', 'none'], 1),
 }
 MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8']
 ROUNDINGS = ['real', 'fixed_double', 'fixed_single']
@@ -65,7 +65,7 @@ def cross_flags(board):
 class Board:
   def __init__(self, name, out):
     self.name = name
-    self.tools, script, startup, self.qemu, self.per_tick = BOARDS[name]
+    self.target, self.tools, script, startup, self.qemu, self.per_tick = BOARDS[name]
     self.flags = cross_flags(name)
     self.out = out / name
     build = self.out / 'runtime'
@@ -175,7 +175,7 @@ def parse(output):
 
 
 def evaluate(board, data):
-  model, rounding = data.name.rsplit('-', 1)
+  model, rounding, _ = data.name.split('-')
   small = board.firmware('minimal', data)
   check_float(board, rounding, small)
   if 'timeout' in board.simulate(small):
@@ -220,6 +220,7 @@ def main():
   p.add_argument('--rounding', action='append', choices=ROUNDINGS, help='default: all')
   p.add_argument('--samples', type=int, default=20)
   p.add_argument('--ci', action='store_true', help=f'{", ".join(CI_MODELS)} on {", ".join(CI_BOARDS)}, 4 samples')
+  p.add_argument('--portable', action='store_true', help='reference kernels everywhere')
   p.add_argument('--profile', action='store_true', help='instructions layer by layer')
   a = p.parse_args()
   out = pathlib.Path(a.out).resolve()
@@ -234,7 +235,7 @@ def main():
     before = len(failures)
     print(f'{name}: the archive needs {", ".join(sorted(check_undefined(board)))}')
     passed += len(failures) == before
-    folders = [out / 'models' / f'{m}-{r}' for m in models for r in (a.rounding or ROUNDINGS)]
+    folders = [out / 'models' / f'{m}-{r}-{"portable" if a.portable else board.target}' for m in models for r in (a.rounding or ROUNDINGS)]
     folders = [f for f in folders if f.is_dir()]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get('JOBS', os.cpu_count()))) as pool:
       for row in pool.map(lambda f: evaluate(board, f), folders):

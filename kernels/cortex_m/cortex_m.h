@@ -24,6 +24,13 @@ struct PackedData {
 inline constexpr int32_t round_up(int32_t n, int32_t to) { return (n + to - 1) / to * to; }
 inline constexpr bool is_depthwise(const Conv2dArgs& a) { return a.groups > 1 && a.groups == a.in_c && a.groups == a.out_c; }
 
+/// Looks at the bits: an image in a fixed mode executes no float instruction.
+inline bool has_residual(const Conv2dArgs& a) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
+  return bits << 1 != 0;
+}
+
 namespace m4 {
 
 bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions

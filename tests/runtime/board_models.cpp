@@ -28,8 +28,8 @@ std::string samples_source(const std::vector<Tensor>& samples) {
   return s + "};\n";
 }
 
-void write_model(const std::string& folder, const device::Example& e) {
-  const FirmwarePlan plan = plan_firmware(e.int8);
+void write_model(const std::string& folder, const device::Example& e, FirmwareTarget target) {
+  const FirmwarePlan plan = plan_firmware(e.int8, {.target = target});
   std::filesystem::create_directories(folder);
   const ImageSource source = image_source(plan, "model");
   write_file(folder + "/model.c", text(source.c));
@@ -68,7 +68,10 @@ int main(int argc, char** argv) {
     for (const std::string& name : wanted)
       for (const Rounding rounding : {Rounding::real, Rounding::fixed_double, Rounding::fixed_single})
         if (const auto e = device::example(name, rounding, samples))
-          write_model(folder + "/" + name + "-" + std::string(to_string(rounding)), *e);
+          for (const auto& [kind, target] : {std::pair{"portable", FirmwareTarget::portable},
+                                             {"cortex_m4", FirmwareTarget::cortex_m4},
+                                             {"cortex_m55", FirmwareTarget::cortex_m55}})
+            write_model(folder + "/" + name + "-" + std::string(to_string(rounding)) + "-" + kind, *e, target);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "board_models: %s\n", e.what());
     return 1;

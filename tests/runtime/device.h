@@ -40,7 +40,25 @@ inline std::vector<const octet_op*> all_ops() {
           &octet_op_max_pool2d,
           &octet_op_clamp,
           &octet_op_dequantize,
-          &octet_op_transpose};
+          &octet_op_transpose,
+          &octet_op_m4_conv2d_real,
+          &octet_op_m4_conv2d_fixed_double,
+          &octet_op_m4_conv2d_fixed_single,
+          &octet_op_m4_depthwise_real,
+          &octet_op_m4_depthwise_fixed_double,
+          &octet_op_m4_depthwise_fixed_single,
+          &octet_op_m4_linear_real,
+          &octet_op_m4_linear_fixed_double,
+          &octet_op_m4_linear_fixed_single,
+          &octet_op_m55_conv2d_real,
+          &octet_op_m55_conv2d_fixed_double,
+          &octet_op_m55_conv2d_fixed_single,
+          &octet_op_m55_depthwise_real,
+          &octet_op_m55_depthwise_fixed_double,
+          &octet_op_m55_depthwise_fixed_single,
+          &octet_op_m55_linear_real,
+          &octet_op_m55_linear_fixed_double,
+          &octet_op_m55_linear_fixed_single};
 }
 
 /// Memory aligned as the runtime asks, exactly as long as said: what lies beyond is another allocation, which ASan watches.

@@ -68,6 +68,31 @@ TEST_CASE("whole networks with residual blocks give a session's bytes in every d
   }
 }
 
+TEST_CASE("packed weights give the same bytes: the Cortex-M kernels with their instructions emulated") {
+  for (const auto& [target, family] : {std::pair{FirmwareTarget::cortex_m4, "m4_"}, {FirmwareTarget::cortex_m55, "m55_"}})
+    for (const Rounding rounding : kRoundings) {
+      CAPTURE(family, to_string(rounding));
+      const Example e = quantized("demo", demo(), rounding, true, 2);
+      const FirmwareOptions options{.target = target};
+      const auto ops = operators(plan_firmware(e.int8, options));
+      for (const char* kind : {"conv2d_", "depthwise_", "linear_"})
+        CHECK(std::ranges::count(ops, std::string(family) + kind + std::string(to_string(rounding))) == 1);
+      CHECK(compare(e, options) > 16);
+      CHECK(compare(quantized("every_op", every_op(), rounding, true, 2), options) > 16);
+    }
+}
+
+TEST_CASE("an image packed for one family is refused by name where only another kernel was given") {
+  const Example e = quantized("tiny", tiny_separable(), Rounding::real, true, 1);
+  const Bytes image = image_bytes(plan_firmware(e.int8, {.target = FirmwareTarget::cortex_m4}));
+  const auto open_with = [&](std::vector<const octet_op*> ops) { return Device(image, std::move(ops)).status(); };
+  CHECK(open_with({&octet_op_conv2d_real, &octet_op_linear_real, &octet_op_average_pool2d_real}) == OCTET_ERROR_KERNEL);
+  CHECK(open_with({&octet_op_m55_conv2d_real, &octet_op_m55_depthwise_real, &octet_op_m55_linear_real,
+                   &octet_op_average_pool2d_real}) == OCTET_ERROR_OPERATOR);
+  CHECK(open_with({&octet_op_m4_conv2d_real, &octet_op_m4_depthwise_real, &octet_op_m4_linear_real,
+                   &octet_op_average_pool2d_real}) == OCTET_OK);
+}
+
 TEST_CASE("the roundings of one network differ, so that their equality with the host says something") {
   std::vector<std::vector<Layer>> layers;
   for (const Rounding rounding : kRoundings) {

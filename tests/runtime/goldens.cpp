@@ -9,8 +9,10 @@ using namespace octet::device;
 
 namespace {
 
+constexpr FirmwareTarget kTargets[] = {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55};
+
 /// Compares all samples, where the files are there.
-void compare(const std::string& folder, Rounding rounding, int expected_samples) {
+void compare(const std::string& folder, Rounding rounding, FirmwareTarget target, int expected_samples) {
   Tensor golden;
   const auto e = mlperf_tiny(folder, rounding, 1 << 20, &golden);
   if (!e) {
@@ -18,7 +20,7 @@ void compare(const std::string& folder, Rounding rounding, int expected_samples)
     return;
   }
   REQUIRE(static_cast<int>(e->samples.size()) == expected_samples);
-  const FirmwarePlan plan = plan_firmware(e->int8);
+  const FirmwarePlan plan = plan_firmware(e->int8, {.target = target});
   const Device device(image_bytes(plan));
   REQUIRE(device.status() == OCTET_OK);
   const size_t row = golden.bytes() / e->samples.size();
@@ -37,13 +39,13 @@ void compare(const std::string& folder, Rounding rounding, int expected_samples)
 TEST_CASE("the keyword network gives the golden logits on all 1000 samples, double and single rounding") {
   for (const Rounding rounding : {Rounding::fixed_double, Rounding::fixed_single}) {
     CAPTURE(to_string(rounding));
-    compare("mlperf-tiny-kws-dscnn", rounding, 1000);
+    for (const FirmwareTarget target : kTargets) compare("mlperf-tiny-kws-dscnn", rounding, target, 1000);
   }
 }
 
 TEST_CASE("the autoencoder gives the golden outputs on all 64 samples, double and single rounding") {
   for (const Rounding rounding : {Rounding::fixed_double, Rounding::fixed_single}) {
     CAPTURE(to_string(rounding));
-    compare("mlperf-tiny-ad-autoencoder", rounding, 64);
+    for (const FirmwareTarget target : kTargets) compare("mlperf-tiny-ad-autoencoder", rounding, target, 64);
   }
 }
