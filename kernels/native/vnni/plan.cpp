@@ -78,12 +78,17 @@ std::unique_ptr<const Plan> make_plan(const Conv2dArgs& a, const Blobs& b) {
   set(r.residual_flip, static_cast<uint8_t>(a.residual_type == CodeType::i8 ? 0x80 : 0));
   plan->lines = a.batch * a.out_h;
   plan->is_depthwise = is_depthwise(a);
+  plan->packed = b.packed.find_or_pack<Packed>(
+      [&](const Packed& p) { return p.zero_point == unsigned_zero_point(a) && p.joined == joined(a) && p.pairs == in_pairs(a); },
+      [&] { return is_depthwise(a) ? pack_depthwise(a, b) : pack_dense(a, b); });
   if (plan->is_depthwise)
-    plan_depthwise(a, b, *plan);
+    plan_depthwise(a, *plan);
   else
-    plan_dense(a, b, *plan);
+    plan_dense(a, *plan);
   return plan;
 }
+
+uint8_t unsigned_zero_point(const Conv2dArgs& a) { return static_cast<uint8_t>(a.input_zero_point - qmath::lowest(a.input_type)); }
 
 Source source_of(const Conv2dArgs& a, int32_t planes) {
   Source s{};
@@ -91,13 +96,16 @@ Source source_of(const Conv2dArgs& a, int32_t planes) {
   s.padded_w = (a.out_w - 1) * a.stride_w + (a.kernel_w - 1) * a.dilation_w + 1;
   s.plane_bytes = int64_t{(s.padded_w + planes - 1) / planes} * a.in_c;
   s.row_bytes = planes * s.plane_bytes;
-  s.fill = static_cast<uint8_t>(a.input_zero_point - qmath::lowest(a.input_type));
+  s.fill = unsigned_zero_point(a);
   s.flip = a.input_type == CodeType::i8 ? 0x80 : 0;
   return s;
 }
 
-int32_t initial_sum(const Source& s, int32_t sum_of_weights) {
-  return static_cast<int32_t>(0u - static_cast<uint32_t>(s.fill) * static_cast<uint32_t>(sum_of_weights));
+bool joined(const Conv2dArgs& a) { return a.dilation_w == 1; }
+bool in_pairs(const Conv2dArgs& a) { return is_depthwise(a) && a.kernel_h <= 3 && a.stride_h == 1 && a.dilation_h == 1; }
+
+int32_t initial_sum(const Conv2dArgs& a, int32_t sum_of_weights) {
+  return static_cast<int32_t>(0u - uint32_t{unsigned_zero_point(a)} * static_cast<uint32_t>(sum_of_weights));
 }
 
 }  // namespace octet::native::vnni

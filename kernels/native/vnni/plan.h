@@ -11,25 +11,43 @@
 
 namespace octet::native::vnni {
 
-/// Constant memory in whole cache lines.
+/// Constant memory in whole cache lines. Moves, but is not copied: the tables point into it.
 class Memory {
  public:
+  Memory() = default;
+  Memory(Memory&&) = default;
   template <class T>
   T* take(int64_t n) {
-    struct alignas(64) Line {
-      std::byte bytes[64];
-    };
-    auto lines = std::make_shared<std::vector<Line>>(static_cast<size_t>(n * static_cast<int64_t>(sizeof(T)) + 63) / 64);
-    parts_.push_back(lines);
-    return reinterpret_cast<T*>(lines->data());
+    parts_.emplace_back(static_cast<size_t>(n * static_cast<int64_t>(sizeof(T)) + 63) / 64);
+    return reinterpret_cast<T*>(parts_.back().data());
+  }
+  int64_t bytes() const {
+    int64_t sum = 0;
+    for (const auto& part : parts_) sum += static_cast<int64_t>(part.size() * sizeof(Line));
+    return sum;
   }
 
  private:
-  std::vector<std::shared_ptr<void>> parts_;
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<std::vector<Line>> parts_;
+};
+
+/// A layer's weights and tables in lane order, for every input size and batch.
+struct Packed final : PackedForm {
+  uint8_t zero_point;  ///< of the unsigned input codes
+  bool joined, pairs;  ///< the window's rows are runs; two output rows at a time
+  Memory memory;
+  std::vector<Block> blocks;
+  std::vector<Strip> strips;
+
+  int64_t bytes() const override { return memory.bytes(); }
 };
 
 struct Plan {
-  Memory memory;
+  std::shared_ptr<const Packed> packed;
+  std::vector<int64_t> offsets;
   Rescale rescale;
   Dense dense;
   Depthwise depthwise;
@@ -51,6 +69,7 @@ bool is_depthwise(const kernels::Conv2dArgs&);
 
 /// Why these kernels do not do a layer; empty: they do.
 std::string refusal(const kernels::Conv2dArgs&, const Blobs&);
+/// Takes the packed weights that the tables already have, or leaves them there.
 std::unique_ptr<const Plan> make_plan(const kernels::Conv2dArgs&, const Blobs&);
 
 }  // namespace octet::native::vnni
