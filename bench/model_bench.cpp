@@ -142,23 +142,29 @@ std::string profile(const SpeedCase& c) {
   const Model model = load_model(c.files.int8_path).model;
   const auto kernels = kernels_of(model, c.batch);
   const std::unique_ptr<Bare> bare = make_bare(steps_of(kernels));
+  // Large enough for any input: at most 32 pictures of 224x224 with 64 channels, or as many floats with 3.
+  std::vector<float> data(size_t{1} << 25);
+  std::vector<std::byte> output(size_t{1} << 27);
   Json rows = Json::array();
   for (size_t i = 0; i < kernels.size(); ++i) {
     const auto& [path, step] = kernels[i];
-    const Made made = make(step.args, step.blobs, QEngine::automatic);
-    const std::unique_ptr<Kernel::State> state = made.kernel->make_state();
-    std::vector<std::byte> scratch(static_cast<size_t>(made.kernel->scratch_bytes()) + 64);
-    void* aligned = scratch.data();
-    size_t room = scratch.size();
-    std::align(64, room - 64, aligned, room);
-    // Large enough for any input: no kernel reads more than four floats an output of the largest layer.
-    static std::vector<float> data(size_t{1} << 25);
-    static std::vector<std::byte> output(size_t{1} << 27);
-    const std::vector<const void*> inputs(std::max<size_t>(step.inputs.size(), 2), data.data());
     check(static_cast<size_t>(output_bytes(step.args)) <= output.size(), path, ": too large to profile");
+    const std::vector<const void*> inputs(std::max<size_t>(step.inputs.size(), 2), data.data());
+    const auto time = [&](const Kernel& kernel) {
+      const std::unique_ptr<Kernel::State> state = kernel.make_state();
+      std::vector<std::byte> scratch(static_cast<size_t>(kernel.scratch_bytes()) + 64);
+      void* aligned = scratch.data();
+      size_t room = scratch.size();
+      std::align(64, room - 64, aligned, room);
+      return microseconds([&] { kernel.run(inputs, output.data(), state.get(), static_cast<std::byte*>(aligned)); });
+    };
+    const Made made = make(step.args, step.blobs, QEngine::automatic);
     Json row{{"path", path}, {"kernel", name_of(step.args)}, {"implementation", made.kernel->implementation()}};
     row["macs"] = macs(step.args);
-    row["us"] = microseconds([&] { made.kernel->run(inputs, output.data(), state.get(), static_cast<std::byte*>(aligned)); });
+    row["us"] = time(*made.kernel);
+    for (const QEngine engine : engines(c.reference))
+      if (const Made own = make(step.args, step.blobs, engine); engine != QEngine::automatic && own.kernel != nullptr)
+        row["engines"][std::string(to_string(engine))] = time(*own.kernel);
     if (bare != nullptr && !bare->implementation(i).empty()) {
       row["bare"] = bare->implementation(i);
       row["bare_us"] = microseconds([&] { bare->run(i); });

@@ -114,15 +114,33 @@ std::string kernels(const Json& all) {
   for (const Json& model : all["models"]) {
     if (!model.contains("profile")) continue;
     double total = 0, bare = 0;
-    for (const Json& row : model["profile"]) total += row["us"].get<double>(), bare += row.value("bare_us", 0.0);
-    text += header(fmt::format("{}: every kernel in a loop of its own, {:.1f} µs in all, bare primitives {:.1f} µs",
-                               model["name"].get<std::string>(), total, bare),
-                   {"module", "kernel", "µs", "share", "GMAC/s", "bare µs", "ratio", "implementation"}, 2);
+    std::map<std::string, double> sums;  // by engine, with the automatic choice where it declines
+    for (const Json& row : model["profile"]) {
+      const Json engines = row.value("engines", Json::object());
+      for (const auto& [engine, us] : engines.items()) sums[engine] = 0;
+    }
+    for (const Json& row : model["profile"]) {
+      total += row["us"].get<double>(), bare += row.value("bare_us", 0.0);
+      for (auto& [engine, sum] : sums) sum += row.value("engines", Json::object()).value(engine, row["us"].get<double>());
+    }
+    std::string title =
+        fmt::format("{}: every kernel in a loop of its own, {:.1f} µs in all", model["name"].get<std::string>(), total);
+    std::vector<std::string> columns{"module", "kernel", "µs", "share", "GMAC/s"};
+    for (const auto& [engine, sum] : sums) {
+      title += fmt::format(", {} {:.1f}", engine, sum);
+      columns.push_back(engine + " µs");
+    }
+    columns.insert(columns.end(), {"bare µs", "µs / bare", "implementation"});
+    text += header(title + fmt::format(", bare primitives {:.1f}", bare), columns, 2);
     for (const Json& row : model["profile"]) {
       const double us = row["us"].get<double>(), own = row.value("bare_us", 0.0), macs = row["macs"].get<double>();
-      text += fmt::format("| {} | {} | {:.2f} | {:.0f} % | {} | {} | {} | {} |\n", row["path"].get<std::string>(),
-                          row["kernel"].get<std::string>(), us, 100 * us / total,
-                          macs > 0 ? fmt::format("{:.0f}", macs / us * 1e-3) : "-", own > 0 ? fmt::format("{:.2f}", own) : "-",
+      text += fmt::format("| {} | {} | {:.2f} | {:.0f} % | {} |", row["path"].get<std::string>(), row["kernel"].get<std::string>(),
+                          us, 100 * us / total, macs > 0 ? fmt::format("{:.0f}", macs / us * 1e-3) : "-");
+      for (const auto& [engine, sum] : sums) {
+        const double time = row.value("engines", Json::object()).value(engine, 0.0);
+        text += time > 0 ? fmt::format(" {:.2f} |", time) : " - |";
+      }
+      text += fmt::format(" {} | {} | {} |\n", own > 0 ? fmt::format("{:.2f}", own) : "-",
                           own > 0 ? fmt::format("{:.2f}", us / own) : "-", row["implementation"].get<std::string>());
     }
   }
