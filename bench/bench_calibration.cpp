@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What observers add to a float forward pass.
-#include "bench/networks.h"
+#include "bench/cases.h"
 #include "bench/race.h"
 #include "kernels/parallel.h"
 #include "quant/quantize.h"
@@ -8,8 +8,6 @@
 using namespace octet;
 
 namespace {
-
-constexpr int64_t kBatch = 64;
 
 bench::Variant pass(const std::string& name, Model model, const bench::Case& c, Mode mode) {
   auto state = std::make_shared<Model>(std::move(model));
@@ -20,13 +18,14 @@ bench::Variant pass(const std::string& name, Model model, const bench::Case& c, 
 
 int main(int argc, char** argv) {
   const bench::Arguments args =
-      bench::parse(argc, argv, "Times a calibration pass with each observer against the float forward pass, batch 64.");
-  bench::Report report("Calibration, batch 64");
-  for (const bench::Case& c : bench::cases(kBatch))
+      bench::parse(argc, argv, "Times a calibration pass with each observer against the float forward pass.");
+  bench::Report report("Calibration");
+  for (const bench::Case& c : bench::training_cases())
     for (const int threads : args.threads) {
       const ThreadsScope scope(threads);
       const Model fused = fuse(c.model, Aim::inference);
-      report.add("calibration forward", {{"net", c.name}, {"threads", std::to_string(threads)}},
+      report.add("calibration forward",
+                 {{"net", c.name}, {"batch", std::to_string(c.images.size(0))}, {"threads", std::to_string(threads)}},
                  bench::race({pass("float", fused, c, Mode::eval),
                               pass("min-max", prepare(fused, {{"", default_per_channel_qconfig()}}), c, Mode::calibrate),
                               pass("histogram", prepare(fused, {{"", octet_qconfig()}}), c, Mode::calibrate)},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a training step costs, and what fake quantization adds to it.
-#include "bench/networks.h"
+#include "bench/cases.h"
 #include "bench/race.h"
 #include "engine/loss.h"
 #include "engine/optimizer.h"
@@ -10,8 +10,6 @@
 using namespace octet;
 
 namespace {
-
-constexpr int64_t kBatch = 64;
 
 bench::Variant step(const std::string& name, Model model, const bench::Case& c) {
   auto state = std::make_shared<std::pair<Model, Sgd>>(std::move(model), Sgd({.momentum = 0.9}));
@@ -25,13 +23,14 @@ bench::Variant step(const std::string& name, Model model, const bench::Case& c) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::Arguments args = bench::parse(argc, argv, "Times float and quantization-aware training steps, batch 64.");
-  bench::Report report("Training step, batch 64");
-  for (const bench::Case& c : bench::cases(kBatch))
+  const bench::Arguments args = bench::parse(argc, argv, "Times float and quantization-aware training steps.");
+  bench::Report report("Training step");
+  for (const bench::Case& c : bench::training_cases())
     for (const int threads : args.threads) {
       const ThreadsScope scope(threads);
       const Model fused = fuse(c.model, Aim::training);
-      report.add("training step", {{"net", c.name}, {"threads", std::to_string(threads)}},
+      report.add("training step",
+                 {{"net", c.name}, {"batch", std::to_string(c.images.size(0))}, {"threads", std::to_string(threads)}},
                  bench::race({step("float", c.model, c), step("QAT octet", prepare(fused, {{"", octet_qat_qconfig()}}), c),
                               step("QAT x86", prepare(fused, {{"", get_default_qat_qconfig("x86")}}), c)},
                              args.race));

@@ -34,7 +34,7 @@ std::vector<Timing> race(const std::vector<Variant>& variants, const RaceOptions
       variants[i].run();  // warm after the others
       std::vector<double> times;
       const double begin = tools::now();
-      while (times.size() < 3 || tools::now() - begin < options.seconds) {
+      while (times.size() < static_cast<size_t>(options.least) || tools::now() - begin < options.seconds) {
         const double start = tools::now();
         variants[i].run();
         times.push_back((tools::now() - start) * 1e3);
@@ -45,7 +45,7 @@ std::vector<Timing> race(const std::vector<Variant>& variants, const RaceOptions
   std::vector<Timing> timings;
   for (size_t i = 0; i < variants.size(); ++i)
     timings.push_back({variants[i].name, *std::ranges::min_element(medians[i]), quantile(all[i], 0.5), quantile(all[i], 0.1),
-                       quantile(all[i], 0.9)});
+                       quantile(all[i], 0.9), quantile(all[i], 0.99), static_cast<int64_t>(all[i].size())});
   return timings;
 }
 
@@ -92,7 +92,8 @@ void Report::write(const std::string& markdown_path, const std::string& json_pat
       nlohmann::json entry{{"table", table.name}};
       for (const auto& [name, value] : row.labels) entry[name] = value;
       for (const Timing& t : row.timings)
-        entry["ms"][t.name] = {{"best", t.best}, {"median", t.median}, {"p10", t.p10}, {"p90", t.p90}};
+        entry["ms"][t.name] = {{"best", t.best}, {"median", t.median}, {"p10", t.p10},
+                               {"p90", t.p90},   {"p99", t.p99},       {"calls", t.calls}};
       json["rows"].push_back(entry);
     }
   write_text(json_path, json.dump(1) + "\n");

@@ -16,13 +16,15 @@ struct Variant {
 /// Milliseconds per call.
 struct Timing {
   std::string name;
-  double best = 0;                      ///< smallest of the rounds' medians: the number to compare with
-  double median = 0, p10 = 0, p90 = 0;  ///< over all calls
+  double best = 0;                               ///< smallest of the rounds' medians: the number to compare with
+  double median = 0, p10 = 0, p90 = 0, p99 = 0;  ///< over all calls
+  int64_t calls = 0;
 };
 
 struct RaceOptions {
   int rounds = 5;
-  double seconds = 0.4;  ///< per variant and round
+  double seconds = 0.4;  ///< per variant and round; at least `least` calls
+  int least = 3;
 };
 
 std::vector<Timing> race(const std::vector<Variant>&, const RaceOptions&);

@@ -94,8 +94,6 @@ class Planner {
       for (const LoweredStep& l : lowered.steps) own.push_back(l.blobs);
     for (size_t k = 0; k < lowered.steps.size(); ++k) lowered.steps[k].blobs = own[k];
 
-    for (const Wire& w : module.inputs)
-      if (value(w).block >= 0) extend(value(w).block, i);
     if (!input && is_plain_copy(lowered) && value(module.inputs[0]).block >= 0) {
       join(step.first_value, index(module.inputs[0]));
       step.how = Plan::How::alias;
@@ -165,7 +163,7 @@ class Planner {
     for (size_t k = 0; k < lowered.steps.size(); ++k) {
       Plan::Run& run = step.runs[k];
       const int part = run.inputs.empty() ? -1 : plan_.values[static_cast<size_t>(run.inputs[0])].block;
-      if (is_contiguous_copy(lowered.steps[k]) && part >= 0 && part != whole && covers(run.inputs[0], part) && !has_output(part))
+      if (is_contiguous_copy(lowered.steps[k]) && part >= 0 && part != whole && covers(run.inputs[0], part))
         absorb(part, whole, run.output_offset);
       else
         left.push_back(std::move(run));
@@ -177,10 +175,6 @@ class Planner {
   bool covers(int v, int block) const {
     const Plan::Value& own = plan_.values[static_cast<size_t>(v)];
     return own.offset == 0 && own.bytes == plan_.blocks[static_cast<size_t>(block)].bytes;
-  }
-
-  bool has_output(int block) const {
-    return std::ranges::any_of(plan_.outputs, [&](int v) { return plan_.values[static_cast<size_t>(v)].block == block; });
   }
 
   void absorb(int part, int whole, int64_t offset) {

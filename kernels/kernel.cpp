@@ -4,9 +4,11 @@
 #include "kernels/kernel.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
+#include "kernels/native/native.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
 #include "kernels/ref/ref.h"
@@ -120,7 +122,9 @@ class ReferenceKernel final : public Kernel {
 
   using Kernel::run;
 
-  bool may_overwrite(size_t) const override { return std::holds_alternative<ClampArgs>(args_); }
+  bool may_overwrite(size_t input) const override {
+    return std::holds_alternative<ClampArgs>(args_) || std::holds_alternative<AddArgs>(args_) || (residual_ && input == 1);
+  }
 
   void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
     const bool two_inputs = residual_ || std::holds_alternative<AddArgs>(args_);
@@ -153,6 +157,12 @@ class ReferenceKernel final : public Kernel {
   Channels channels_;
 };
 
+/// Who is asked for a layer, fastest first.
+std::array<QEngine, 3> order(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs) {
+  if (native::leads(args, blobs ? *blobs : Blobs{})) return {QEngine::native, QEngine::onednn, QEngine::reference};
+  return {QEngine::onednn, QEngine::native, QEngine::reference};
+}
+
 }  // namespace
 
 void Kernel::run(std::span<const void* const> inputs, void* output) const {
@@ -170,6 +180,7 @@ std::string_view to_string(QEngine engine) {
     case QEngine::automatic: return "automatic";
     case QEngine::reference: return "reference";
     case QEngine::onednn: return "onednn";
+    case QEngine::native: return "native";
   }
   return "?";
 }
@@ -202,16 +213,21 @@ int64_t output_bytes(const KernelArgs& args) {
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
   switch (engine) {
     case QEngine::automatic: {
-      Made made = make(args, blobs, QEngine::onednn);
-      if (made.kernel != nullptr) return made;
-      return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), std::move(made.why_not)};
+      std::string why_not;
+      for (const QEngine asked : order(args, blobs)) {
+        Made made = make(args, blobs, asked);
+        if (made.kernel != nullptr) return {std::move(made.kernel), std::move(why_not)};
+        why_not += (why_not.empty() ? "" : "; ") + made.why_not;
+      }
+      return {nullptr, std::move(why_not)};
     }
     case QEngine::reference: return {std::make_unique<ReferenceKernel>(args, std::move(blobs)), {}};
     case QEngine::onednn: return std::visit([&](const auto& a) { return onednn::make(a, blobs); }, args);
+    case QEngine::native: return native::make(args, std::move(blobs));
   }
   return {nullptr, "unknown engine"};
 }
 
-std::vector<QEngineInfo> qengines() { return {onednn::info(), {QEngine::reference, true, {}, {}, {}}}; }
+std::vector<QEngineInfo> qengines() { return {native::info(), onednn::info(), {QEngine::reference, true, {}, {}, {}}}; }
 
 }  // namespace octet

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/args.h"
+#include "kernels/packed_forms.h"
 
 namespace octet {
 
@@ -19,16 +20,18 @@ using KernelArgs =
     std::variant<kernels::Conv2dArgs, kernels::LinearArgs, kernels::AddArgs, kernels::RequantizeArgs, kernels::Pool2dArgs,
                  kernels::ClampArgs, kernels::QuantizeArgs, kernels::DequantizeArgs, kernels::TransposeArgs>;
 
-/// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which.
+/// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which. Once a kernel was made of
+/// them they must not change.
 struct Blobs {
   std::vector<int8_t> weight;
   std::vector<float> scale, bias;
   std::vector<int32_t> bias_codes, multiplier, shift, weight_zero_point;
+  PackedForms packed;  ///< what engines made of the weights so far
 };
 
 /// Who computes. Every engine gives the same bytes; they differ in speed and in what they accept. automatic is the first engine,
 /// fastest first, that accepts the layer at hand.
-enum class QEngine : uint8_t { automatic, reference, onednn };
+enum class QEngine : uint8_t { automatic, reference, onednn, native };
 
 /// One engine of this build on this machine.
 struct QEngineInfo {

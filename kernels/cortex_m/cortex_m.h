@@ -37,7 +37,16 @@ inline bool accepts(const kernels::Pool2dArgs& a) {
          (a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single);
 }
 
+/// Looks at the bits: an image in a fixed mode executes no float instruction.
+inline bool has_residual(const Conv2dArgs& a) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
+  return bits << 1 != 0;
+}
+
 namespace m4 {
+
+using cortex_m::accepts;
 
 bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
 int32_t packed_bytes(const Conv2dArgs&);
@@ -54,6 +63,7 @@ template <Rounding>
 void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
 
 int32_t packed_bytes(const kernels::AddArgs&);
+inline int32_t scratch_bytes(const kernels::AddArgs&) { return 0; }
 template <Rounding>  ///< fixed modes only; units: elements
 void add(const kernels::AddArgs&, const void* a, const void* b, const void* packed, void* output, int32_t begin, int32_t end);
 
@@ -64,6 +74,8 @@ void average_pool2d(const kernels::Pool2dArgs&, const void* input, void* output,
 
 namespace m55 {
 
+using cortex_m::accepts;
+
 bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
 int32_t packed_bytes(const Conv2dArgs&);
 int32_t scratch_bytes(const Conv2dArgs&);
@@ -79,6 +91,7 @@ template <Rounding>
 void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
 
 int32_t packed_bytes(const kernels::AddArgs&);
+inline int32_t scratch_bytes(const kernels::AddArgs&) { return 0; }
 template <Rounding>  ///< fixed modes only; units: elements
 void add(const kernels::AddArgs&, const void* a, const void* b, const void* packed, void* output, int32_t begin, int32_t end);
 

@@ -49,13 +49,8 @@ void conv2d(const Conv2dArgs& args, const PackedData& d, int32_t begin, int32_t 
   auto* x = static_cast<uint32_t*>(d.scratch);
   auto* spare = reinterpret_cast<int8_t*>(x + 2 * steps(a));  // codes of two pixels that may not go to the output directly
   int8_t* ring = spare + 2 * padded_c;
-  ConvBlock block{x,
-                  steps(a),
-                  padded_c / 4,
-                  static_cast<const uint32_t*>(d.packed),
-                  spare,
-                  spare + padded_c,
-                  {a.output.inv_scale, static_cast<float>(a.output.zero_point + 128)}};
+  ConvBlock block{
+      x, steps(a), padded_c / 4, static_cast<const uint32_t*>(d.packed), spare, spare + padded_c, real_output<R>(a.output)};
   auto* out = static_cast<int8_t*>(d.output) + begin * a.out_w * a.out_c;
   for (int32_t unit = begin; unit < end;) {
     const int32_t y = unit % a.out_h, left = a.out_h - y, rows_here = left < end - unit ? left : end - unit;

@@ -70,7 +70,7 @@ void depthwise3x3(const Conv2dArgs& args, const PackedData& d) {
       line.overlap = shorter || scan.out_u % 4 == 0 ? 0 : 4 - scan.out_u % 4;
       line.step = shorter ? kSlice : scan.output_u;
       line.stream = static_cast<const uint32_t*>(d.packed) + c / 2 * kDepthwisePairWords;
-      line.real = {a.output.inv_scale, static_cast<float>(a.output.zero_point + 128)};
+      line.real = real_output<R>(a.output);
       const int32_t bytes = 4 * slice.words();
       int32_t filled = 0;
       for (int32_t v = 0; v < scan.out_v; ++v, out += scan.output_v) {

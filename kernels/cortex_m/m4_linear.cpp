@@ -31,7 +31,7 @@ void linear(const LinearArgs& args, const PackedData& d, int32_t begin, int32_t 
   auto* spare = reinterpret_cast<int8_t*>(x + 2 * steps);
   const auto* stream = static_cast<const uint32_t*>(d.packed);
   const int32_t group = packed_bytes(a) / 4 / ((a.out + 7) / 8);  // words of eight outputs
-  LinearBlock block{x, steps, whole, stream, nullptr, {a.output.inv_scale, static_cast<float>(a.output.zero_point + 128)}};
+  LinearBlock block{x, steps, whole, stream, nullptr, real_output<R>(a.output)};
   for (int32_t row = begin; row < end; ++row) {
     auto* out = static_cast<int8_t*>(d.output) + row * a.out;
     expand(static_cast<const int8_t*>(d.input) + row * a.in, a.in, x);

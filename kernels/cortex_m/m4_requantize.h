@@ -27,6 +27,13 @@ struct AddTable {
   int32_t rescaled[256];
 };
 
+/// Zeros in the fixed modes, which touch no float register.
+template <Rounding R>
+inline RealOutput real_output(const kernels::OutputArgs& o) {
+  if constexpr (R == Rounding::real) return {o.inv_scale, static_cast<float>(o.zero_point + 128)};
+  return {};
+}
+
 inline float as_float(int32_t bits) {
   float f;
   __builtin_memcpy(&f, &bits, sizeof f);

@@ -18,7 +18,7 @@ int32_t window(const Conv2dArgs& a) { return a.kernel_h * round_up(a.kernel_w * 
 }  // namespace
 
 bool accepts(const Conv2dArgs& a) {
-  if (!accepts_types(a.input_type, a.output_type, a.rounding) || a.residual_scale != 0) return false;
+  if (!accepts_types(a.input_type, a.output_type, a.rounding) || has_residual(a)) return false;
   if (a.dilation_h != 1 || a.dilation_w != 1) return false;
   if (!is_depthwise(a)) return a.groups == 1;
   return a.kernel_h == 3 && a.kernel_w == 3 && a.in_c % 4 == 0 && Scan(a).stride_u <= 2;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantized convolution through oneDNN. Slices are runs of whole images, or strips of output rows where there are fewer images than
-// threads: a strip is a convolution of its own, with the padding that is left at its edges.
+// threads: a strip is a convolution of its own, with the padding that is left at its edges. Where a residual follows, a slice is
+// cut further, so that its float sums are still in the cache when the residual is added.
 #include <algorithm>
+#include <optional>
 
 #include "kernels/onednn/onednn.h"
 #include "kernels/onednn/primitive.h"
@@ -13,49 +15,85 @@ namespace {
 using dnnl::memory;
 using kernels::Conv2dArgs;
 
-/// A part of the convolution as a convolution, and where it lies.
-struct Part {
-  Conv2dArgs args;
-  int64_t input_offset, output_offset;
-};
+constexpr int64_t kSumBytes = 256 * 1024;
 
 int64_t input_row(const Conv2dArgs& a) { return int64_t{a.in_w} * a.in_c; }
 int64_t output_row(const Conv2dArgs& a) { return int64_t{a.out_w} * a.out_c; }
 
-/// Output rows [begin, end) of one image; false: they read nothing but padding.
-bool strip(const Conv2dArgs& a, int32_t image, int32_t begin, int32_t end, Part& part) {
+/// Output rows [begin, end) of one image; nothing if they read only padding.
+std::optional<Part> strip(const Conv2dArgs& a, int32_t image, int32_t begin, int32_t end) {
   const int32_t from = begin * a.stride_h - a.pad_top;
   const int32_t to = (end - 1) * a.stride_h - a.pad_top + (a.kernel_h - 1) * a.dilation_h + 1;
   const int32_t first = std::max(from, 0), last = std::min(to, a.in_h);
-  if (first >= last) return false;
-  part.args = a;
-  part.args.batch = 1, part.args.in_h = last - first, part.args.out_h = end - begin, part.args.pad_top = first - from;
-  part.input_offset = (int64_t{image} * a.in_h + first) * input_row(a);
-  part.output_offset = (int64_t{image} * a.out_h + begin) * output_row(a);
+  if (first >= last) return std::nullopt;
+  Conv2dArgs rows = a;
+  rows.batch = 1, rows.in_h = last - first, rows.out_h = end - begin, rows.pad_top = first - from;
+  return Part{rows, (int64_t{image} * a.in_h + first) * input_row(a), (int64_t{image} * a.out_h + begin) * output_row(a)};
+}
+
+Part images(const Conv2dArgs& a, int32_t begin, int32_t end) {
+  Conv2dArgs some = a;
+  some.batch = end - begin;
+  return Part{some, begin * a.in_h * input_row(a), begin * a.out_h * output_row(a)};
+}
+
+int32_t share(int32_t n, int32_t i, int32_t count) { return static_cast<int32_t>(int64_t{n} * i / count); }
+
+/// Strips [begin, end) of the `count` that every image is cut into, or false.
+bool add_strips(const Conv2dArgs& a, int32_t image, int32_t begin, int32_t end, int32_t count, std::vector<Part>& parts) {
+  for (int32_t i = begin; i < end; ++i) {
+    const auto part = strip(a, image, share(a.out_h, i, count), share(a.out_h, i + 1, count));
+    if (!part) return false;
+    parts.push_back(*part);
+  }
   return true;
 }
 
-std::vector<Part> parts(const Conv2dArgs& a) {
-  const int wanted = slices_for(a);
-  std::vector<Part> result;
-  if (wanted > a.batch && wanted > 1) {
-    const int32_t per_image = std::min((wanted + a.batch - 1) / a.batch, a.out_h);
-    bool all = per_image > 1;
-    for (int32_t image = 0; image < a.batch && all; ++image)
-      for (int32_t i = 0; i < per_image && all; ++i)
-        all = strip(a, image, a.out_h * i / per_image, a.out_h * (i + 1) / per_image, result.emplace_back());
-    if (all) return result;
-    result.clear();
-  }
-  const int32_t count = std::clamp(wanted, 1, a.batch);
+/// Bytes of real values that an image keeps until its residual is added.
+int64_t sum_bytes(const Conv2dArgs& a) {
+  return a.residual_scale == 0 ? 0 : a.out_h * output_row(a) * static_cast<int64_t>(sizeof(float));
+}
+
+/// Strips per image, a multiple of `slices`; more where that keeps the sums of one small.
+int32_t strips_for(const Conv2dArgs& a, int32_t slices) {
+  const auto per_slice = static_cast<int32_t>(std::max<int64_t>(1, (sum_bytes(a) / slices + kSumBytes - 1) / kSumBytes));
+  return int64_t{per_slice} * slices <= a.out_h ? per_slice * slices : slices;
+}
+
+/// One slice a strip of rows of one image, or of several where there are sums; empty: not possible.
+std::vector<std::vector<Part>> cut_rows(const Conv2dArgs& a, int32_t per_image) {
+  const int32_t strips = strips_for(a, per_image), per_slice = strips / per_image;
+  std::vector<std::vector<Part>> slices;
+  for (int32_t image = 0; image < a.batch; ++image)
+    for (int32_t i = 0; i < strips; i += per_slice)
+      if (!add_strips(a, image, i, i + per_slice, strips, slices.emplace_back())) return {};
+  return slices;
+}
+
+/// One slice a run of images: at once, or in pieces where there are sums.
+std::vector<std::vector<Part>> cut_images(const Conv2dArgs& a, int32_t count) {
+  const int32_t strips = strips_for(a, 1);
+  const auto at_once = static_cast<int32_t>(std::clamp<int64_t>(kSumBytes / std::max<int64_t>(1, sum_bytes(a)), 1, a.batch));
+  std::vector<std::vector<Part>> slices;
   for (int32_t i = 0; i < count; ++i) {
-    const auto begin = static_cast<int32_t>(int64_t{a.batch} * i / count),
-               end = static_cast<int32_t>(int64_t{a.batch} * (i + 1) / count);
-    Part part{a, begin * a.in_h * input_row(a), begin * a.out_h * output_row(a)};
-    part.args.batch = end - begin;
-    result.push_back(part);
+    std::vector<Part>& parts = slices.emplace_back();
+    for (int32_t image = share(a.batch, i, count), end = share(a.batch, i + 1, count), next; image < end; image = next) {
+      next = std::min(image + at_once, end);
+      const size_t before = parts.size();
+      if (strips > 1 && next == image + 1 && add_strips(a, image, 0, strips, strips, parts)) continue;
+      parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(before), parts.end());
+      parts.push_back(images(a, image, next));
+    }
   }
-  return result;
+  return slices;
+}
+
+std::vector<std::vector<Part>> cut(const Conv2dArgs& a) {
+  const int wanted = slices_for(a);
+  const int32_t per_image = wanted > a.batch ? std::min((wanted + a.batch - 1) / a.batch, a.out_h) : 1;
+  if (per_image > 1)
+    if (auto slices = cut_rows(a, per_image); !slices.empty()) return slices;
+  return cut_images(a, std::clamp(wanted, 1, a.batch));
 }
 
 /// Padding after the input; never negative, oneDNN rounds the output size down.
@@ -68,8 +106,7 @@ memory::dims weight_dims(const Conv2dArgs& a) {
   return {a.groups, a.out_c / a.groups, a.in_c / a.groups, a.kernel_h, a.kernel_w};
 }
 
-Slice slice(const Part& part, const Layer& layer, const dnnl::primitive_attr& attributes) {
-  const Conv2dArgs& a = part.args;
+Primitive primitive(const Conv2dArgs& a, const Layer& layer, const dnnl::primitive_attr& attributes) {
   using data_type = memory::data_type;
   using tag = memory::format_tag;
   const memory::desc x({a.batch, a.in_c, a.in_h, a.in_w}, layer.input_data(), tag::nhwc);
@@ -80,7 +117,7 @@ Slice slice(const Part& part, const Layer& layer, const dnnl::primitive_attr& at
       cpu(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, {weight_dims(a), data_type::s8, tag::any},
       {{a.out_c}, data_type::f32, tag::a}, y, {a.stride_h, a.stride_w}, {a.dilation_h - 1, a.dilation_w - 1},
       {a.pad_top, a.pad_left}, after, attributes);
-  return {description, dnnl::convolution_forward(description), part.input_offset, part.output_offset, output_bytes(a)};
+  return {description, dnnl::convolution_forward(description)};
 }
 
 }  // namespace
@@ -103,9 +140,8 @@ Made make_untested(const Conv2dArgs& a, std::shared_ptr<const Blobs> blobs) {
   try {
     const OneThread one;
     const dnnl::primitive_attr attributes = layer.attributes();
-    std::vector<Slice> slices;
-    for (const Part& part : parts(a)) slices.push_back(slice(part, layer, attributes));
-    return finish(layer, std::move(slices),
+    const auto make = [&](const KernelArgs& part) { return primitive(std::get<Conv2dArgs>(part), layer, attributes); };
+    return finish(layer, cut(a), make,
                   {weight_dims(a), memory::data_type::s8, a.groups == 1 ? memory::format_tag::ohwi : memory::format_tag::gohwi});
   } catch (const dnnl::error& e) {
     return {nullptr, std::string("onednn: no implementation for this convolution (") + e.what() + ")"};

@@ -30,16 +30,22 @@ Made make_untested(const LinearArgs& a, std::shared_ptr<const Blobs> blobs) {
     const OneThread one;
     const dnnl::primitive_attr attributes = layer.attributes();
     const int count = std::clamp(slices_for(a), 1, a.rows);
-    std::vector<Slice> slices;
+    std::vector<std::vector<Part>> slices;
     for (int i = 0; i < count; ++i) {
-      const int64_t begin = int64_t{a.rows} * i / count, rows = int64_t{a.rows} * (i + 1) / count - begin;
+      const int64_t begin = int64_t{a.rows} * i / count, end = int64_t{a.rows} * (i + 1) / count;
+      LinearArgs rows = a;
+      rows.rows = static_cast<int32_t>(end - begin);
+      slices.push_back({Part{rows, begin * a.in, begin * a.out}});
+    }
+    const auto make = [&](const KernelArgs& part) {
+      const memory::dim rows = std::get<LinearArgs>(part).rows;
       const dnnl::matmul::primitive_desc description(cpu(), {{rows, a.in}, layer.input_data(), memory::format_tag::ab},
                                                      {{a.in, a.out}, memory::data_type::s8, memory::format_tag::any},
                                                      {{1, a.out}, memory::data_type::f32, memory::format_tag::ab},
                                                      {{rows, a.out}, layer.output_data(), memory::format_tag::ab}, attributes);
-      slices.push_back({description, dnnl::matmul(description), begin * a.in, begin * a.out, rows * a.out});
-    }
-    return finish(layer, std::move(slices), {{a.in, a.out}, memory::data_type::s8, memory::format_tag::ba});
+      return Primitive{description, dnnl::matmul(description)};
+    };
+    return finish(layer, std::move(slices), make, {{a.in, a.out}, memory::data_type::s8, memory::format_tag::ba});
   } catch (const dnnl::error& e) {
     return {nullptr, std::string("onednn: no implementation for this product (") + e.what() + ")"};
   }

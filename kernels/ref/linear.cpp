@@ -22,7 +22,7 @@ void linear(const LinearArgs& a, const WeightedData& d, int32_t begin, int32_t e
         read(x + k, length, codes, patch);
         accumulate(patch, length, d.weight + static_cast<size_t>(o) * in + k, a.in, zero, n, acc);
       }
-      finish<R>(acc, n, d.channels, o, {nullptr, codes, 0}, a.output, a.output_type, y + o);
+      finish<R>(acc, n, d.channels, o, a.output, a.output_type, y + o);
     }
   }
 }

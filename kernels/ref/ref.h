@@ -25,7 +25,7 @@ struct WeightedData {
   const void* input;
   const int8_t* weight;
   const void* residual;  ///< null without one
-  void* output;
+  void* output;          ///< may be the residual
   Channels channels;
 };
 
@@ -37,7 +37,7 @@ int32_t units(const LinearArgs&);  ///< rows
 template <Rounding>
 void linear(const LinearArgs&, const WeightedData&, int32_t begin, int32_t end);
 
-int32_t units(const AddArgs&);  ///< elements
+int32_t units(const AddArgs&);  ///< elements; the output may be an input
 template <Rounding>
 void add(const AddArgs&, const void* a, const void* b, void* output, int32_t begin, int32_t end);
 
@@ -50,7 +50,7 @@ void max_pool2d(const Pool2dArgs&, const void* input, void* output, int32_t begi
 template <Rounding>
 void average_pool2d(const Pool2dArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
-int32_t units(const ClampArgs&);  ///< elements
+int32_t units(const ClampArgs&);  ///< elements; the output may be the input
 void clamp(const ClampArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
 int32_t units(const QuantizeArgs&);  ///< elements

@@ -33,32 +33,39 @@ inline void read(const uint8_t* __restrict from, int32_t n, Codes codes, int16_t
   for (int32_t i = 0; i < n; ++i) to[i] = codes(from[i]);
 }
 
-/// The second operand of a fused addition; null codes: none.
+/// The second operand of a fused addition.
 struct Residual {
   const uint8_t* data;
   Codes codes;
   float scale;
 };
 
-/// Codes of n accumulators, output channels c .. c + n.
+/// Codes of n <= kBlock accumulators, output channels c .. c + n, with a residual; the output may be the residual itself.
+inline void finish_with_residual(const int32_t* __restrict acc, int32_t n, const Channels& channels, int32_t c, Residual residual,
+                                 const OutputArgs output, CodeType type, uint8_t* to) {
+  const OutputArgs o = output;
+  const int32_t lo = qmath::lowest(type);
+  const float* __restrict scale = channels.scale + c;
+  const float* __restrict bias = channels.bias + c;
+  const uint8_t* r = residual.data;
+  uint8_t block[kBlock];
+  for (int32_t i = 0; i < n; ++i) {
+    const float v = static_cast<float>(acc[i]) * scale[i] + bias[i];
+    block[i] = static_cast<uint8_t>(qmath::code_of_real(v + qmath::dequantize(residual.codes(r[i]), residual.scale), o, lo));
+  }
+  for (int32_t i = 0; i < n; ++i) to[i] = block[i];
+}
+
+/// The same without a residual.
 template <Rounding R>
-inline void finish(const int32_t* __restrict acc, int32_t n, const Channels& channels, int32_t c, Residual residual,
-                   const OutputArgs output, CodeType type, uint8_t* __restrict to) {
+inline void finish(const int32_t* __restrict acc, int32_t n, const Channels& channels, int32_t c, const OutputArgs output,
+                   CodeType type, uint8_t* __restrict to) {
   const OutputArgs o = output;
   const int32_t lo = qmath::lowest(type);
   if constexpr (R == Rounding::real) {
     const float* __restrict scale = channels.scale + c;
     const float* __restrict bias = channels.bias + c;
-    if (residual.data != nullptr) {
-      const uint8_t* __restrict r = residual.data;
-      for (int32_t i = 0; i < n; ++i) {
-        const float v = static_cast<float>(acc[i]) * scale[i] + bias[i];
-        to[i] = static_cast<uint8_t>(qmath::code_of_real(v + qmath::dequantize(residual.codes(r[i]), residual.scale), o, lo));
-      }
-    } else {
-      for (int32_t i = 0; i < n; ++i)
-        to[i] = static_cast<uint8_t>(qmath::requantize<R>(acc[i], {scale[i], bias[i], 0, 0, 0}, o, lo));
-    }
+    for (int32_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(qmath::requantize<R>(acc[i], {scale[i], bias[i], 0, 0, 0}, o, lo));
   } else if constexpr (R == Rounding::int_bias) {
     const float* __restrict scale = channels.scale + c;
     const int32_t* __restrict bias = channels.bias_codes + c;

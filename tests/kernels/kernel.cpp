@@ -106,6 +106,44 @@ TEST_CASE("make runs every kernel without constant tables") {
   CHECK(back[5] == 2.0f);
 }
 
+TEST_CASE("a kernel that may overwrite an input gives the same bytes in its place") {
+  Rng rng(11);
+  Conv2dArgs conv = demo_conv(Rounding::real);
+  conv.residual_scale = 0.01f, conv.residual_zero_point = 100, conv.output.inv_scale = 37.0f;
+  AddArgs add{};
+  add.count = 1000, add.a_scale = 0.7f, add.b_scale = 0.3f, add.a_zero_point = 40, add.output = {0.9f, 11, 0, 255};
+  const auto blobs = demo_blobs(rng);
+  const auto x = codes(rng, Fill::random, 3 * 20 * 18 * 16, 0, 255, 0), other = codes(rng, Fill::random, x.size(), 0, 255, 0);
+  int in_place = 0;
+  const auto compare = [&](const KernelArgs& args, size_t inputs) {
+    const auto kernel = make(args, blobs, QEngine::reference).kernel;
+    const auto n = static_cast<size_t>(output_bytes(args));
+    const void* in[] = {x.data(), other.data()};
+    std::vector<uint8_t> expected(n);
+    kernel->run({in, inputs}, expected.data());
+    for (size_t i = 0; i < inputs; ++i) {
+      if (!kernel->may_overwrite(i)) continue;
+      Guarded y(n);
+      std::copy_n(static_cast<const uint8_t*>(in[i]), n, y.data());
+      const void* on[] = {i == 0 ? y.data() : in[0], i == 1 ? y.data() : in[1]};
+      kernel->run({on, inputs}, y.data());
+      INFO(name_of(args) << ", input " << i);
+      CHECK(y.intact());
+      CHECK(y.inner() == expected);
+      ++in_place;
+    }
+  };
+  compare(conv, 2);
+  compare(demo_conv(Rounding::real), 1);
+  for (const Rounding r : kRoundings) {
+    add.rounding = r, add.offset = -3.0f;
+    add.a_multiplier = add.b_multiplier = add.output_multiplier = 1 << 30, add.a_shift = add.b_shift = 0, add.output_shift = -18;
+    compare(add, 2);
+  }
+  compare(ClampArgs{1000, 7, 200, CodeType::u8, {}}, 1);
+  CHECK(in_place == 1 + 4 * 2 + 1);
+}
+
 TEST_CASE("sizes and work follow from the arguments") {
   const Conv2dArgs conv = demo_conv(Rounding::real);
   CHECK(macs(conv) == int64_t{3} * 10 * 9 * 24 * 9 * 8);

@@ -48,7 +48,7 @@ void convolution(const ConvShape& shape, uint32_t seed, CodeType in, CodeType ou
                   << ", input zero point " << a.input_zero_point << ", output " << a.output.zero_point << " [" << a.output.clamp_min
                   << ", " << a.output.clamp_max << "]");
   const void* inputs[] = {x.data(), other.data()};
-  compare_engines(a, blobs_of(t, w), inputs, tally);
+  compare_engines(a, blobs_of(t, w), std::span(inputs, residual ? 2 : 1), tally);
 }
 
 /// With VNNI most cases must be accepted (declining everything is no engine), without it none may be.
@@ -112,6 +112,26 @@ TEST_CASE("onednn linear gives the reference's bytes for every size, type and fi
   check_acceptance(tally, 0.5);
 }
 
+TEST_CASE("kernels of the same tables share their packed weights, whatever their batch and number of threads") {
+  Conv2dArgs a = args_of(kLarge[0]);
+  a.output = {1, 0, 0, 255};
+  auto blobs = std::make_shared<Blobs>();
+  blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
+  CHECK(blobs->packed.bytes() == 0);
+  std::vector<std::unique_ptr<Kernel>> kernels;
+  int64_t once = 0;
+  for (const int threads : {1, 2, 3})
+    for (const int32_t batch : {1, 4}) {
+      const ThreadsScope scope(threads);
+      a.batch = batch;
+      kernels.push_back(make(a, blobs, QEngine::automatic).kernel);
+      if (once == 0) once = blobs->packed.bytes();
+      CHECK(blobs->packed.bytes() == once);
+    }
+  CHECK((once >= 64 * 9 * 64) == onednn_info().available);
+  CHECK(Blobs(*blobs).packed.bytes() == 0);  // a copy may be edited, so it packs anew
+}
+
 TEST_CASE("onednn declines with a reason what it cannot do exactly") {
   Conv2dArgs conv = args_of(kLarge[0]);
   conv.output = {1, 0, 0, 255};
@@ -139,11 +159,12 @@ TEST_CASE("onednn declines with a reason what it cannot do exactly") {
   CHECK_FALSE(why(conv).empty());
 }
 
-TEST_CASE("automatic takes onednn where it accepts and else says why the reference computes") {
+TEST_CASE("automatic takes onednn where it accepts and else says why another engine computes") {
   Conv2dArgs conv = args_of(kLarge[0]);
   conv.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
   blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
+  const WithoutNative guard;
   const Made first = make(conv, blobs, QEngine::automatic);
   REQUIRE(first.kernel != nullptr);
   CHECK(first.kernel->engine() == (onednn_info().available ? QEngine::onednn : QEngine::reference));
@@ -154,16 +175,18 @@ TEST_CASE("automatic takes onednn where it accepts and else says why the referen
   REQUIRE(second.kernel != nullptr);
   CHECK(second.kernel->engine() == QEngine::reference);
   CHECK(second.why_not.find("onednn: ") == 0);
+  CHECK(second.why_not.find("; native: ") != std::string::npos);
 }
 
 TEST_CASE("qengines lists what is built in and what is missing") {
   const std::vector<QEngineInfo> all = qengines();
-  REQUIRE(all.size() == 2);
-  CHECK(all[0].engine == QEngine::onednn);
-  CHECK(all[1].engine == QEngine::reference);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].engine == QEngine::native);
+  CHECK(all[1].engine == QEngine::onednn);
+  CHECK(all[2].engine == QEngine::reference);
   for (const QEngineInfo& info : all) CHECK(info.available == info.why_not.empty());
-  CHECK(all[1].available);
-  CHECK(all[0].version.empty() == (all[0].why_not.find("not built in") != std::string::npos));
+  CHECK(all[2].available);
+  CHECK(all[1].version.empty() == (all[1].why_not.find("not built in") != std::string::npos));
   CHECK(to_string(QEngine::onednn) == "onednn");
   CHECK(to_string(QEngine::automatic) == "automatic");
 }

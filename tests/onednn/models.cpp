@@ -125,6 +125,7 @@ TEST_CASE("one kernel runs in several threads at once") {
 }
 
 TEST_CASE("engines are chosen by path, the longest prefix wins and an unknown one is refused") {
+  const WithoutNative guard;
   const Quantized m = models()[2];
   const auto program = bind(m.int8, QEngine::automatic, {{"fc", QEngine::reference}, {"project", QEngine::reference}});
   const bool can = onednn_info().available;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cases for engines: arguments with tables and data by fill, run on an engine and on the reference with guard bands and 1 to 3
-// threads, and counts of what was accepted and why not.
+// Cases for engines: arguments with tables and data by fill, run on an engine and on the reference, with guard bands, in place
+// where that is allowed, with 1 to 3 threads, and counts of what was accepted and why not.
 #pragma once
 
 #include <cstdio>
 #include <map>
 
 #include "kernels/kernel.h"
+#include "kernels/native/native.h"
 #include "kernels/parallel.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/weighted.h"
@@ -18,6 +19,18 @@ inline QEngineInfo onednn_info() {
     if (info.engine == QEngine::onednn) return info;
   return {};
 }
+
+/// Takes the native engine away for its lifetime: what automatic then asks is oneDNN.
+class WithoutNative {
+ public:
+  WithoutNative() : before_(native::info().isa) { native::set_isa("none"); }
+  ~WithoutNative() { native::set_isa(before_.c_str()); }
+  WithoutNative(const WithoutNative&) = delete;
+  WithoutNative& operator=(const WithoutNative&) = delete;
+
+ private:
+  std::string before_;
+};
 
 struct Tally {
   size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0;
@@ -44,6 +57,28 @@ inline std::shared_ptr<Blobs> blobs_of(const Tables& t, std::vector<int8_t> weig
   return blobs;
 }
 
+/// A run with guard bands around the output and the scratch memory; `in_place`: the output lies on that input, else -1.
+inline std::vector<uint8_t> guarded_run(const Kernel& kernel, std::span<const void* const> inputs, size_t outputs, int in_place,
+                                        Kernel::State* state) {
+  Guarded y(outputs), scratch(static_cast<size_t>(kernel.scratch_bytes()) + 64);
+  std::vector<const void*> in(inputs.begin(), inputs.end());
+  if (in_place >= 0) {
+    const auto at = static_cast<size_t>(in_place);
+    std::copy_n(static_cast<const uint8_t*>(in[at]), outputs, y.data());
+    in[at] = y.data();
+  }
+  // Aligned as asked for and to nothing more; what is left around it belongs to the bands.
+  const size_t shift = (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64;
+  std::fill_n(scratch.data(), shift, uint8_t{0xa5});
+  std::fill_n(scratch.data() + shift + kernel.scratch_bytes(), 64 - shift, uint8_t{0xa5});
+  kernel.run(in, y.data(), state, reinterpret_cast<std::byte*>(scratch.data() + shift));
+  REQUIRE(y.intact());
+  REQUIRE(scratch.intact());
+  for (size_t i = 0; i < shift; ++i) REQUIRE(scratch.data()[i] == 0xa5);
+  for (size_t i = shift; i < 64; ++i) REQUIRE(scratch.data()[static_cast<size_t>(kernel.scratch_bytes()) + i] == 0xa5);
+  return y.inner();
+}
+
 /// Runs one case on oneDNN, if it accepts it, for 1 to 3 threads; the reference kernel's bytes are what must come out.
 inline void compare_engines(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs, std::span<const void* const> inputs,
                             Tally& tally) {
@@ -63,12 +98,12 @@ inline void compare_engines(const KernelArgs& args, const std::shared_ptr<const 
     if (count == 1) ++tally.implementations[std::string(made.kernel->implementation())];
     accepted = true;
     CHECK(made.kernel->engine() == QEngine::onednn);
-    for (int run = 0; run < (count == 1 ? 1 : 2); ++run) {  // the second reuses everything
-      Guarded y(n);
-      made.kernel->run(inputs, y.data());
-      INFO(made.kernel->implementation() << ", " << count << " threads, run " << run);
-      REQUIRE(y.intact());
-      const std::vector<uint8_t> got = y.inner();
+    const auto state = made.kernel->make_state();
+    for (int run = count == 1 ? -1 : -2; run < static_cast<int>(inputs.size()); ++run) {  // not in place: once more with all set up
+      const int in_place = std::max(run, -1);
+      if (in_place >= 0 && !made.kernel->may_overwrite(static_cast<size_t>(in_place))) continue;
+      INFO(made.kernel->implementation() << ", " << count << " threads, in place of input " << in_place);
+      const std::vector<uint8_t> got = guarded_run(*made.kernel, inputs, n, in_place, state.get());
       size_t wrong = 0, at = 0;
       for (size_t i = n; i-- > 0;)
         if (got[i] != expected[i]) ++wrong, at = i;

@@ -11,9 +11,9 @@ INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 
 # Units by the longest matching path prefix. `free` is what firmware compiles too: freestanding C++17.
 UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/qmath.h': 'free', 'kernels/cortex_m/': 'free',
-         'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn',
-         'kernels/f32/': 'f32', **{folder + '/': folder for folder in common.FOLDERS}}
-KERNELS = {'free', 'f32', 'kernels', 'onednn'}
+         'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn', 'kernels/native/': 'native', 'kernels/f32/': 'f32',
+         **{folder + '/': folder for folder in common.FOLDERS}}
+KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}
 ENGINE = KERNELS | {'engine'}
 ALL = ENGINE | {'quant', 'compile', 'numeric_suite', 'io', 'runtime'}
 SEES = {
@@ -21,6 +21,7 @@ SEES = {
     'runtime': {'free', 'runtime'},
     'f32': {'free', 'kernels', 'f32'},
     'onednn': {'free', 'kernels', 'onednn'},
+    'native': {'free', 'kernels', 'native'},
     'kernels': KERNELS,
     'engine': ENGINE,
     'quant': ENGINE | {'quant'},
@@ -42,7 +43,7 @@ OUTSIDE = [
     (r'arm_mve\.h', r'kernels/cortex_m/.*'),
     (r'dlfcn\.h', r'kernels/onednn/.*\.cpp'),
     (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
-    (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*'),
+    (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*|bench/.*\.cpp'),
     (r'zlib\.h', r'io/.*|tests/io/.*'),
     (r'protozero/.*', r'io/.*'),
     (r'nlohmann/.*', r'io/.*|(numeric_suite|tools|examples|bench)/.*\.cpp|tests/.*\.cpp'),

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a target's kernels want of a layer: packed weights and scratch memory, or nothing where the reference kernel runs it.
+#include "io/firmware_plan.h"
+#include "kernels/cortex_m/cortex_m.h"
+#include "kernels/cortex_m/pack.h"
+#include "runtime/image.h"
+
+namespace octet {
+namespace {
+
+template <class T>
+const T* data_or_null(const std::vector<T>& v) {
+  return v.empty() ? nullptr : v.data();
+}
+
+/// Scratch memory of both families' kernels is a function of the arguments.
+template <class Args>
+int64_t scratch_of(const Args& a, bool m55) {
+  return m55 ? cortex_m::m55::scratch_bytes(a) : cortex_m::m4::scratch_bytes(a);
+}
+
+template <class Args>
+KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwise, bool m55) {
+  const std::vector<float> no_bias(b.bias.empty() ? static_cast<size_t>(channels) : 0);
+  const std::vector<int32_t> no_codes(b.bias_codes.empty() ? static_cast<size_t>(channels) : 0);
+  const kernels::Channels tables{data_or_null(b.scale),
+                                 b.bias.empty() ? no_bias.data() : b.bias.data(),
+                                 b.bias_codes.empty() ? no_codes.data() : b.bias_codes.data(),
+                                 data_or_null(b.multiplier),
+                                 data_or_null(b.shift),
+                                 data_or_null(b.weight_zero_point)};
+  const kernels::WeightedData data{nullptr, b.weight.data(), nullptr, nullptr, tables};
+  const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);
+  if (p.bytes.empty()) return {{}, 0, p.refusal};
+  const auto family = m55 ? (depthwise ? image::Family::m55_depthwise : image::Family::m55)
+                          : (depthwise ? image::Family::m4_depthwise : image::Family::m4);
+  PackedWeights w;
+  w.family = static_cast<uint16_t>(family);
+  w.version = image::kFamilyVersion;
+  const auto* bytes = reinterpret_cast<const std::byte*>(p.bytes.data());
+  w.bytes.assign(bytes, bytes + p.bytes.size());
+  w.replaces_plain = true;
+  w.op = std::string(m55 ? "m55_" : "m4_") + (depthwise                                   ? "depthwise"
+                                              : std::is_same_v<Args, kernels::LinearArgs> ? "linear"
+                                                                                          : "conv2d");
+  return {{std::move(w)}, scratch_of(a, m55), {}};
+}
+
+}  // namespace
+
+KernelNeeds kernel_needs(FirmwareTarget target, const KernelArgs& args, const Blobs& blobs) {
+  if (target == FirmwareTarget::portable) return {};
+  const bool m55 = target == FirmwareTarget::cortex_m55;
+  if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, a->out_c, cortex_m::is_depthwise(*a), m55);
+  if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, a->out, false, m55);
+  return {};
+}
+
+}  // namespace octet

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every operator demands of a step before it may run: arguments in ranges in which no kernel overflows an integer or leaves a
+// buffer. Integer arithmetic only, so that an image in a fixed mode needs no float helper. An operator of one's own may call these.
+#pragma once
+
+#include "runtime/walk.h"
+
+namespace octet::checks {
+
+octet_status conv2d(const octet_step&, Rounding);
+octet_status linear(const octet_step&, Rounding);
+octet_status add(const octet_step&, Rounding);
+octet_status requantize(const octet_step&, Rounding);
+octet_status max_pool2d(const octet_step&);
+octet_status average_pool2d(const octet_step&, Rounding);
+octet_status clamp(const octet_step&);
+octet_status quantize(const octet_step&, Rounding);
+octet_status dequantize(const octet_step&);
+octet_status transpose(const octet_step&);
+
+/// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
+bool packable(const kernels::Conv2dArgs&);
+bool packable(const kernels::LinearArgs&);
+/// The buffers of a packed layer against what its kernel needs.
+octet_status packed(const octet_step&, int32_t packed_bytes, int32_t scratch_bytes);
+
+/// Largest dimension, stride, padding or kernel side: products of two stay below 2^30.
+constexpr int32_t kMaxSide = 1 << 15;
+
+inline bool within(int32_t v, int32_t lo, int32_t hi) { return v >= lo && v <= hi; }
+inline bool sides(const int32_t* first, int count) {
+  for (int i = 0; i < count; ++i)
+    if (!within(first[i], 1, kMaxSide)) return false;
+  return true;
+}
+
+/// Product of positive factors if it fits 31 bits.
+inline bool product(uint32_t* result, const int32_t* factors, int count) {
+  uint32_t p = 1;
+  for (int i = 0; i < count; ++i)
+    if (factors[i] <= 0 || __builtin_mul_overflow(p, static_cast<uint32_t>(factors[i]), &p) || p > INT32_MAX) return false;
+  *result = p;
+  return true;
+}
+template <class... Factors>
+inline bool equals_product(uint32_t bytes, Factors... factors) {
+  const int32_t list[] = {factors...};
+  uint32_t p = 0;
+  return product(&p, list, sizeof...(factors)) && p == bytes;
+}
+
+template <class Args>
+inline bool take(const octet_step& step, Args* args) {
+  if (step.args_bytes != sizeof(Args)) return false;
+  __builtin_memcpy(args, step.args, sizeof(Args));
+  return true;
+}
+
+inline bool valid(kernels::CodeType t) { return static_cast<uint8_t>(t) <= 1; }
+inline int32_t lowest(kernels::CodeType t) { return t == kernels::CodeType::i8 ? -128 : 0; }
+inline bool is_code(int32_t q, kernels::CodeType t) { return within(q, lowest(t), lowest(t) + 255); }
+/// Finite, positive, normal.
+inline bool is_scale(const float& value) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  return bits >= 0x00800000 && bits < 0x7f800000;
+}
+inline bool is_multiplier(int32_t multiplier, int32_t shift) { return multiplier >= 0 && within(shift, -31, 30); }
+
+inline bool valid(const kernels::OutputArgs& o, kernels::CodeType t) {
+  return valid(t) && is_scale(o.inv_scale) && is_code(o.zero_point, t) && is_code(o.clamp_min, t) && is_code(o.clamp_max, t) &&
+         o.clamp_min <= o.clamp_max;
+}
+
+/// Exactly one input, of this size.
+inline bool one_input(const octet_step& step, uint32_t bytes) { return step.input_bytes[0] == bytes && step.input_bytes[1] == 0; }
+
+}  // namespace octet::checks

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening an image: every byte is accounted for before a model exists. One pass over the records and the blobs, constant memory;
+// what a step's arguments must satisfy is for its operator to say (runtime/check_*.cpp).
+#include "runtime/walk.h"
+
+namespace octet::image {
+namespace {
+
+/// a in [0, whole) and length bytes from there on inside it.
+bool inside(uint32_t offset, uint32_t length, uint32_t whole) { return offset <= whole && length <= whole - offset; }
+bool apart(uint32_t a, uint32_t a_bytes, uint32_t b, uint32_t b_bytes) { return a + a_bytes <= b || b + b_bytes <= a; }
+bool zeros(const uint8_t* from, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i)
+    if (from[i] != 0) return false;
+  return true;
+}
+
+/// Finite, positive and normal, in integer arithmetic.
+bool positive_normal(float value) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  return bits >= 0x00800000 && bits < 0x7f800000;
+}
+
+class Opening {
+ public:
+  Opening(const uint8_t* image, const octet_op* const* ops, uint32_t op_count) : image_(image), ops_(ops), op_count_(op_count) {}
+
+  octet_status run(size_t bytes) {
+    if (const octet_status s = header(bytes)) return s;
+    Walk walk = records_of(image_, header_);
+    if (const octet_status s = values(walk)) return s;
+    for (uint32_t i = 0; i < uint32_t{header_.inputs} + header_.outputs; ++i)
+      if (const octet_status s = port(walk, i)) return s;
+    next_value_ = header_.inputs;
+    for (uint32_t i = 0; i < header_.steps; ++i)
+      if (const octet_status s = step(walk, i + 1 == header_.steps)) return s;
+    if (!walk.done()) return OCTET_ERROR_RECORD;
+    if (next_value_ != header_.values) return OCTET_ERROR_RANGE;
+    return padded(cursor_, kAlignment) == header_.bytes && zeros(image_ + cursor_, header_.bytes - cursor_) ? OCTET_OK
+                                                                                                            : OCTET_ERROR_RANGE;
+  }
+
+ private:
+  octet_status header(size_t bytes) {
+    if (bytes < sizeof(Header)) return OCTET_ERROR_SIZE;
+    header_ = header_of(image_);
+    if (__builtin_memcmp(header_.magic, kMagic, sizeof kMagic) != 0) return OCTET_ERROR_MAGIC;
+    if (header_.version != kVersion || header_.header_bytes != sizeof(Header)) return OCTET_ERROR_VERSION;
+    if (header_.bytes != bytes || header_.bytes % kAlignment != 0) return OCTET_ERROR_SIZE;
+    constexpr uint32_t kCrcAt = offsetof(Header, crc), kCrcEnd = kCrcAt + sizeof(uint32_t);
+    if (octet_crc32(image_ + kCrcEnd, bytes - kCrcEnd, octet_crc32(image_, kCrcAt, 0)) != header_.crc) return OCTET_ERROR_CHECKSUM;
+    if (!zeros(header_.reserved, sizeof header_.reserved)) return OCTET_ERROR_VERSION;
+    if (static_cast<uint8_t>(header_.rounding) > static_cast<uint8_t>(Rounding::fixed_single)) return OCTET_ERROR_RECORD;
+    if (!inside(header_.header_bytes, header_.records_bytes, header_.bytes) || header_.records_bytes % 4 != 0)
+      return OCTET_ERROR_RANGE;
+    if (header_.inputs == 0 || header_.outputs == 0 || header_.arena_bytes % kAlignment != 0) return OCTET_ERROR_RECORD;
+    cursor_ = header_.header_bytes + header_.records_bytes;
+    return OCTET_OK;
+  }
+
+  /// The record at the walk's position is complete, of this version and `least` bytes long at the least.
+  octet_status record(const Walk& walk, uint32_t least) const {
+    if (!inside(walk.at, sizeof(RecordHeader), walk.end)) return OCTET_ERROR_RECORD;
+    const RecordHeader r = walk.peek();
+    if (r.version != kRecordVersion) return OCTET_ERROR_VERSION;
+    if (r.bytes % 4 != 0 || r.bytes < least || !inside(walk.at + sizeof(RecordHeader), r.bytes, walk.end))
+      return OCTET_ERROR_RECORD;
+    return OCTET_OK;
+  }
+
+  octet_status values(Walk& walk) {
+    if (const octet_status s = record(walk, 0)) return s;
+    const RecordHeader r = walk.peek();
+    if (r.kind != static_cast<uint16_t>(Kind::values) || r.bytes != header_.values * uint32_t{sizeof(Value)})
+      return OCTET_ERROR_RECORD;
+    if (header_.values < header_.inputs || header_.values == kNoValue) return OCTET_ERROR_RECORD;
+    values_ = walk.payload();
+    for (uint16_t i = 0; i < header_.values; ++i) {
+      const Value v = value(values_, i);
+      if (v.bytes == 0 || v.offset % kAlignment != 0 || !inside(v.offset, v.bytes, header_.arena_bytes)) return OCTET_ERROR_RANGE;
+    }
+    walk.skip();
+    return OCTET_OK;
+  }
+
+  /// A name of `bytes` bytes and then zeros up to the payload's end; control characters would spoil a terminal.
+  static bool name_ok(const uint8_t* at, uint32_t bytes, uint32_t room) {
+    if (image::padded(bytes, 4) != room) return false;
+    for (uint32_t i = 0; i < bytes; ++i)
+      if (at[i] < 0x20 || at[i] > 0x7e) return false;
+    return zeros(at + bytes, room - bytes);
+  }
+
+  octet_status port(Walk& walk, uint32_t index) {
+    if (const octet_status s = record(walk, sizeof(Port))) return s;
+    const RecordHeader r = walk.peek();
+    if (r.kind != static_cast<uint16_t>(Kind::port)) return OCTET_ERROR_RECORD;
+    const Port p = load<Port>(walk.payload());
+    if (p.output != (index < header_.inputs ? 0 : 1) || p.type > OCTET_F32 || p.rank > kMaxRank || p.reserved != 0)
+      return OCTET_ERROR_RECORD;
+    if (!name_ok(walk.payload() + sizeof(Port), p.name_bytes, r.bytes - uint32_t{sizeof(Port)})) return OCTET_ERROR_RECORD;
+    if (p.value >= header_.values || (p.output == 0 && p.value != index)) return OCTET_ERROR_RANGE;
+    const int32_t lo = p.type == OCTET_I8 ? -128 : 0;
+    if (p.type == OCTET_F32 ? p.zero_point != 0 : p.zero_point < lo || p.zero_point > lo + 255) return OCTET_ERROR_ARGUMENTS;
+    if (!positive_normal(p.scale)) return OCTET_ERROR_ARGUMENTS;
+    const uint32_t bytes = value(values_, p.value).bytes;
+    uint32_t needed = p.type == OCTET_F32 ? 4 : 1;
+    for (uint32_t i = 0; i < kMaxRank; ++i) {
+      if (i >= p.rank ? p.shape[i] != 0 : p.shape[i] <= 0) return OCTET_ERROR_RECORD;
+      if (i < p.rank && __builtin_mul_overflow(needed, static_cast<uint32_t>(p.shape[i]), &needed)) return OCTET_ERROR_RANGE;
+    }
+    walk.skip();
+    return needed == bytes ? OCTET_OK : OCTET_ERROR_RANGE;
+  }
+
+  /// Blobs lie one after the other, aligned, with zeros between them; one may be named again.
+  bool take_blob(uint32_t offset, uint32_t bytes) {
+    if (offset % kAlignment != 0 || bytes == 0 || !inside(offset, bytes, header_.bytes)) return false;
+    const uint32_t first = padded(header_.header_bytes + header_.records_bytes, kAlignment);
+    if (offset >= first && offset + bytes <= cursor_) return true;
+    const uint32_t next = padded(cursor_, kAlignment);
+    if (offset != next || !zeros(image_ + cursor_, next - cursor_)) return false;
+    cursor_ = offset + bytes;
+    return true;
+  }
+
+  octet_status tables(const uint8_t* at) {
+    const Tables t = load<Tables>(at);
+    uint32_t table;
+    if (t.channels == 0 || __builtin_mul_overflow(t.channels, uint32_t{4}, &table)) return OCTET_ERROR_RANGE;
+    if (t.weight == 0 ? t.weight_bytes != 0 : !take_blob(t.weight, t.weight_bytes)) return OCTET_ERROR_RANGE;
+    const uint32_t rest[] = {t.weight_zero_point, t.scale, t.bias, t.bias_codes, t.multiplier, t.shift};
+    for (const uint32_t offset : rest)
+      if (offset != 0 && !take_blob(offset, table)) return OCTET_ERROR_RANGE;
+    return OCTET_OK;
+  }
+
+  /// Where a step reads and writes: only values written before it, nothing under its feet unless its operator may.
+  octet_status buffers(const Step& s, const octet_op& op) {
+    if (s.output < header_.inputs || s.output > next_value_ || uint32_t{s.output} + 1 < next_value_ || s.output >= header_.values)
+      return OCTET_ERROR_RANGE;
+    if (s.output == next_value_) {
+      if (!completed_) return OCTET_ERROR_RECORD;
+      ++next_value_;
+    } else if (completed_) {
+      return OCTET_ERROR_RECORD;
+    }
+    completed_ = (s.flags & kCompletes) != 0;
+    const Value out = value(values_, s.output);
+    if (s.output_offset >= out.bytes) return OCTET_ERROR_RANGE;
+    if (!inside(s.scratch_offset, s.scratch_bytes, header_.arena_bytes) || s.scratch_offset % kAlignment != 0)
+      return OCTET_ERROR_RANGE;
+    if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, out.offset, out.bytes)) return OCTET_ERROR_RANGE;
+    for (int i = 0; i < 2; ++i) {
+      if (s.inputs[i] == kNoValue) {
+        if (i == 0) return OCTET_ERROR_RANGE;
+        continue;
+      }
+      if (s.inputs[i] >= s.output) return OCTET_ERROR_RANGE;
+      const Value in = value(values_, s.inputs[i]);
+      const bool may_overwrite =
+          (op.overwrites >> i & 1) != 0 && in.offset == out.offset && in.bytes == out.bytes && s.output_offset == 0;
+      if (!may_overwrite && !apart(in.offset, in.bytes, out.offset, out.bytes)) return OCTET_ERROR_RANGE;
+      if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, in.offset, in.bytes)) return OCTET_ERROR_RANGE;
+    }
+    return OCTET_OK;
+  }
+
+  octet_status step(Walk& walk, bool last) {
+    if (const octet_status s = record(walk, sizeof(Step))) return s;
+    const RecordHeader r = walk.peek();
+    if (r.kind < kFirstStep || r.kind > kLastStep) return OCTET_ERROR_RECORD;
+    const uint8_t* payload = walk.payload();
+    const Step s = load<Step>(payload);
+    if ((s.flags & ~(kHasTables | kCompletes)) != 0 || s.reserved != 0) return OCTET_ERROR_VERSION;
+    const uint32_t fixed = uint32_t{sizeof(Step)} + s.args_bytes + ((s.flags & kHasTables) != 0 ? uint32_t{sizeof(Tables)} : 0);
+    if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || fixed > r.bytes) return OCTET_ERROR_RECORD;
+    if (!name_ok(payload + fixed, s.name_bytes, r.bytes - fixed)) return OCTET_ERROR_RECORD;
+    if ((s.flags & kHasTables) != 0)
+      if (const octet_status t = tables(payload + sizeof(Step) + s.args_bytes)) return t;
+    walk.skip();
+    const Walk packed = walk;
+    if (const octet_status p = packed_weights(walk, (s.flags & kHasTables) != 0)) return p;
+    bool other = false;
+    const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
+    if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
+    if (const octet_status b = buffers(s, *op)) return b;
+    if (last && !completed_) return OCTET_ERROR_RECORD;
+    ArgsBuffer args;
+    octet_step resolved = resolve(image_, values_, payload, &args, nullptr);
+    for (Walk w = packed; w.at < walk.at; w.skip()) take_packed(image_, load<Packed>(w.payload()), *op, &resolved);
+    return op->check(&resolved);
+  }
+
+  /// The packed records of a step, as many as there are.
+  octet_status packed_weights(Walk& walk, bool weighted) {
+    while (!walk.done()) {
+      if (const octet_status s = record(walk, 0)) return s;
+      if (walk.peek().kind != static_cast<uint16_t>(Kind::packed)) break;
+      if (walk.peek().bytes != sizeof(Packed) || !weighted) return OCTET_ERROR_RECORD;
+      const Packed p = load<Packed>(walk.payload());
+      if (p.family == 0 || p.reserved != 0) return OCTET_ERROR_RECORD;
+      if (!take_blob(p.offset, p.bytes)) return OCTET_ERROR_RANGE;
+      walk.skip();
+    }
+    return OCTET_OK;
+  }
+
+  const uint8_t* image_;
+  const octet_op* const* ops_;
+  uint32_t op_count_;
+  Header header_{};
+  const uint8_t* values_ = nullptr;
+  uint32_t cursor_ = 0;  ///< end of the last blob
+  uint32_t next_value_ = 0;
+  bool completed_ = true;  ///< the value written last
+};
+
+}  // namespace
+}  // namespace octet::image
+
+octet_status octet_model_open(octet_model* model, const void* image, size_t bytes, const octet_op* const* ops, size_t op_count) {
+  if (model == nullptr || image == nullptr || (ops == nullptr && op_count != 0)) return OCTET_ERROR_NULL;
+  for (size_t i = 0; i < op_count; ++i)
+    if (ops[i] == nullptr || ops[i]->check == nullptr || ops[i]->run == nullptr) return OCTET_ERROR_NULL;
+  if (reinterpret_cast<uintptr_t>(image) % OCTET_ALIGNMENT != 0) return OCTET_ERROR_ALIGNMENT;
+  const uint32_t count = static_cast<uint32_t>(op_count);
+  const octet_status status = octet::image::Opening(static_cast<const uint8_t*>(image), ops, count).run(bytes);
+  if (status == OCTET_OK) *model = octet_model{image, ops, count};
+  return status;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators of the Cortex-M kernel families: compiled once per family (OCTET_FAMILY: m4 or m55) and rounding, named
+// octet_op_<family>_<kind>_<rounding>.
+#pragma once
+
+#include "kernels/cortex_m/cortex_m.h"
+#include "runtime/ops/op.h"
+
+#define OCTET_PASTE(family, kind) family##_##kind
+#define OCTET_FAMILY_KIND(family, kind) OCTET_PASTE(family, kind)
+#define OCTET_NAMED(name) OCTET_OP(name)
+#define OCTET_DEPTHWISE_FAMILY OCTET_FAMILY_KIND(OCTET_FAMILY, depthwise)
+#define OCTET_PACKED_OP(kind) OCTET_NAMED(OCTET_FAMILY_KIND(OCTET_FAMILY, kind))
+
+namespace octet::op {
+
+namespace family = cortex_m::OCTET_FAMILY;
+constexpr Rounding kRounding = static_cast<Rounding>(OCTET_ROUNDING);
+
+template <class Args>
+octet_status fits(const octet_step* s) {
+  const Args& a = args<Args>(s);
+  if (!checks::packable(a) || !family::accepts(a)) return OCTET_ERROR_KERNEL;
+  return checks::packed(*s, family::packed_bytes(a), family::scratch_bytes(a));
+}
+
+inline cortex_m::PackedData data(const octet_step* s) { return {s->input[0], s->packed, s->output, s->scratch}; }
+
+}  // namespace octet::op

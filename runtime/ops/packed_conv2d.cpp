@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense convolution on weights packed for a Cortex-M family.
+#include "runtime/ops/packed.h"
+
+using namespace octet;
+
+namespace {
+
+octet_status check(const octet_step* s) {
+  if (const octet_status status = checks::conv2d(*s, op::kRounding)) return status;
+  return cortex_m::is_depthwise(op::args<kernels::Conv2dArgs>(s)) ? OCTET_ERROR_KERNEL : op::fits<kernels::Conv2dArgs>(s);
+}
+
+void run(const octet_step* s) {
+  const auto& a = op::args<kernels::Conv2dArgs>(s);
+  op::family::conv2d<op::kRounding>(a, op::data(s), 0, a.batch * a.out_h);
+}
+
+}  // namespace
+
+const octet_op OCTET_PACKED_OP(conv2d) = {op::kind_of(image::Kind::conv2d),
+                                          OCTET_ROUNDING,
+                                          0,
+                                          static_cast<uint16_t>(image::Family::OCTET_FAMILY),
+                                          image::kFamilyVersion,
+                                          check,
+                                          run};

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running an opened model: its steps in order. Everything was checked when the image was opened; only the arena is new.
+#include "runtime/walk.h"
+
+namespace {
+
+using namespace octet;
+using namespace octet::image;
+
+/// The records from the first step on.
+Walk steps_of(const uint8_t* image, const Header& h) {
+  Walk walk = records_of(image, h);
+  for (uint32_t i = 0; i < 1u + h.inputs + h.outputs; ++i) walk.skip();
+  return walk;
+}
+
+}  // namespace
+
+size_t octet_arena_size(const octet_model* model) {
+  return model == nullptr || model->image == nullptr ? 0 : header_of(model->image).arena_bytes;
+}
+
+octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes, octet_layer_callback callback, void* user) {
+  if (model == nullptr || model->image == nullptr || arena == nullptr) return OCTET_ERROR_NULL;
+  if (reinterpret_cast<uintptr_t>(arena) % OCTET_ALIGNMENT != 0) return OCTET_ERROR_ALIGNMENT;
+  const uint8_t* image = static_cast<const uint8_t*>(model->image);
+  const Header h = header_of(image);
+  if (arena_bytes < h.arena_bytes) return OCTET_ERROR_ARENA;
+  const uint8_t* values = values_of(image, h);
+  Walk walk = steps_of(image, h);
+  uint32_t index = 0;
+  while (!walk.done()) {
+    const uint16_t kind = walk.peek().kind;
+    const uint8_t* payload = walk.payload();
+    ArgsBuffer args;
+    octet_step step = resolve(image, values, payload, &args, arena);
+    walk.skip();
+    bool other = false;
+    const octet_op* op = choose_op(model->ops, model->op_count, kind, h.rounding, walk, &other);
+    if (op == nullptr) return OCTET_ERROR_OPERATOR;
+    for (; !walk.done() && walk.peek().kind == static_cast<uint16_t>(Kind::packed); walk.skip())
+      take_packed(image, load<Packed>(walk.payload()), *op, &step);
+    op->run(&step);
+    const Step s = load<Step>(payload);
+    if ((s.flags & kCompletes) == 0) continue;
+    if (callback != nullptr) {
+      const Value out = value(values, s.output);
+      const uint32_t name = uint32_t{sizeof(Step)} + s.args_bytes + ((s.flags & kHasTables) != 0 ? uint32_t{sizeof(Tables)} : 0);
+      const octet_layer layer{index,    kind, reinterpret_cast<const char*>(payload + name), s.name_bytes, place(arena, out.offset),
+                              out.bytes};
+      callback(user, &layer);
+    }
+    ++index;
+  }
+  return OCTET_OK;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading records one after the other: shared by the check of an image, which believes nothing, and by the run of a checked one.
+#pragma once
+
+#include "runtime/image.h"
+#include "runtime/octet.h"
+
+namespace octet::image {
+
+template <class T>
+inline T load(const uint8_t* from) {
+  T value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+
+constexpr uint32_t kMaxArgs = sizeof(kernels::Conv2dArgs);
+/// Arguments at an address where every struct of kernels/args.h may lie.
+union ArgsBuffer {
+  uint32_t aligned;
+  uint8_t bytes[kMaxArgs];
+};
+
+/// Position in the records: `at` is the offset of the next one.
+struct Walk {
+  const uint8_t* image;
+  uint32_t at, end;
+
+  bool done() const { return at >= end; }
+  RecordHeader peek() const { return load<RecordHeader>(image + at); }
+  const uint8_t* payload() const { return image + at + sizeof(RecordHeader); }
+  void skip() { at += static_cast<uint32_t>(sizeof(RecordHeader)) + peek().bytes; }
+};
+
+inline Header header_of(const void* image) { return load<Header>(static_cast<const uint8_t*>(image)); }
+inline Walk records_of(const uint8_t* image, const Header& h) { return {image, h.header_bytes, h.header_bytes + h.records_bytes}; }
+/// The values' payload; the first record holds it.
+inline const uint8_t* values_of(const uint8_t* image, const Header& h) { return image + h.header_bytes + sizeof(RecordHeader); }
+inline Value value(const uint8_t* values, uint16_t index) { return load<Value>(values + index * sizeof(Value)); }
+
+/// The operator of a step of this kind whose packed records begin at `packed`: one whose kernel family's weights are among them,
+/// else one that needs no packed weights; null if neither was given. `other` is set if one for another rounding was.
+inline const octet_op* choose_op(const octet_op* const* ops, uint32_t count, uint16_t kind, Rounding rounding, Walk packed,
+                                 bool* other) {
+  const octet_op* plain = nullptr;
+  for (uint32_t i = 0; i < count; ++i) {
+    const octet_op* op = ops[i];
+    if (op->kind != kind) continue;
+    if (op->rounding != OCTET_ANY_ROUNDING && op->rounding != static_cast<uint8_t>(rounding)) {
+      *other = true;
+      continue;
+    }
+    if (op->family == 0) {
+      if (plain == nullptr) plain = op;
+      continue;
+    }
+    for (Walk w = packed; !w.done() && w.peek().kind == static_cast<uint16_t>(Kind::packed); w.skip()) {
+      const Packed p = load<Packed>(w.payload());
+      if (p.family == op->family && p.version == op->family_version) return op;
+    }
+  }
+  return plain;
+}
+
+inline uint8_t* place(void* arena, uint32_t offset) { return arena == nullptr ? nullptr : static_cast<uint8_t*>(arena) + offset; }
+template <class T>
+const T* blob(const uint8_t* image, uint32_t offset) {
+  return offset == 0 ? nullptr : reinterpret_cast<const T*>(image + offset);
+}
+
+/// A step as its operator sees it; `payload` is the step's record, whose sizes were checked. Arena null: sizes only.
+inline octet_step resolve(const uint8_t* image, const uint8_t* values, const uint8_t* payload, ArgsBuffer* args, void* arena) {
+  const Step s = load<Step>(payload);
+  octet_step step;
+  __builtin_memset(&step, 0, sizeof step);
+  __builtin_memcpy(args->bytes, payload + sizeof(Step), s.args_bytes);
+  step.args = args->bytes;
+  step.args_bytes = s.args_bytes;
+  for (int i = 0; i < 2; ++i)
+    if (s.inputs[i] != kNoValue) {
+      const Value v = value(values, s.inputs[i]);
+      step.input[i] = place(arena, v.offset);
+      step.input_bytes[i] = v.bytes;
+    }
+  const Value out = value(values, s.output);
+  step.output = place(arena, out.offset + s.output_offset);
+  step.output_bytes = out.bytes - s.output_offset;
+  step.scratch_bytes = s.scratch_bytes;
+  if (s.scratch_bytes != 0) step.scratch = place(arena, s.scratch_offset);
+  if ((s.flags & kHasTables) != 0) {
+    const Tables t = load<Tables>(payload + sizeof(Step) + s.args_bytes);
+    step.weight = blob<int8_t>(image, t.weight);
+    step.weight_bytes = t.weight_bytes;
+    step.channels = t.channels;
+    step.weight_zero_point = blob<int32_t>(image, t.weight_zero_point);
+    step.scale = blob<float>(image, t.scale);
+    step.bias = blob<float>(image, t.bias);
+    step.bias_codes = blob<int32_t>(image, t.bias_codes);
+    step.multiplier = blob<int32_t>(image, t.multiplier);
+    step.shift = blob<int32_t>(image, t.shift);
+  }
+  return step;
+}
+
+/// Takes a packed record's weights if they are for this operator's kernel family.
+inline void take_packed(const uint8_t* image, const Packed& p, const octet_op& op, octet_step* step) {
+  if (op.family == 0 || p.family != op.family || p.version != op.family_version) return;
+  step->packed = image + p.offset;
+  step->packed_bytes = p.bytes;
+}
+
+}  // namespace octet::image

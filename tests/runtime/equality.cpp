@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C runtime gives the bytes a Session gives: every operator, every device rounding, u8 and i8, layer by layer.
+#include <algorithm>
+
+#include "compile/program.h"
+#include "tests/catch.h"
+#include "tests/runtime/device.h"
+#include "tests/runtime/networks.h"
+
+using namespace octet;
+using namespace octet::device;
+
+namespace {
+
+bool same(const Tensor& expected, const std::vector<std::byte>& got) {
+  return expected.bytes() == got.size() && std::memcmp(expected.raw(), got.data(), got.size()) == 0;
+}
+
+/// Runs every sample both ways; the number of layers compared.
+size_t compare(const Example& e, const FirmwareOptions& options = {}) {
+  const FirmwarePlan plan = plan_firmware(e.int8, options);
+  const Device device(image_bytes(plan));
+  REQUIRE(device.status() == OCTET_OK);
+  CHECK(octet_arena_size(device.model()) == static_cast<size_t>(plan.arena_bytes));
+  Session session(bind(e.int8, QEngine::reference), {e.samples[0].shape()});
+  size_t layers = 0;
+  for (const Tensor& sample : e.samples) {
+    const Outcome got = device.run({&sample, 1});
+    REQUIRE(got.status == OCTET_OK);
+    const auto expected = session.run({&sample, 1});
+    REQUIRE(got.outputs.size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) CHECK(same(expected[i], got.outputs[i]));
+    const auto sums = host_checksums(e.int8, {&sample, 1});
+    for (const Layer& layer : got.layers) {
+      INFO(e.name << ": " << layer.name);
+      CHECK(sums.at(layer.name) == layer.checksum);
+      ++layers;
+    }
+    CHECK(device.run({&sample, 1}, std::byte{0}).layers == got.layers);  // nothing depends on what the arena held
+  }
+  return layers;
+}
+
+constexpr Rounding kRoundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
+
+}  // namespace
+
+TEST_CASE("a network of every operator gives a session's bytes in every device rounding, u8 and i8") {
+  for (const Rounding rounding : kRoundings)
+    for (const bool i8 : {false, true}) {
+      CAPTURE(to_string(rounding), i8);
+      const Example e = quantized("every_op", every_op(), rounding, i8, 4);
+      const FirmwarePlan plan = plan_firmware(e.int8);
+      CHECK(compare(e) >= 4 * 13);
+      const auto ops = operators(plan);
+      for (const char* name : {"max_pool2d", "clamp", "transpose"}) CHECK(std::ranges::count(ops, name) == 1);
+      for (const char* name : {"conv2d_", "linear_", "add_", "requantize_", "average_pool2d_"})
+        CHECK(std::ranges::count(ops, name + std::string(to_string(rounding))) == 1);
+    }
+}
+
+TEST_CASE("whole networks with residual blocks give a session's bytes in every device rounding") {
+  for (const Rounding rounding : kRoundings) {
+    CAPTURE(to_string(rounding));
+    CHECK(compare(quantized("resnet8", resnet8(), rounding, true, 1)) > 8);
+    CHECK(compare(quantized("demo", demo(), rounding, false, 2)) > 16);
+    CHECK(compare(quantized("tiny", tiny_separable(), rounding, true, 3)) > 6);
+  }
+}
+
+TEST_CASE("packed weights give the same bytes: the Cortex-M kernels with their instructions emulated") {
+  for (const auto& [target, family] : {std::pair{FirmwareTarget::cortex_m4, "m4_"}, {FirmwareTarget::cortex_m55, "m55_"}})
+    for (const Rounding rounding : kRoundings) {
+      CAPTURE(family, to_string(rounding));
+      const Example e = quantized("demo", demo(), rounding, true, 2);
+      const FirmwareOptions options{.target = target};
+      const auto ops = operators(plan_firmware(e.int8, options));
+      for (const char* kind : {"conv2d_", "depthwise_", "linear_"})
+        CHECK(std::ranges::count(ops, std::string(family) + kind + std::string(to_string(rounding))) == 1);
+      CHECK(compare(e, options) > 16);
+      CHECK(compare(quantized("every_op", every_op(), rounding, true, 2), options) > 16);
+    }
+}
+
+TEST_CASE("an image packed for one family is refused by name where only another kernel was given") {
+  const Example e = quantized("tiny", tiny_separable(), Rounding::real, true, 1);
+  const Bytes image = image_bytes(plan_firmware(e.int8, {.target = FirmwareTarget::cortex_m4}));
+  const auto open_with = [&](std::vector<const octet_op*> ops) { return Device(image, std::move(ops)).status(); };
+  CHECK(open_with({&octet_op_conv2d_real, &octet_op_linear_real, &octet_op_average_pool2d_real}) == OCTET_ERROR_KERNEL);
+  CHECK(open_with({&octet_op_m55_conv2d_real, &octet_op_m55_depthwise_real, &octet_op_m55_linear_real,
+                   &octet_op_average_pool2d_real}) == OCTET_ERROR_OPERATOR);
+  CHECK(open_with({&octet_op_m4_conv2d_real, &octet_op_m4_depthwise_real, &octet_op_m4_linear_real,
+                   &octet_op_average_pool2d_real}) == OCTET_OK);
+}
+
+TEST_CASE("the roundings of one network differ, so that their equality with the host says something") {
+  std::vector<std::vector<Layer>> layers;
+  for (const Rounding rounding : kRoundings) {
+    const Example e = quantized("demo", demo(), rounding, true, 1);
+    layers.push_back(Device(image_bytes(plan_firmware(e.int8))).run({&e.samples[0], 1}).layers);
+  }
+  CHECK(layers[0] != layers[1]);
+  CHECK(layers[1] != layers[2]);
+}
+
+TEST_CASE("a device may quantize its input and dequantize its output itself") {
+  for (const Rounding rounding : kRoundings) {
+    const Example e = quantized("tiny", tiny_separable(), rounding, true, 1);
+    const FirmwarePlan plan = plan_firmware(e.int8, {.float_inputs = true, .float_outputs = true});
+    const Device device(image_bytes(plan));
+    REQUIRE(device.status() == OCTET_OK);
+    Generator random(11);
+    const Tensor x = randn(random, {1, 8, 8, 3});
+    const Outcome got = device.run({&x, 1});
+    REQUIRE(got.status == OCTET_OK);
+    CHECK(same(dequantize(infer(e.int8, {&x, 1})[0]), got.outputs[0]));
+    octet_tensor info{};
+    REQUIRE(octet_input_info(device.model(), 0, &info) == OCTET_OK);
+    CHECK(info.type == OCTET_F32);
+    CHECK(info.bytes == 8 * 8 * 3 * 4);
+  }
+}
+
+TEST_CASE("an image describes its inputs and outputs") {
+  const Example e = quantized("every_op", every_op(), Rounding::fixed_double, true, 1);
+  const Device device(image_bytes(plan_firmware(e.int8)));
+  REQUIRE(octet_input_count(device.model()) == 1);
+  REQUIRE(octet_output_count(device.model()) == 2);
+  octet_tensor info{};
+  REQUIRE(octet_input_info(device.model(), 0, &info) == OCTET_OK);
+  const QParams& q = *e.int8["x"].out_q[0];
+  CHECK(std::string(info.name, info.name_bytes) == "x");
+  CHECK(info.type == OCTET_I8);
+  CHECK(info.scale == q.scale[0]);
+  CHECK(info.zero_point == q.zero_point[0]);
+  CHECK(info.rank == 4);
+  CHECK(std::vector<int32_t>(info.shape, info.shape + 6) == std::vector<int32_t>{1, 9, 7, 3, 0, 0});
+  REQUIRE(octet_output_info(device.model(), 1, &info) == OCTET_OK);
+  CHECK(std::string(info.name, info.name_bytes) == "again");
+  CHECK(octet_output_info(device.model(), 2, &info) == OCTET_ERROR_INDEX);
+  CHECK(octet_output(device.model(), &info, 2) == nullptr);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The image format is for ever: every offset is pinned, and images of version 1 kept beside this file load and compute what they
+// did. A failing line means a new version, not a new number here.
+#include <cstddef>
+#include <cstdlib>
+#include <type_traits>
+
+#include "tests/catch.h"
+#include "tests/runtime/device.h"
+#include "tests/runtime/networks.h"
+#include "tests/runtime/rewrite.h"
+
+using namespace octet;
+using namespace octet::device;
+
+namespace {
+
+template <class T>
+constexpr bool plain_bytes = std::is_standard_layout_v<T>&& std::is_trivially_copyable_v<T>;
+
+static_assert(plain_bytes<image::Header> && sizeof(image::Header) == 48);
+static_assert(offsetof(image::Header, version) == 4 && offsetof(image::Header, header_bytes) == 6 &&
+              offsetof(image::Header, bytes) == 8 && offsetof(image::Header, crc) == 12 &&
+              offsetof(image::Header, records_bytes) == 16 && offsetof(image::Header, arena_bytes) == 20 &&
+              offsetof(image::Header, values) == 24 && offsetof(image::Header, inputs) == 26 &&
+              offsetof(image::Header, outputs) == 28 && offsetof(image::Header, steps) == 30 &&
+              offsetof(image::Header, rounding) == 32 && offsetof(image::Header, reserved) == 33);
+static_assert(plain_bytes<image::RecordHeader> && sizeof(image::RecordHeader) == 8 && offsetof(image::RecordHeader, bytes) == 4);
+static_assert(plain_bytes<image::Value> && sizeof(image::Value) == 8 && offsetof(image::Value, bytes) == 4);
+static_assert(plain_bytes<image::Port> && sizeof(image::Port) == 40 && offsetof(image::Port, output) == 2 &&
+              offsetof(image::Port, type) == 3 && offsetof(image::Port, rank) == 4 && offsetof(image::Port, name_bytes) == 5 &&
+              offsetof(image::Port, shape) == 8 && offsetof(image::Port, scale) == 32 && offsetof(image::Port, zero_point) == 36);
+static_assert(plain_bytes<image::Step> && sizeof(image::Step) == 24 && offsetof(image::Step, output) == 4 &&
+              offsetof(image::Step, args_bytes) == 6 && offsetof(image::Step, name_bytes) == 8 &&
+              offsetof(image::Step, flags) == 9 && offsetof(image::Step, output_offset) == 12 &&
+              offsetof(image::Step, scratch_offset) == 16 && offsetof(image::Step, scratch_bytes) == 20);
+static_assert(plain_bytes<image::Tables> && sizeof(image::Tables) == 36 && offsetof(image::Tables, channels) == 8 &&
+              offsetof(image::Tables, weight_zero_point) == 12 && offsetof(image::Tables, scale) == 16 &&
+              offsetof(image::Tables, bias) == 20 && offsetof(image::Tables, bias_codes) == 24 &&
+              offsetof(image::Tables, multiplier) == 28 && offsetof(image::Tables, shift) == 32);
+static_assert(plain_bytes<image::Packed> && sizeof(image::Packed) == 16 && offsetof(image::Packed, offset) == 4);
+static_assert(int(image::Kind::values) == 1 && int(image::Kind::port) == 2 && int(image::Kind::conv2d) == 16 &&
+              int(image::Kind::linear) == 17 && int(image::Kind::add) == 18 && int(image::Kind::requantize) == 19 &&
+              int(image::Kind::max_pool2d) == 20 && int(image::Kind::average_pool2d) == 21 && int(image::Kind::clamp) == 22 &&
+              int(image::Kind::quantize) == 23 && int(image::Kind::dequantize) == 24 && int(image::Kind::transpose) == 25 &&
+              int(image::Kind::packed) == 64);
+
+/// Codes that no random generator stands behind.
+Tensor ramp(const Device& device) {
+  octet_tensor info{};
+  REQUIRE(octet_input_info(device.model(), 0, &info) == OCTET_OK);
+  Tensor x({static_cast<int64_t>(info.bytes)}, DType::u8);
+  for (uint32_t i = 0; i < info.bytes; ++i) x.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(i * 37 + i / 7);
+  return x;
+}
+
+Outcome stored(const std::string& name) {
+  const char* folder = std::getenv("OCTET_TEST_DATA");
+  REQUIRE(folder != nullptr);
+  const Device device(read_file(std::string(folder) + "/" + name, 1 << 20));
+  REQUIRE(device.status() == OCTET_OK);
+  const Tensor x = ramp(device);
+  return device.run({&x, 1});
+}
+
+uint32_t checksum(const std::vector<std::byte>& bytes) { return crc32(bytes); }
+
+}  // namespace
+
+TEST_CASE("images of version 1 load and compute what they always did") {
+  const Outcome every = stored("version1-every-op.octi");
+  REQUIRE(every.outputs.size() == 2);
+  CHECK(checksum(every.outputs[0]) == 0x324e7d68);
+  CHECK(checksum(every.outputs[1]) == 0x8f029a14);
+  CHECK(every.layers.size() == 14);
+  const Outcome tiny = stored("version1-tiny-real.octi");
+  REQUIRE(tiny.outputs.size() == 1);
+  CHECK(checksum(tiny.outputs[0]) == 0x9ed82c23);
+}
+
+TEST_CASE("every byte of an image is accounted for: sizes, zero padding, blobs in order") {
+  const Bytes image = image_bytes(plan_firmware(quantized("tiny", tiny_separable(), Rounding::real, true, 1).int8));
+  const auto header = take<image::Header>(image, 0);
+  CHECK(header.bytes == image.size());
+  CHECK(header.version == image::kVersion);
+  const auto records = records_in(image);
+  CHECK(records.size() == 3u + header.steps);
+  CHECK(records.back().payload + records.back().bytes == size_t{header.header_bytes} + header.records_bytes);
+  // A byte of padding that is not zero is refused.
+  for (const Record& r : records) {
+    if (r.kind < image::kFirstStep || r.kind > image::kLastStep) continue;
+    const auto step = take<image::Step>(image, r.payload);
+    if (step.name_bytes % 4 == 0) continue;
+    Bytes bad = image;
+    bad[r.payload + r.bytes - 1] = std::byte{'x'};
+    repair_checksum(bad);
+    CHECK(Device(bad).status() == OCTET_ERROR_RECORD);
+  }
+}
+
+TEST_CASE("the same model gives the same image and C source, and the source lists the operators") {
+  const FirmwarePlan plan = plan_firmware(quantized("tiny", tiny_separable(), Rounding::fixed_single, true, 1).int8);
+  CHECK(image_bytes(plan) == image_bytes(plan_firmware(quantized("tiny", tiny_separable(), Rounding::fixed_single, true, 1).int8)));
+  const ImageSource source = image_source(plan, "keyword");
+  CHECK(source.h.find("#define KEYWORD_ARENA_BYTES " + std::to_string(plan.arena_bytes) + "u") != std::string::npos);
+  CHECK(source.c.find("&octet_op_conv2d_fixed_single, &octet_op_linear_fixed_single") != std::string::npos);
+  CHECK(operators(plan) == std::vector<std::string>{"average_pool2d_fixed_single", "conv2d_fixed_single", "linear_fixed_single"});
+}
