@@ -24,6 +24,19 @@ struct PackedData {
 inline constexpr int32_t round_up(int32_t n, int32_t to) { return (n + to - 1) / to * to; }
 inline constexpr bool is_depthwise(const Conv2dArgs& a) { return a.groups > 1 && a.groups == a.in_c && a.groups == a.out_c; }
 
+/// Sums on both targets; pack may still refuse.
+inline bool accepts(const kernels::AddArgs& a) {
+  const auto i8 = kernels::CodeType::i8;
+  return a.a_type == i8 && a.b_type == i8 && a.output_type == i8 &&
+         (a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single);
+}
+
+/// Average pools of the fixed modes on both targets; they need neither packing nor scratch memory.
+inline bool accepts(const kernels::Pool2dArgs& a) {
+  return a.type == kernels::CodeType::i8 && a.kind != kernels::PoolKind::max && a.channels % 4 == 0 &&
+         (a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single);
+}
+
 /// Looks at the bits: an image in a fixed mode executes no float instruction.
 inline bool has_residual(const Conv2dArgs& a) {
   uint32_t bits;
@@ -33,6 +46,8 @@ inline bool has_residual(const Conv2dArgs& a) {
 
 namespace m4 {
 
+using cortex_m::accepts;
+
 bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
 int32_t packed_bytes(const Conv2dArgs&);
 int32_t scratch_bytes(const Conv2dArgs&);
@@ -46,11 +61,21 @@ int32_t packed_bytes(const LinearArgs&);
 int32_t scratch_bytes(const LinearArgs&);
 template <Rounding>
 void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
+
+int32_t packed_bytes(const kernels::AddArgs&);
+inline int32_t scratch_bytes(const kernels::AddArgs&) { return 0; }
+template <Rounding>  ///< fixed modes only; units: elements
+void add(const kernels::AddArgs&, const void* a, const void* b, const void* packed, void* output, int32_t begin, int32_t end);
+
+/// Both fixed modes; units as kernels::average_pool2d: output rows.
+void average_pool2d(const kernels::Pool2dArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
 }  // namespace m4
 
 namespace m55 {
 
+using cortex_m::accepts;
+
 bool accepts(const Conv2dArgs&);  ///< dense undilated convolution, or depthwise 3x3 of stride 1 or 2 in both directions
 int32_t packed_bytes(const Conv2dArgs&);
 int32_t scratch_bytes(const Conv2dArgs&);
@@ -64,6 +89,14 @@ int32_t packed_bytes(const LinearArgs&);
 int32_t scratch_bytes(const LinearArgs&);
 template <Rounding>
 void linear(const LinearArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units: input rows
+
+int32_t packed_bytes(const kernels::AddArgs&);
+inline int32_t scratch_bytes(const kernels::AddArgs&) { return 0; }
+template <Rounding>  ///< fixed modes only; units: elements
+void add(const kernels::AddArgs&, const void* a, const void* b, const void* packed, void* output, int32_t begin, int32_t end);
+
+/// Both fixed modes; units as kernels::average_pool2d: output rows.
+void average_pool2d(const kernels::Pool2dArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
 }  // namespace m55
 

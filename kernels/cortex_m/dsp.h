@@ -51,6 +51,12 @@ inline int32_t smmul(int32_t x, int32_t y) {
   asm("smmul %0, %1, %2" : "=r"(r) : "r"(x), "r"(y));
   return r;
 }
+/// Sums of both halves, each modulo 2^16.
+inline uint32_t sadd16(uint32_t x, uint32_t y) {
+  uint32_t r;
+  asm("sadd16 %0, %1, %2" : "=r"(r) : "r"(x), "r"(y));
+  return r;
+}
 /// x limited to int8.
 inline int32_t ssat8(int32_t x) {
   int32_t r;
@@ -94,6 +100,7 @@ inline int32_t smmlar(int32_t x, int32_t y, int32_t acc) {
   return wrap(acc, static_cast<int32_t>(sum >> 32));
 }
 inline int32_t smmul(int32_t x, int32_t y) { return static_cast<int32_t>(static_cast<int64_t>(x) * y >> 32); }
+inline uint32_t sadd16(uint32_t x, uint32_t y) { return ((x + y) & 0xffff) | ((x & 0xffff0000) + (y & 0xffff0000)); }
 inline int32_t ssat8(int32_t x) { return x < -128 ? -128 : x > 127 ? 127 : x; }
 inline int32_t round_u8(float x) {
   constexpr float kMagic = 12582912.0f;

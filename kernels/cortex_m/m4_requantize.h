@@ -20,6 +20,13 @@ struct RealOutput {
   float inv_scale, zero;
 };
 
+/// Packed constants of an addition: the other operand's rescaled values by its byte, with the exact operand's zero point taken off.
+struct AddTable {
+  int32_t swapped;  ///< 1: b is the operand that is shifted exactly
+  Rescale rescale;
+  int32_t rescaled[256];
+};
+
 /// Zeros in the fixed modes, which touch no float register.
 template <Rounding R>
 inline RealOutput real_output(const kernels::OutputArgs& o) {

@@ -40,6 +40,8 @@ int32_t packed_bytes(const LinearArgs& a) { return round_up(a.out, 8) / 8 * (2 *
 
 int32_t scratch_bytes(const LinearArgs& a) { return 2 * round_up(a.in, 4) + 8; }
 
+int32_t packed_bytes(const kernels::AddArgs&) { return static_cast<int32_t>(sizeof(AddTable)); }
+
 void clamp_codes(int8_t* codes, int32_t count, const kernels::OutputArgs& o) {
   if (o.clamp_min <= -128 && o.clamp_max >= 127) return;
   const uint32_t low = static_cast<uint8_t>(o.clamp_min) * 0x01010101u, high = static_cast<uint8_t>(o.clamp_max) * 0x01010101u;

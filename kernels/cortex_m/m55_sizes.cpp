@@ -40,4 +40,6 @@ int32_t packed_bytes(const LinearArgs& a) { return round_up(a.out, 4) / 4 * (kCo
 
 int32_t scratch_bytes(const LinearArgs& a) { return a.in % 16 == 0 ? 0 : round_up(a.in, 16); }
 
+int32_t packed_bytes(const kernels::AddArgs&) { return static_cast<int32_t>(sizeof(AddConstants)); }
+
 }  // namespace octet::cortex_m::m55

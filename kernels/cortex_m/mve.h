@@ -22,6 +22,12 @@ struct Rescale4 {
   int32_t start[4], multiplier[4], shift[4];
 };
 
+/// Packed constants of an addition; `other_multiplier` 0: both operands are shifted exactly. Shifts are VRSHL's, negative.
+struct AddConstants {
+  int32_t swapped;  ///< 1: b is the operand that is shifted exactly
+  int32_t exact_zero, other_zero, other_multiplier, other_shift, multiplier, shift;
+};
+
 /// What all channels of a layer share.
 struct Output4 {
   int32_t zero, low, high;     ///< added after rounding and limits; real: limits in 0..255, zero is -128
@@ -81,11 +87,31 @@ inline void transpose8(int8_t* to, int32_t pitch, const int8_t* from, int32_t st
   }
 }
 
+/// Sums of n <= 8 channels over `count` cells, `step` bytes apart, in 16 bits.
+inline void sum_columns8(const int8_t* from, int32_t step, int32_t n, int32_t count, int16_t* sums) {
+  int16x8_t sum = vdupq_n_s16(0);
+  if (n >= 8) {
+    for (; count > 0; --count, from += step) sum = vaddq_s16(sum, vldrbq_s16(from));
+  } else {
+    const mve_pred16_t lanes = vctp16q(static_cast<uint32_t>(n));
+    for (; count > 0; --count, from += step) sum = vaddq_s16(sum, vldrbq_z_s16(from, lanes));
+  }
+  vst1q_s16(sums, sum);
+}
+
 #else
 
 inline void transpose8(int8_t* to, int32_t pitch, const int8_t* from, int32_t step, int32_t n, int32_t count) {
   for (; count > 0; --count, to += 4, from += step)
     for (int32_t i = 0; i < n; ++i) to[i * pitch] = from[i];
+}
+
+inline void sum_columns8(const int8_t* from, int32_t step, int32_t n, int32_t count, int16_t* sums) {
+  for (int32_t i = 0; i < n; ++i) {
+    int32_t sum = 0;
+    for (int32_t k = 0; k < count; ++k) sum += from[k * step + i];
+    sums[i] = static_cast<int16_t>(sum);
+  }
 }
 
 inline void copy16(int8_t* to, const int8_t* from) { __builtin_memcpy(to, from, 16); }
@@ -106,6 +132,12 @@ inline int32_t rounding_shift(int32_t v, int32_t shift) {
   return shift == 0 ? v : static_cast<int32_t>((int64_t{v} + (int64_t{1} << (-shift - 1))) >> -shift);
 }
 
+/// VQRDMULH and the sign: the first rounding of fixed_double, made ready for the second.
+inline int32_t doubled_high(int32_t v, int32_t multiplier) {
+  const auto high = static_cast<int32_t>((int64_t{v} * multiplier + (int64_t{1} << 30)) >> 31);
+  return high + (high >> 31);
+}
+
 /// An accumulator to a code.
 template <Rounding R>
 inline int32_t code(int32_t acc, int32_t multiplier, int32_t shift, const Output4& o) {
@@ -118,8 +150,7 @@ inline int32_t code(int32_t acc, int32_t multiplier, int32_t shift, const Output
     f = f < 255.0f ? f : 255.0f;
     v = static_cast<int32_t>((f + kMagic) - kMagic);
   } else if constexpr (R == Rounding::fixed_double) {
-    const auto high = static_cast<int32_t>((int64_t{acc} * multiplier + (int64_t{1} << 30)) >> 31);
-    v = rounding_shift(high + (high >> 31), shift) + o.zero;
+    v = rounding_shift(doubled_high(acc, multiplier), shift) + o.zero;
   } else {
     v = rounding_shift(static_cast<int32_t>(int64_t{acc} * multiplier >> 32), shift) + o.zero;
   }

@@ -37,4 +37,11 @@ Packed pack(const kernels::LinearArgs& a, const kernels::WeightedData& data, Tar
   });
 }
 
+Packed pack(const kernels::AddArgs& a, Target target) {
+  return attempt([&] {
+    if (!accepts(a)) refuse("the Cortex-M kernels add int8 codes in the fixed roundings");
+    return add_constants(a, target);
+  });
+}
+
 }  // namespace octet::cortex_m

@@ -24,4 +24,6 @@ struct Packed {
 Packed pack(const kernels::Conv2dArgs&, const kernels::WeightedData& data, Target);
 Packed pack(const kernels::LinearArgs&, const kernels::WeightedData& data, Target);
 
+Packed pack(const kernels::AddArgs&, Target);
+
 }  // namespace octet::cortex_m

@@ -20,33 +20,34 @@ bool fits(int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; }
 std::string at_channel(int32_t c) { return "output channel " + std::to_string(c) + ": "; }
 
 /// The double-rounding record; every step of m4_requantize.h stays inside 32 bits for accumulators from least to most.
-m4::Rescale fixed_double(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, int32_t c) {
-  if (shift > -1 || shift < -30) refuse(at_channel(c) + "shift " + std::to_string(shift) + ", double rounding needs -30 to -1");
+m4::Rescale fixed_double(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, const std::string& where) {
+  if (shift > -1 || shift < -30) refuse(where + "shift " + std::to_string(shift) + ", double rounding needs -30 to -1");
   const int32_t e = -shift;
   const int64_t addend = (int64_t{1} << (e - 1)) + zero * (int64_t{1} << e);
   const auto high = [&](int64_t acc) { return (acc * multiplier + (int64_t{1} << 30)) >> 31; };
   if (!fits(addend) || !fits(high(least) - 1 + addend) || !fits(high(most) + addend))
-    refuse(at_channel(c) + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+    refuse(where + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
   return {static_cast<int32_t>(static_cast<uint32_t>(multiplier) * 2), static_cast<int32_t>(addend), e};
 }
 
 /// The single-rounding record for accumulators times `scaled` (1 or 256).
-m4::Rescale fixed_single(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, int32_t scaled, int32_t c) {
-  if (shift > -2 || shift < -31) refuse(at_channel(c) + "shift " + std::to_string(shift) + ", single rounding needs -31 to -2");
+m4::Rescale fixed_single(int32_t multiplier, int32_t shift, int32_t zero, int64_t least, int64_t most, int32_t scaled,
+                         const std::string& where) {
+  if (shift > -2 || shift < -31) refuse(where + "shift " + std::to_string(shift) + ", single rounding needs -31 to -2");
   const int32_t s = -shift - 1 + (scaled == 256 ? 8 : 0);
-  if (s > 31) refuse(at_channel(c) + "shift " + std::to_string(shift) + " is too large for a paired channel");
+  if (s > 31) refuse(where + "shift " + std::to_string(shift) + " is too large for a paired channel");
   const int64_t addend = (int64_t{1} << (s - 1)) + zero * (int64_t{1} << s);
   const auto high = [&](int64_t acc) { return acc * scaled * multiplier >> 32; };
   if (!fits(addend) || !fits(high(least) + addend) || !fits(high(most) + addend))
-    refuse(at_channel(c) + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+    refuse(where + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
   return {multiplier, static_cast<int32_t>(addend), s};
 }
 
 /// Helium's instructions keep 64 bits inside; only the shift must be one that they round rightly.
-m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, int32_t c) {
+m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, const std::string& where) {
   const bool twice = rounding == Rounding::fixed_double;
   if (shift > (twice ? -1 : -2) || shift < -31)
-    refuse(at_channel(c) + "shift " + std::to_string(shift) +
+    refuse(where + "shift " + std::to_string(shift) +
            (twice ? ", double rounding needs -31 to -1" : ", single rounding needs -31 to -2"));
   return {multiplier, 0, twice ? shift : shift + 1};
 }
@@ -54,6 +55,13 @@ m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, i
 }  // namespace
 
 void refuse(const std::string& reason) { throw Refusal{reason}; }
+
+m4::Rescale make_rescale(Target target, Rounding rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least,
+                         int64_t most, const std::string& where) {
+  if (target == Target::m55) return vector_shift(rounding, multiplier, shift, where);
+  if (rounding == Rounding::fixed_double) return fixed_double(multiplier, shift, zero_point, least, most, where);
+  return fixed_single(multiplier, shift, zero_point, least, most, 1, where);
+}
 
 Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
                      int32_t c, const int8_t* weights, int32_t count, Target target) {
@@ -76,17 +84,11 @@ Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const
   }
   if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
   r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
-  if (target == Target::m55 && !real) {
-    r.rescale = vector_shift(rounding, multiplier, shift, c);
-  } else if (rounding == Rounding::fixed_double) {
-    r.rescale = r.high = fixed_double(multiplier, shift, o.zero_point, r.least, r.most, c);
-  } else if (rounding == Rounding::fixed_single) {
-    r.rescale = fixed_single(multiplier, shift, o.zero_point, r.least, r.most, 1, c);
-    r.high = r.rescale;
-  } else {
-    const float scale = t.scale[c];
-    r.rescale = r.high = {bits(scale), bits(t.bias[c]), 0};
-  }
+  if (real)
+    r.rescale = {bits(t.scale[c]), bits(t.bias[c]), 0};
+  else
+    r.rescale = make_rescale(target, rounding, multiplier, shift, o.zero_point, r.least, r.most, at_channel(c));
+  r.high = r.rescale;
   return r;
 }
 
@@ -96,7 +98,7 @@ void make_high(Channel& r, const kernels::WeightedData& data, Rounding rounding,
   if (rounding == Rounding::fixed_single) {
     const bool dead = data.channels.multiplier[c] == 0;
     r.high = fixed_single(dead ? 1 << 30 : data.channels.multiplier[c], dead ? -2 : data.channels.shift[c], o.zero_point, r.least,
-                          r.most, 256, c);
+                          r.most, 256, at_channel(c));
   } else if (rounding == Rounding::real) {
     const float scale = data.channels.scale[c], part = scale / 256;
     if (scale != 0 && !(std::fabs(part) >= 1e-30f && std::fabs(part) <= 1e30f))

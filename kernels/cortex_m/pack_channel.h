@@ -29,8 +29,12 @@ struct Refusal {
 };
 [[noreturn]] void refuse(const std::string& reason);
 
-/// Channel c with `count` weights from `weights`; throws Refusal naming the channel. m55: `rescale` holds the
-/// multiplier and the (negative) shift of VRSHL.
+/// The constants of a rescaling of accumulators from `least` to `most` in a fixed mode; m55: multiplier and VRSHL's (negative)
+/// shift. Throws Refusal, starting with `where`, if a step would leave 32 bits or the shift is one that the target rounds
+/// differently.
+m4::Rescale make_rescale(Target, Rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least, int64_t most,
+                         const std::string& where);
+/// Channel c with `count` weights from `weights`; throws Refusal naming the channel.
 Channel make_channel(const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
                      const int8_t* weights, int32_t count, Target);
 /// Little-endian words in order.
@@ -59,6 +63,7 @@ Channel filler(size_t weights);
 void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel);
 
 std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> add_constants(const kernels::AddArgs&, Target);
 std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
 std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
 std::vector<uint8_t> m55_linear(const kernels::LinearArgs&, const kernels::WeightedData&);

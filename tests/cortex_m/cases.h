@@ -200,6 +200,60 @@ inline DeviceCase linear_case(const LinearShape& s, Rounding r, Fill fill, uint3
           target == Target::m4 ? cortex_m::m4::scratch_bytes(a) : cortex_m::m55::scratch_bytes(a)};
 }
 
+/// A sum as TensorFlow Lite lowers it: scales a : b : output as given.
+inline DeviceCase add_case(const char* name, int32_t count, Rounding r, Fill fill, uint32_t seed, Target target, bool reference) {
+  Rng rng(seed);
+  kernels::AddArgs a{};
+  a.count = count, a.rounding = r, a.a_type = a.b_type = a.output_type = CodeType::i8;
+  const int32_t zeros[] = {-128, 127, 0, -3};
+  a.a_zero_point = zeros[uniform(rng, 0, 3)], a.b_zero_point = zeros[uniform(rng, 0, 3)];
+  a.output = output_args(rng, fill, CodeType::i8);
+  const double sa = fill == Fill::ties ? 0.5 : uniform_real(rng, 0.05f, 1), ratio = uniform_real(rng, 0.05f, 1);
+  const double sb = fill == Fill::ties || uniform(rng, 0, 4) == 0 ? sa : uniform(rng, 0, 1) != 0 ? sa * ratio : sa / ratio;
+  const double twice = 2 * std::max(sa, sb), out = fill == Fill::ties ? 1.0 : std::max(sa, sb) * uniform_real(rng, 0.6f, 2);
+  const FixedMultiplier ma = quantize_multiplier(sa / twice), mb = quantize_multiplier(sb / twice);
+  const FixedMultiplier mo = quantize_multiplier(twice / ((1 << 20) * out));
+  a.a_multiplier = ma.multiplier, a.a_shift = ma.shift, a.b_multiplier = mb.multiplier, a.b_shift = mb.shift;
+  a.output_multiplier = mo.multiplier, a.output_shift = mo.shift;
+  const auto n = static_cast<size_t>(count);
+  const std::vector<uint8_t> first = codes(rng, fill, n, -128, 127, a.a_zero_point);
+  const std::vector<uint8_t> second = codes(rng, uniform(rng, 0, 1) != 0 ? Fill::random : fill, n, -128, 127, a.b_zero_point);
+  std::vector<uint8_t> expected(n);
+  with_rounding(r, [&]<Rounding R>() { kernels::add<R>(a, first.data(), second.data(), expected.data(), 0, count); });
+  const cortex_m::Packed packed = cortex_m::pack(a, target);
+  return {Kind::add, name,   packed.refusal, r,        reference, bytes_of(&a, sizeof a),
+          first,     second, packed.bytes,   expected, {},        device_tables(rng, fill, 0, {}),
+          0};
+}
+
+struct PoolShape {
+  const char* name;
+  int32_t batch, h, w, c, kernel_h, kernel_w, stride, pad, include_pad;
+};
+inline constexpr PoolShape kPoolShapes[] = {
+    {"DS-CNN average pool 25x5x64", 1, 25, 5, 64, 25, 5, 1, 0, 0}, {"ResNet-8 average pool 8x8x64", 1, 8, 8, 64, 8, 8, 1, 0, 0},
+    {"average pool 3x3 stride 2", 2, 7, 9, 12, 3, 3, 2, 1, 0},     {"average pool, padding counts", 1, 5, 4, 20, 3, 3, 1, 1, 1},
+    {"average pool 20x30", 1, 20, 30, 4, 20, 30, 1, 0, 0},         {"average pool 1x300", 1, 2, 301, 4, 1, 300, 1, 0, 0}};
+
+inline DeviceCase pool_case(const PoolShape& s, Rounding r, Fill fill, uint32_t seed, bool reference) {
+  Rng rng(seed);
+  kernels::Pool2dArgs a{};
+  a.batch = s.batch, a.in_h = s.h, a.in_w = s.w, a.channels = s.c, a.kernel_h = s.kernel_h, a.kernel_w = s.kernel_w;
+  a.stride_h = a.stride_w = s.stride, a.pad_top = a.pad_left = a.pad_bottom = a.pad_right = s.pad;
+  a.out_h = extent(s.h, s.pad, s.pad, s.kernel_h, s.stride, 1), a.out_w = extent(s.w, s.pad, s.pad, s.kernel_w, s.stride, 1);
+  const int32_t zeros[] = {-128, 127, 0, -3};
+  a.zero_point = zeros[uniform(rng, 0, 3)], a.clamp_min = uniform(rng, 0, 2) == 0 ? -5 : -128, a.clamp_max = 127;
+  a.kind = kernels::PoolKind::average, a.type = CodeType::i8, a.rounding = r;
+  a.count_include_pad = static_cast<uint8_t>(s.include_pad);
+  const std::vector<uint8_t> input = codes(rng, fill, static_cast<size_t>(s.batch * s.h * s.w * s.c), -128, 127, 0);
+  std::vector<uint8_t> expected(static_cast<size_t>(a.batch * a.out_h * a.out_w * a.channels));
+  with_rounding(r, [&]<Rounding R>() { kernels::average_pool2d<R>(a, input.data(), expected.data(), 0, kernels::units(a)); });
+  const std::string refusal = cortex_m::accepts(a) ? "" : "not accepted";
+  return {Kind::pool, s.name, refusal, r,        reference, bytes_of(&a, sizeof a),
+          input,      {},     {0},     expected, {},        device_tables(rng, fill, 0, {}),
+          0};
+}
+
 /// Calls `f` for every case; those of a network's layers with an ordinary fill come first and are marked.
 inline void for_each_case(Target target, const std::function<void(const DeviceCase&)>& f) {
   constexpr Rounding kDevice[] = {Rounding::fixed_double, Rounding::fixed_single, Rounding::real};
@@ -207,6 +261,13 @@ inline void for_each_case(Target target, const std::function<void(const DeviceCa
   for (const Rounding r : kDevice) {
     for (const ConvShape& s : kDeviceConvShapes) f(conv_case(s, r, Fill::random, seed++, target, true));
     for (const LinearShape& s : kDeviceLinearShapes) f(linear_case(s, r, Fill::random, seed++, target, true));
+    if (r != Rounding::real) {
+      for (const PoolShape& s : kPoolShapes)
+        for (const Fill fill : kFills) f(pool_case(s, r, fill, seed++, fill == Fill::random && s.pad == 0));
+      f(add_case("ResNet-8 add 32x32x16", 16384, r, Fill::random, seed++, target, true));
+      for (const Fill fill : kFills)
+        for (const int32_t count : {1, 2, 3, 4, 255, 1024, 1026}) f(add_case("add", count, r, fill, seed++, target, false));
+    }
     for (const Fill fill : kFills) {
       for (const LinearShape& s : kOddLinearShapes)
         for (int i = 0; i < 3; ++i) f(linear_case(s, r, fill, seed++, target, false));

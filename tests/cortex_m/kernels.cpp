@@ -25,6 +25,12 @@ void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
   } else if (c.kind == Kind::linear) {
     const auto a = args_in<kernels::LinearArgs>(c);
     cortex_m::m4::linear<R>(a, d, 0, kernels::units(a));
+  } else if (c.kind == Kind::pool) {
+    const auto a = args_in<kernels::Pool2dArgs>(c);
+    cortex_m::m4::average_pool2d(a, c.input.data(), d.output, 0, kernels::units(a));
+  } else if constexpr (R != Rounding::real) {
+    const auto a = args_in<kernels::AddArgs>(c);
+    cortex_m::m4::add<R>(a, c.input.data(), c.second.data(), c.packed.data(), d.output, 0, a.count);
   }
 }
 
@@ -38,6 +44,12 @@ void run_m55(const DeviceCase& c, const cortex_m::PackedData& d) {
   } else if (c.kind == Kind::linear) {
     const auto a = args_in<kernels::LinearArgs>(c);
     cortex_m::m55::linear<R>(a, d, 0, kernels::units(a));
+  } else if (c.kind == Kind::pool) {
+    const auto a = args_in<kernels::Pool2dArgs>(c);
+    cortex_m::m55::average_pool2d(a, c.input.data(), d.output, 0, kernels::units(a));
+  } else if constexpr (R != Rounding::real) {
+    const auto a = args_in<kernels::AddArgs>(c);
+    cortex_m::m55::add<R>(a, c.input.data(), c.second.data(), c.packed.data(), d.output, 0, a.count);
   }
 }
 

@@ -69,6 +69,12 @@ void run_device(const Loaded& c, uint8_t* output, uint8_t* scratch) {
   } else if (c.h.kind == Kind::linear) {
     const auto a = args_of<kernels::LinearArgs>(c);
     target::linear<R>(a, d, 0, kernels::units(a));
+  } else if (c.h.kind == Kind::pool) {
+    const auto a = args_of<kernels::Pool2dArgs>(c);
+    target::average_pool2d(a, c.input, output, 0, kernels::units(a));
+  } else if constexpr (R != Rounding::real) {
+    const auto a = args_of<kernels::AddArgs>(c);
+    target::add<R>(a, c.input, c.second, c.packed, output, 0, a.count);
   }
 }
 
@@ -88,6 +94,12 @@ void run_reference(const Loaded& c, uint8_t* output) {
   } else if (c.h.kind == Kind::linear) {
     const auto a = args_of<kernels::LinearArgs>(c);
     kernels::linear<R>(a, d, 0, kernels::units(a));
+  } else if (c.h.kind == Kind::pool) {
+    const auto a = args_of<kernels::Pool2dArgs>(c);
+    kernels::average_pool2d<R>(a, c.input, output, 0, kernels::units(a));
+  } else if constexpr (R != Rounding::real) {
+    const auto a = args_of<kernels::AddArgs>(c);
+    kernels::add<R>(a, c.input, c.second, output, 0, a.count);
   }
 }
 
