@@ -4,6 +4,7 @@
 #include "kernels/native/loop_kernel.h"
 #include "kernels/native/native.h"
 #include "kernels/native/vnni/kernel.h"
+#include "kernels/native/vnni/plan.h"
 
 namespace octet::native {
 namespace {
@@ -15,6 +16,27 @@ Made make_vnni(const LinearArgs& a, const Blobs& b) { return vnni::make(a, b); }
 template <class Args>
 Made make_vnni(const Args&, const Blobs&) {
   return {};
+}
+
+bool has_vnni(const Conv2dArgs& a, const Blobs& b) { return vnni::refusal(a, b).empty(); }
+bool has_vnni(const LinearArgs& a, const Blobs& b) { return has_vnni(vnni::as_convolution(a), b); }
+template <class Args>
+bool has_vnni(const Args&, const Blobs&) {
+  return false;
+}
+
+/// Larger windows are oneDNN's: 64 channels of weights then leave the first-level cache, and oneDNN walks them better.
+constexpr int32_t kMostProducts = 1024;
+/// Rows for which a linear layer reads its weights once.
+constexpr int32_t kFewRows = 6;
+
+bool leads_at(const Conv2dArgs& a) {
+  return vnni::is_depthwise(a) || (a.groups == 1 && a.kernel_h * a.kernel_w * a.in_c <= kMostProducts);
+}
+bool leads_at(const LinearArgs& a) { return a.in <= kMostProducts || a.rows <= kFewRows; }
+template <class Args>
+bool leads_at(const Args&) {
+  return true;
 }
 
 }  // namespace
@@ -31,6 +53,11 @@ Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs) {
   return {make_loop_kernel(args, std::move(blobs), level), std::move(why_not)};
 }
 
-bool leads(const KernelArgs& args, const Blobs&) { return isa() != Isa::none && macs(args) == 0; }
+bool leads(const KernelArgs& args, const Blobs& blobs) {
+  const Isa level = isa();
+  if (level == Isa::none || macs(args) == 0) return level != Isa::none;
+  if (level != Isa::avx512_vnni || !std::visit([](const auto& a) { return leads_at(a); }, args)) return false;
+  return std::visit([&](const auto& a) { return has_vnni(a, blobs); }, args);
+}
 
 }  // namespace octet::native

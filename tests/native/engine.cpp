@@ -32,6 +32,46 @@ TEST_CASE("automatic takes native for what has no products and says in its repor
   }
 }
 
+TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for large ones") {
+  const IsaScope scope("avx512-vnni");
+  if (!scope.set()) return;
+  const bool onednn = qengines()[1].available;
+  const auto engine = [](int32_t channels, int32_t kernel, int32_t groups) {
+    Conv2dArgs a{};
+    a.batch = 1, a.in_h = a.in_w = a.out_h = a.out_w = 8, a.in_c = a.out_c = channels, a.groups = groups;
+    a.kernel_h = a.kernel_w = kernel, a.stride_h = a.stride_w = a.dilation_h = a.dilation_w = 1,
+    a.pad_top = a.pad_left = kernel / 2;
+    a.output = {0.01f, 0, 0, 255};
+    auto blobs = std::make_shared<Blobs>();
+    blobs->weight.assign(static_cast<size_t>(channels * kernel * kernel * channels / groups), 1);
+    blobs->scale.assign(static_cast<size_t>(channels), 0.5f);
+    return make(a, blobs, QEngine::automatic).kernel->engine();
+  };
+  CHECK(engine(64, 3, 64) == QEngine::native);
+  CHECK(engine(64, 3, 1) == QEngine::native);
+  CHECK(engine(128, 3, 1) == (onednn ? QEngine::onednn : QEngine::native));
+  CHECK(engine(1024, 1, 1) == QEngine::native);
+  CHECK(engine(64, 3, 4) == (onednn ? QEngine::onednn : QEngine::native));
+}
+
+TEST_CASE("native keeps one copy of packed weights for all batch sizes") {
+  const IsaScope scope("avx512-vnni");
+  if (!scope.set()) return;
+  auto blobs = std::make_shared<Blobs>();
+  blobs->weight.assign(64 * 32, 1), blobs->scale.assign(64, 0.5f);
+  LinearArgs a{};
+  a.rows = 1, a.in = 32, a.out = 64, a.output = {0.01f, 0, 0, 255};
+  const auto first = make(a, blobs, QEngine::native);
+  const int64_t bytes = blobs->packed.bytes();
+  CHECK(bytes >= 64 * 32);
+  a.rows = 7;
+  const auto second = make(a, blobs, QEngine::native);
+  CHECK(blobs->packed.bytes() == bytes);
+  a.input_zero_point = 3;  // other initial sums
+  const auto third = make(a, blobs, QEngine::native);
+  CHECK(blobs->packed.bytes() > bytes);
+}
+
 TEST_CASE("without AVX2 native declines with a reason and the reference computes") {
   const IsaScope scope("none");
   CHECK_FALSE(native::info().available);

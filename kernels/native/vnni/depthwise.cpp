@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution along rows taken as strings of bytes: 64 output codes from 64 bytes of four input rows at each tap column,
-// interleaved so that a 32-bit lane holds four vertical taps of one channel. With three window rows and stride 1 the same lanes
-// serve two output rows.
+// Depthwise convolution along rows, or pixels, taken as strings of bytes: 64 output codes from 64 bytes of four input rows at each
+// tap column, interleaved so that a 32-bit lane holds four vertical taps of one channel. With three window rows and stride 1 the
+// same lanes serve two output rows.
 #include "kernels/native/vnni/copy.h"
 
 namespace octet::native::vnni {
@@ -44,27 +44,30 @@ template <bool Residual, bool Shifted>
 /// One output row, or two: rows[group] are the input rows under the window.
 template <bool Pair, int Columns, bool Residual, bool Shifted>
 void output_row(const Depthwise& d, const Rows* rows, const uint8_t* residual, uint8_t* to) {
-  int32_t next = 0;
   const int32_t columns = Columns > 0 ? Columns : d.kernel_w, groups = Pair ? 1 : d.groups;
   const int32_t column_weights = d.pairs ? 512 : 256;
-  for (int32_t at = 0; at < d.row_codes; at += 64) {
-    const Strip& s = d.strip[next];
-    next = next + 1 == d.strips ? 0 : next + 1;
-    __m512i sum[8];
+  int32_t next = 0;
+  for (int32_t piece = 0; piece < d.pieces; ++piece) {
+    const int64_t from = piece * d.piece_step, first = int64_t{piece} * d.piece_codes;
+    for (int32_t at = 0; at < d.piece_codes; at += 64) {
+      const Strip& s = d.strip[next];
+      next = next + 1 == d.strips ? 0 : next + 1;
+      __m512i sum[8];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      sum[i] = _mm512_load_si512(s.initial + 16 * i);
-      if constexpr (Pair) sum[4 + i] = sum[i];
-    }
-    const int8_t* weights = s.weights;
-    for (int32_t g = 0; g < groups; ++g) {
+      for (int i = 0; i < 4; ++i) {
+        sum[i] = _mm512_load_si512(s.initial + 16 * i);
+        if constexpr (Pair) sum[4 + i] = sum[i];
+      }
+      const int8_t* weights = s.weights;
+      for (int32_t g = 0; g < groups; ++g) {
 #pragma GCC unroll 3
-      for (int32_t column = 0; column < columns; ++column, weights += column_weights)
-        add_column<Pair>(rows[g], at + d.column_offset[column], weights, sum);
+        for (int32_t column = 0; column < columns; ++column, weights += column_weights)
+          add_column<Pair>(rows[g], from + at + d.column_offset[column], weights, sum);
+      }
+      const int32_t n = d.piece_codes - at;
+      finish<Residual, Shifted>(d, s, sum, first + at, n, residual, to);
+      if constexpr (Pair) finish<Residual, Shifted>(d, s, sum + 4, first + at + d.row_codes, n, residual, to);
     }
-    const int32_t n = d.row_codes - at;
-    finish<Residual, Shifted>(d, s, sum, at, n, residual, to);
-    if constexpr (Pair) finish<Residual, Shifted>(d, s, sum + 4, at + d.row_codes, n, residual, to);
   }
 }
 

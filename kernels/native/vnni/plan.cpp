@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "kernels/native/vnni/plan_parts.h"
 #include "kernels/qmath.h"
@@ -53,10 +52,7 @@ std::string refusal(const Conv2dArgs& a, const Blobs& b) {
   if (std::ranges::any_of(b.weight_zero_point, [](int32_t z) { return z != 0; })) return layer("weights with zero points");
   if (output_bytes(a) <= 0 || a.in_h <= 0 || a.in_w <= 0 || a.in_c <= 0) return layer("a layer without elements");
   if (a.groups != 1 && !is_depthwise(a)) return layer("groups of several channels");
-  if (is_depthwise(a)) {
-    if (a.kernel_h > 4 * kMostGroups) return layer("depthwise windows higher than 16 rows");
-    if (std::lcm(a.out_c, 64) / 64 > kMostStrips) return layer("this number of depthwise channels: its tables would be too large");
-  }
+  if (is_depthwise(a) && a.kernel_h > 4 * kMostGroups) return layer("depthwise windows higher than 16 rows");
   if (b.scale.size() != static_cast<size_t>(a.out_c)) return layer("a layer without a scale for every channel");
   if (!stays_in_int32(a, b)) return layer("results that may leave int32 before they are limited");
   return {};

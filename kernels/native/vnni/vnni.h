@@ -60,16 +60,20 @@ struct Dense {
   const Rescale* rescale;
 };
 
-/// 64 output codes of a row, starting at code 64 * i for every i of the same remainder.
+/// Tables for 64 output codes.
 struct Strip {
   const int8_t* weights;  ///< [group][column][4 vectors][16][4], for pairs of output rows twice: first row's, second's
   const int32_t* initial;
   const float *scale, *bias;
 };
 
+/// A row is taken as `pieces` strings of codes, each cut into strips of 64: one string for the whole row, or one for every pixel,
+/// which wastes lanes where channels are no multiple of 64 but can skip pixels.
 struct Depthwise {
   Source source;
   int32_t out_h, row_codes;  ///< codes of an output row
+  int32_t pieces, piece_codes;
+  int64_t piece_step;  ///< in a copied row
   int32_t stride_h, dilation_h, pad_top, kernel_h, kernel_w;
   bool pairs;                    ///< two output rows at a time
   int32_t groups;                ///< of four window rows
