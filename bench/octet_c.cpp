@@ -37,6 +37,13 @@ Tensor input_of(const Model& model, int64_t batch, const float* values) {
   fail("the model has no input");
 }
 
+QEngine engine_of(std::string_view name) {
+  for (const QEngineInfo& info : qengines())
+    if (name == to_string(info.engine)) return info.engine;
+  check(name == to_string(QEngine::automatic), "no engine \"", name, "\"");
+  return QEngine::automatic;
+}
+
 void softmax_rows(std::vector<float>& values, int64_t row) {
   for (auto begin = values.begin(); begin < values.end(); begin += row) {
     const float most = *std::max_element(begin, begin + row);
@@ -62,10 +69,10 @@ extern "C" {
 const char* octet_bench_error() { return g_error.c_str(); }
 
 /// A model file ready to run on `batch` inputs of NHWC floats, which are copied; null: see octet_bench_error().
-void* octet_bench_open(const char* path, int batch, int threads, int softmax, const float* input) {
+void* octet_bench_open(const char* path, const char* engine, int batch, int threads, int softmax, const float* input) {
   try {
     const Model model = load_model(path).model;
-    auto program = bind(model);
+    auto program = bind(model, engine_of(engine));
     Tensor x = input_of(model, batch, input);
     Session session(program, {x.shape()}, threads);
     return new Runner{std::move(program), std::move(session), std::move(x), {}, softmax != 0};

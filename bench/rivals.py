@@ -15,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RIVALS = Path(os.environ.get('OCTET_RIVALS', ROOT.parent / 'shared' / 'rivals'))
-OWN = {'octet-f32': 'float', 'octet-int8': 'int8'}
+# octet's columns: which file, which engine.
+OWN = {'octet-f32': ('float', 'automatic'), 'octet-int8': ('int8', 'automatic'), 'octet-int8-native': ('int8', 'native'),
+       'octet-int8-onednn': ('int8', 'onednn')}
 # One column for every engine and precision that was ever the fastest; the others only cost time.
 DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
            'ncnn-f32']
@@ -29,7 +31,7 @@ def skip(why):
   sys.exit(0)
 
 
-def octet(form):
+def octet(form, engine):
   """A function for the rivals' table: (folder, model, batch, threads) gives what runs the network once."""
   def make(folder, model, batch, threads):
     import numpy
@@ -38,7 +40,7 @@ def octet(form):
       raise FileNotFoundError(f'{path.name}: not a network of bench/networks')
     library = ctypes.CDLL(os.environ['OCTET_BENCH_LIBRARY'])
     library.octet_bench_open.restype = ctypes.c_void_p
-    library.octet_bench_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
+    library.octet_bench_open.argtypes = [ctypes.c_char_p] * 2 + [ctypes.c_int] * 3 + [ctypes.c_void_p]
     library.octet_bench_run.argtypes = [ctypes.c_void_p]
     library.octet_bench_close.argtypes = [ctypes.c_void_p]
     library.octet_bench_error.restype = ctypes.c_char_p
@@ -46,7 +48,7 @@ def octet(form):
     if x.ndim == 4:
       x = x.transpose(0, 2, 3, 1)
     x = numpy.ascontiguousarray(x)
-    handle = library.octet_bench_open(str(path).encode(), batch, threads, model in SOFTMAX, x.ctypes.data)
+    handle = library.octet_bench_open(str(path).encode(), engine.encode(), batch, threads, model in SOFTMAX, x.ctypes.data)
     if not handle:
       raise RuntimeError(library.octet_bench_error().decode())
     return Call(library, handle)
@@ -78,7 +80,7 @@ def load_bench():
   bench = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(bench)
   bench.__file__ = __file__
-  bench.RIVALS.update({name: octet(form) for name, form in OWN.items()})
+  bench.RIVALS.update({name: octet(*what) for name, what in OWN.items()})
   bench.FLOAT.add('octet-f32')
   return bench
 
@@ -120,6 +122,7 @@ def main():
                  help="folder with the rivals' models/ (./dev deps rivals)")
   p.add_argument('--models', default=','.join(MODELS))
   p.add_argument('--rivals', default=','.join(DEFAULT))
+  p.add_argument('--own', default='octet-f32,octet-int8', help=f"octet's columns: any of {', '.join(OWN)}")
   p.add_argument('--batch', type=numbers, default=[1, 32])
   p.add_argument('--threads', type=numbers, default=[1, 2])
   p.add_argument('--large', action='store_true', help=f"{', '.join(sorted(LARGE))} at every batch, not only at 1")
@@ -137,7 +140,8 @@ def main():
   os.environ['OCTET_BENCH_LIBRARY'] = str(Path(args.library).resolve())
   os.environ['OCTET_BENCH_MODELS'] = str(Path(args.octet_models).resolve())
   names = args.rivals.split(',')
-  for name in names:
+  own = args.own.split(',')
+  for name in own + names:
     if name not in bench.RIVALS:
       sys.exit(f"rivals: no rival \"{name}\"; there are {', '.join(bench.RIVALS)}")
   models = [m for m in args.models.split(',') if (folder / f'{m}.input.npy').is_file()]
@@ -145,7 +149,7 @@ def main():
     sys.exit(f'rivals: {folder} has none of {args.models}')
   results = []
   for threads in args.threads:
-    processes = [bench.Rival(n, threads, folder) for n in list(OWN) + names]
+    processes = [bench.Rival(n, threads, folder) for n in own + names]
     for model in models:
       for batch in args.batch if args.large or model not in LARGE else [b for b in args.batch if b == 1]:
         cells = bench.measure(processes, model, batch, args.rounds, args.seconds)
@@ -157,7 +161,7 @@ def main():
       r.process.wait()
   versions = bench.versions()
   text = '## octet beside other engines\n\n' + ', '.join(f'{k} {v}' for k, v in versions.items()) + '.\n'
-  text += ratios(results, names) + bench.markdown(results, list(OWN) + names)
+  text += ratios(results, names) + bench.markdown(results, own + names)
   print(text)
   if args.markdown:
     args.markdown.write_text(text)
