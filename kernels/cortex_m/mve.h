@@ -101,8 +101,11 @@ inline float as_float(int32_t bits) {
   return f;
 }
 
-/// v / 2^-shift, halves up, as VRSHL with a negative shift.
-inline int32_t rounding_shift(int32_t v, int32_t shift) {
+inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+
+/// v / 2^-shift, halves up, as VRSHL with a shift in -31..0; any other gives some value.
+inline int32_t rounding_shift(int32_t v, int32_t any_shift) {
+  const int32_t shift = any_shift < -31 || any_shift > 0 ? 0 : any_shift;
   return shift == 0 ? v : static_cast<int32_t>((int64_t{v} + (int64_t{1} << (-shift - 1))) >> -shift);
 }
 
@@ -119,9 +122,9 @@ inline int32_t code(int32_t acc, int32_t multiplier, int32_t shift, const Output
     v = static_cast<int32_t>((f + kMagic) - kMagic);
   } else if constexpr (R == Rounding::fixed_double) {
     const auto high = static_cast<int32_t>((int64_t{acc} * multiplier + (int64_t{1} << 30)) >> 31);
-    v = rounding_shift(high + (high >> 31), shift) + o.zero;
+    v = wrap(rounding_shift(wrap(high, high >> 31), shift), o.zero);
   } else {
-    v = rounding_shift(static_cast<int32_t>(int64_t{acc} * multiplier >> 32), shift) + o.zero;
+    v = wrap(rounding_shift(static_cast<int32_t>(int64_t{acc} * multiplier >> 32), shift), o.zero);
   }
   v = v < o.low ? o.low : v > o.high ? o.high : v;
   return R == Rounding::real ? v + o.zero : v;
