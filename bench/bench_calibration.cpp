@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
   const bench::Arguments args =
       bench::parse(argc, argv, "Times a calibration pass with each observer against the float forward pass.");
   bench::Report report("Calibration");
-  for (const bench::Case& c : bench::training_cases())
+  for (const bench::Case& c : bench::training_cases()) {
+    if (!args.wants(c.name)) continue;
     for (const int threads : args.threads) {
       const ThreadsScope scope(threads);
       const Model fused = fuse(c.model, Aim::inference);
@@ -31,5 +32,6 @@ int main(int argc, char** argv) {
                               pass("histogram", prepare(fused, {{"", octet_qconfig()}}), c, Mode::calibrate)},
                              args.race));
     }
+  }
   report.write(args.markdown, args.json);
 }

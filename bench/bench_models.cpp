@@ -42,7 +42,7 @@ Options parse(int argc, char** argv) {
   app.add_flag("--profile", o.profile, "time every kernel by itself, first batch and first thread count");
   app.add_flag("--no-memory", o.no_memory, "leave the table of memory out");
   app.add_option("--models", o.models, "folder that keeps the quantized networks (default: a temporary one)");
-  app.add_flag("--write", o.write, "write the networks into --models and stop")->needs("--models");
+  app.add_flag("--write", o.write, "write the networks into --models, over what is there, and stop")->needs("--models");
   app.add_option("--markdown", o.markdown, "file for the tables");
   app.add_option("--json", o.json, "file for the figures");
   try {
@@ -84,7 +84,7 @@ Json measure(const Options& o, const std::string& folder) {
     const auto say = [&](const std::string& what) { fmt::print(stderr, "[{}/{}] {}: {}\n", i + 1, names.size(), name, what); };
     const ModelFiles files = files_of(folder, name);
     Json entry{{"name", name}, {"speed", Json::array()}};
-    if (!std::filesystem::exists(files.int8_path)) {
+    if (o.write || !std::filesystem::exists(files.int8_path)) {
       say("building and quantizing");
       in_child([&] { return write_model(folder, name); });
     }

@@ -25,7 +25,8 @@ bench::Variant step(const std::string& name, Model model, const bench::Case& c) 
 int main(int argc, char** argv) {
   const bench::Arguments args = bench::parse(argc, argv, "Times float and quantization-aware training steps.");
   bench::Report report("Training step");
-  for (const bench::Case& c : bench::training_cases())
+  for (const bench::Case& c : bench::training_cases()) {
+    if (!args.wants(c.name)) continue;
     for (const int threads : args.threads) {
       const ThreadsScope scope(threads);
       const Model fused = fuse(c.model, Aim::training);
@@ -35,5 +36,6 @@ int main(int argc, char** argv) {
                               step("QAT x86", prepare(fused, {{"", get_default_qat_qconfig("x86")}}), c)},
                              args.race));
     }
+  }
   report.write(args.markdown, args.json);
 }

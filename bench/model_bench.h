@@ -29,7 +29,8 @@ struct SpeedCase {
 std::string measure_speed(const SpeedCase&);
 /// {"peak", "after_load", "start", "weights", "arena", …} in bytes: of a process that loads a model and runs it.
 std::string measure_memory(const std::string& path, int64_t batch, int threads);
-/// [{"path", "kernel", "implementation", "us", "bare_us", "bare", "macs"}] by kernel, each in a loop of its own.
+/// [{"path", "kernel", "implementation", "us", "engines": {engine: us}, "bare_us", "bare", "macs"}] by kernel, each in a loop of
+/// its own; "us" is the automatic choice.
 std::string profile(const SpeedCase&);
 
 }  // namespace octet::bench

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -18,6 +19,7 @@ using Json = nlohmann::json;
 constexpr const char* kBare = "bare oneDNN";
 
 double mebibytes(const Json& bytes) { return bytes.get<double>() / (1 << 20); }
+double kibibytes(const Json& bytes) { return bytes.get<double>() / 1024; }
 
 /// Variants that some row has, f32 first, the bare primitives left out.
 std::vector<std::string> variants(const Json& all) {
@@ -72,14 +74,20 @@ std::string overhead(const Json& all) {
   return any ? text : "";
 }
 
+/// One row a network and variant: the most over all batches and thread counts.
 std::string allocations(const Json& all) {
   std::string text =
-      header("Heap allocations a run: octet's own, oneDNN's own", {"network", "batch", "threads", "variant", "octet", "oneDNN"}, 4);
-  for (const Json& model : all["models"])
+      header("Heap allocations a run, the most of all batches and threads", {"network", "variant", "octet", "oneDNN"}, 2);
+  for (const Json& model : all["models"]) {
+    std::map<std::string, std::pair<double, double>> most;
     for (const Json& row : model["speed"])
-      for (const auto& [name, count] : row["allocations"].items())
-        text += fmt::format("| {} | {} | {} | {} | {:.1f} | {:.1f} |\n", model["name"].get<std::string>(), row["batch"].get<int>(),
-                            row["threads"].get<int>(), name, count["octet"].get<double>(), count["onednn"].get<double>());
+      for (const auto& [name, count] : row["allocations"].items()) {
+        auto& [octet, onednn] = most[name];
+        octet = std::max(octet, count["octet"].get<double>()), onednn = std::max(onednn, count["onednn"].get<double>());
+      }
+    for (const auto& [name, counts] : most)
+      text += fmt::format("| {} | {} | {:.1f} | {:.1f} |\n", model["name"].get<std::string>(), name, counts.first, counts.second);
+  }
   return text;
 }
 
@@ -87,16 +95,16 @@ std::string memory(const Json& all) {
   std::string text;
   for (const Json& model : all["models"])
     for (const Json& row : model.value("memory", Json::array())) {
-      const auto bytes = [&](const char* key) { return row.contains(key) ? fmt::format("{:.2f}", mebibytes(row[key])) : "-"; };
-      const double needed = mebibytes(row["weights"]) + (row.contains("arena") ? mebibytes(row["arena"]) : 0);
+      const auto bytes = [&](const char* key) { return row.contains(key) ? fmt::format("{:.1f}", kibibytes(row[key])) : "-"; };
+      const double needed = mebibytes(row["weights"]) + mebibytes(row["arena"]);
       text += fmt::format("| {} | {} | {} | {} | {}{} | {} | {} | {:.2f} | {:.2f} | {:.2f} |\n", model["name"].get<std::string>(),
                           row["batch"].get<int>(), bytes("weights"), bytes("arena"), bytes("lower_bound"),
                           row.value("optimal", false) ? " (proved)" : "", bytes("values"), bytes("scratch"), needed,
                           mebibytes(row["running"]) - mebibytes(row["start"]), mebibytes(row["peak"]) - mebibytes(row["start"]));
     }
   if (text.empty()) return text;
-  return header("Memory of a process that loads and runs an int8 network, MiB",
-                {"network", "batch", "weights", "arena", "lower bound", "all values", "scratch", "weights + arena",
+  return header("Memory of a process that loads and runs an int8 network: planned in KiB, measured in MiB",
+                {"network", "batch", "weights", "arena", "lower bound", "all values", "scratch", "MiB: weights + arena",
                  "process, running", "process, peak"}) +
          text;
 }
@@ -106,15 +114,33 @@ std::string kernels(const Json& all) {
   for (const Json& model : all["models"]) {
     if (!model.contains("profile")) continue;
     double total = 0, bare = 0;
-    for (const Json& row : model["profile"]) total += row["us"].get<double>(), bare += row.value("bare_us", 0.0);
-    text += header(fmt::format("{}: every kernel in a loop of its own, {:.1f} µs in all, bare primitives {:.1f} µs",
-                               model["name"].get<std::string>(), total, bare),
-                   {"module", "kernel", "µs", "share", "GMAC/s", "bare µs", "ratio", "implementation"}, 2);
+    std::map<std::string, double> sums;  // by engine, with the automatic choice where it declines
+    for (const Json& row : model["profile"]) {
+      const Json engines = row.value("engines", Json::object());
+      for (const auto& [engine, us] : engines.items()) sums[engine] = 0;
+    }
+    for (const Json& row : model["profile"]) {
+      total += row["us"].get<double>(), bare += row.value("bare_us", 0.0);
+      for (auto& [engine, sum] : sums) sum += row.value("engines", Json::object()).value(engine, row["us"].get<double>());
+    }
+    std::string title =
+        fmt::format("{}: every kernel in a loop of its own, {:.1f} µs in all", model["name"].get<std::string>(), total);
+    std::vector<std::string> columns{"module", "kernel", "µs", "share", "GMAC/s"};
+    for (const auto& [engine, sum] : sums) {
+      title += fmt::format(", {} {:.1f}", engine, sum);
+      columns.push_back(engine + " µs");
+    }
+    columns.insert(columns.end(), {"bare µs", "µs / bare", "implementation"});
+    text += header(title + fmt::format(", bare primitives {:.1f}", bare), columns, 2);
     for (const Json& row : model["profile"]) {
       const double us = row["us"].get<double>(), own = row.value("bare_us", 0.0), macs = row["macs"].get<double>();
-      text += fmt::format("| {} | {} | {:.2f} | {:.0f} % | {} | {} | {} | {} |\n", row["path"].get<std::string>(),
-                          row["kernel"].get<std::string>(), us, 100 * us / total,
-                          macs > 0 ? fmt::format("{:.0f}", macs / us * 1e-3) : "-", own > 0 ? fmt::format("{:.2f}", own) : "-",
+      text += fmt::format("| {} | {} | {:.2f} | {:.0f} % | {} |", row["path"].get<std::string>(), row["kernel"].get<std::string>(),
+                          us, 100 * us / total, macs > 0 ? fmt::format("{:.0f}", macs / us * 1e-3) : "-");
+      for (const auto& [engine, sum] : sums) {
+        const double time = row.value("engines", Json::object()).value(engine, 0.0);
+        text += time > 0 ? fmt::format(" {:.2f} |", time) : " - |";
+      }
+      text += fmt::format(" {} | {} | {} |\n", own > 0 ? fmt::format("{:.2f}", own) : "-",
                           own > 0 ? fmt::format("{:.2f}", us / own) : "-", row["implementation"].get<std::string>());
     }
   }

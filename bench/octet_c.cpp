@@ -10,7 +10,6 @@
 
 #include "compile/program.h"
 #include "io/model_file.h"
-#include "kernels/parallel.h"
 
 using namespace octet;
 
@@ -65,11 +64,10 @@ const char* octet_bench_error() { return g_error.c_str(); }
 /// A model file ready to run on `batch` inputs of NHWC floats, which are copied; null: see octet_bench_error().
 void* octet_bench_open(const char* path, int batch, int threads, int softmax, const float* input) {
   try {
-    set_threads(threads);
     const Model model = load_model(path).model;
     auto program = bind(model);
     Tensor x = input_of(model, batch, input);
-    Session session(program, {x.shape()});
+    Session session(program, {x.shape()}, threads);
     return new Runner{std::move(program), std::move(session), std::move(x), {}, softmax != 0};
   } catch (const std::exception& e) {
     g_error = e.what();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "io/file.h"
 #include "kernels/f32/f32.h"
@@ -27,11 +28,16 @@ void write_text(const std::string& path, const std::string& text) { write_file(p
 
 std::vector<Timing> race(const std::vector<Variant>& variants, const RaceOptions& options) {
   std::vector<std::vector<double>> all(variants.size()), medians(variants.size());
-  for (const Variant& v : variants) v.run();
+  std::vector<double> once;  // seconds of the first call
+  for (const Variant& v : variants) {
+    const double start = tools::now();
+    v.run();
+    once.push_back(tools::now() - start);
+  }
   for (int round = 0; round < options.rounds; ++round)
     for (size_t k = 0; k < variants.size(); ++k) {
       const size_t i = (k + static_cast<size_t>(round)) % variants.size();
-      variants[i].run();  // warm after the others
+      if (once[i] < options.seconds) variants[i].run();  // warm after the others; a slow one warms itself
       std::vector<double> times;
       const double begin = tools::now();
       while (times.size() < static_cast<size_t>(options.least) || tools::now() - begin < options.seconds) {
@@ -99,9 +105,19 @@ void Report::write(const std::string& markdown_path, const std::string& json_pat
   write_text(json_path, json.dump(1) + "\n");
 }
 
+bool Arguments::wants(const std::string& name) const {
+  try {
+    return std::regex_search(name, std::regex(filter));
+  } catch (const std::regex_error& e) {
+    fmt::print(stderr, "--filter: \"{}\" is no regular expression: {}\n", filter, e.what());
+    std::exit(1);
+  }
+}
+
 Arguments parse(int argc, char** argv, const std::string& description) {
   Arguments a;
   CLI::App app(description);
+  app.add_option("--filter", a.filter, "networks whose name matches this regular expression")->capture_default_str();
   app.add_option("--threads", a.threads, "thread counts to measure")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))

@@ -33,7 +33,7 @@ std::vector<Timing> race(const std::vector<Variant>&, const RaceOptions&);
 class Report {
  public:
   explicit Report(std::string title);
-  /// One row: `labels` describe the case, ratios are to `timings[0]`. `work` > 0 adds a column of work/time/1e6 ("GMAC/s" of MACs).
+  /// One row: `labels` describe the case, ratios are to `timings[0]`.
   void add(const std::string& table, const std::vector<std::pair<std::string, std::string>>& labels,
            const std::vector<Timing>& timings);
   void write(const std::string& markdown_path, const std::string& json_path) const;
@@ -56,8 +56,9 @@ class Report {
 /// Options every benchmark takes, parsed from the command line; exits on --help or a wrong option.
 struct Arguments {
   std::vector<int> threads{1, 2};
-  RaceOptions race;
-  std::string markdown, json;
+  RaceOptions race{.rounds = 3, .seconds = 0.3, .least = 1};
+  std::string filter = ".*", markdown, json;
+  bool wants(const std::string& name) const;
 };
 Arguments parse(int argc, char** argv, const std::string& description);
 

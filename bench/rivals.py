@@ -2,24 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # octet beside other engines (ONNX Runtime, OpenVINO, PyTorch, ncnn), in their turns and on their clock: runs the rivals' own
 # benchmark, ../shared/rivals/bench.py, with columns for octet added. Skips if the rivals are not there.
-# Usage: rivals.py --library LIBOCTET_BENCH.so --octet-models DIR [--prepared DIR] [--models a,b] [--batch 1,32] [--threads 1,2]
-#        [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
+# Usage: rivals.py --library LIBOCTET_BENCH.so --octet-models DIR [--prepared DIR] [--models a,b] [--batch 1,32] [--large]
+#        [--threads 1,2] [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
 import argparse
 import ctypes
+import importlib.util
 import json
 import os
 import sys
 import time
 from pathlib import Path
 
-import importlib.util
-
 ROOT = Path(__file__).resolve().parent.parent
 RIVALS = Path(os.environ.get('OCTET_RIVALS', ROOT.parent / 'shared' / 'rivals'))
 OWN = {'octet-f32': 'float', 'octet-int8': 'int8'}
 # One column for every engine and precision that was ever the fastest; the others only cost time.
-DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script', 'ncnn-f32']
+DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
+           'ncnn-f32']
 MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv2', 'resnet18', 'resnet50']
+LARGE = {'mobilenetv2', 'resnet18', 'resnet50'}  # seconds a batch of 32: measured at batch 1 only, unless asked for
 SOFTMAX = {'dscnn'}  # the rivals' file ends in one, octet's network in the layer before
 
 
@@ -89,9 +90,10 @@ def best_of(cells, names):
 
 
 def ratios(results, rivals):
+  columns = ['network', 'batch', 'threads', 'octet-f32', 'octet-int8', 'fastest other', 'ms', 'octet-int8 / other',
+             'fastest other f32', 'octet-f32 / other f32']
   lines = ['\n### octet against the fastest other engine at any precision: milliseconds a batch\n',
-           '| network | batch | threads | octet-f32 | octet-int8 | fastest other | ms | octet-int8 / other | fastest other f32 | octet-f32 / other f32 |',
-           '|---|---:|---:|---:|---:|---|---:|---:|---|---:|']
+           '| ' + ' | '.join(columns) + ' |', '|---|---:|---:|---:|---:|---|---:|---:|---|---:|']
   for r in results:
     cells, best = r['cells'], best_of(r['cells'], rivals)
     if best is None:
@@ -100,8 +102,9 @@ def ratios(results, rivals):
     floats = best_of(cells, [n for n in rivals if 'f32' in n])
     show = lambda entry: f'{entry[0]:.4g}' if entry else '-'
     ratio = lambda entry, other: f'{entry[0] / other[0]:.2f}' if entry and other else '-'
-    lines.append(f"| {r['model']} | {r['batch']} | {r['threads']} | {show(own['octet-f32'])} | {show(own['octet-int8'])} | {best[1]} | {show(best)} | "
-                 f"**{ratio(own['octet-int8'], best)}** | {floats[1] if floats else '-'} | {ratio(own['octet-f32'], floats)} |")
+    row = [r['model'], r['batch'], r['threads'], show(own['octet-f32']), show(own['octet-int8']), best[1], show(best),
+           f"**{ratio(own['octet-int8'], best)}**", floats[1] if floats else '-', ratio(own['octet-f32'], floats)]
+    lines.append('| ' + ' | '.join(map(str, row)) + ' |')
   return '\n'.join(lines) + '\n'
 
 
@@ -113,11 +116,13 @@ def main():
   p = argparse.ArgumentParser(description="octet in the rivals' turns; progress goes to standard error.")
   p.add_argument('--library', required=True, help='liboctet_bench.so')
   p.add_argument('--octet-models', required=True, help='folder that `bench_models --write --models` filled')
-  p.add_argument('--prepared', type=Path, default=ROOT / '.deps' / 'rivals', help="folder with the rivals' models/ (./dev deps rivals)")
+  p.add_argument('--prepared', type=Path, default=ROOT / '.deps' / 'rivals',
+                 help="folder with the rivals' models/ (./dev deps rivals)")
   p.add_argument('--models', default=','.join(MODELS))
   p.add_argument('--rivals', default=','.join(DEFAULT))
   p.add_argument('--batch', type=numbers, default=[1, 32])
   p.add_argument('--threads', type=numbers, default=[1, 2])
+  p.add_argument('--large', action='store_true', help=f"{', '.join(sorted(LARGE))} at every batch, not only at 1")
   p.add_argument('--rounds', type=int, default=3)
   p.add_argument('--seconds', type=float, default=0.1, help="an engine's slice of a round")
   p.add_argument('--markdown', type=Path)
@@ -142,7 +147,7 @@ def main():
   for threads in args.threads:
     processes = [bench.Rival(n, threads, folder) for n in list(OWN) + names]
     for model in models:
-      for batch in args.batch:
+      for batch in args.batch if args.large or model not in LARGE else [b for b in args.batch if b == 1]:
         cells = bench.measure(processes, model, batch, args.rounds, args.seconds)
         results.append({'model': model, 'threads': threads, 'batch': batch, 'cells': cells})
         best = {k: round(v['best'], 4) if 'best' in v else v['error'][:60] for k, v in cells.items()}

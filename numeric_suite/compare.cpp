@@ -1,99 +1,150 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streaming comparison: sums per module, no activation is kept beyond its batch.
+// Both models walk through a batch in step; each module is compared when it has run and its values are dropped after their last
+// reader.
 #include "numeric_suite/compare.h"
 
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <map>
+
+#include "quant/pairing.h"
+#include "quant/runner.h"
 
 namespace octet {
 namespace {
 
-struct Sums {
-  double signal = 0, noise = 0, max_abs = 0;
-  int64_t elements = 0, saturated = 0;
-
-  void add(const Tensor& reference, const Tensor& test, std::string_view path) {
-    const Tensor a = dequantize(reference), b = dequantize(test);
-    check(a.shape() == b.shape(), path, ": shapes ", to_string(a.shape()), " and ", to_string(b.shape()), " differ");
-    const auto x = a.data<float>(), y = b.data<float>();
-    for (size_t i = 0; i < x.size(); ++i) {
-      const double d = static_cast<double>(x[i]) - static_cast<double>(y[i]);
-      check(std::isfinite(d), path, ": element ", i, " is ", x[i], " in float and ", y[i], " quantized");
-      signal += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-      noise += d * d;
-      max_abs = std::max(max_abs, std::abs(d));
-    }
-    elements += static_cast<int64_t>(x.size());
-    if (!test.qparams()) return;
-    // Where zero is the lowest code (after a relu) the lowest code clips nothing.
-    const QParams& q = *test.qparams();
-    const auto ends = [&](auto codes) {
-      for (const auto code : codes) saturated += code == q.qmax || (code == q.qmin && code != q.zero_point[0]);
-    };
-    if (test.dtype() == DType::u8) ends(test.data<uint8_t>());
-    if (test.dtype() == DType::i8) ends(test.data<int8_t>());
-  }
-
-  double db() const {
-    if (noise == 0) return INFINITY;
-    return 10 * std::log10(signal / noise);
-  }
+struct Accumulators {
+  Statistics output, shadow;
 };
+
+Metrics compare_weight(const Model& reference, const Module& a, const Model& quantized, const Module& b) {
+  Statistics s(true);
+  s.add(reference.owner(a).params.at("weight"), quantized.owner(b).params.at("weight"), b.path + ".weight");
+  return s.metrics();
+}
+
+std::string dtype_of_output(const Module& module) {
+  const bool codes = !module.out_q.empty() && module.out_q[0];
+  return std::string(to_string(codes ? code_dtype(*module.out_q[0]) : DType::f32));
+}
+
+std::string percent(double share) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(2) << 100 * share << " %";
+  return text.str();
+}
+
+size_t widest(size_t least, const auto& rows) {
+  for (const auto& row : rows) least = std::max(least, row.path.size());
+  return least;
+}
 
 }  // namespace
 
 double sqnr(const Tensor& reference, const Tensor& test) {
-  Sums sums;
-  sums.add(reference, test, "sqnr");
-  check(sums.elements > 0, "sqnr: empty tensors");
-  return sums.db();
+  check(reference.numel() > 0, "sqnr: empty tensors");
+  Statistics s;
+  s.add(reference, test, "sqnr");
+  return s.metrics().sqnr_db;
+}
+
+ModelComparison compare(const Model& reference, const Model& quantized, int64_t count, const std::function<Tensor(int64_t)>& batch,
+                        const CompareOptions& options) {
+  check(count > 0, "compare: no data");
+  const Pairing pairing = pair_up(reference, quantized);
+  ModuleRunner floats(pairing.reference), integers(quantized, options.engine);
+  const size_t modules = quantized.modules.size();
+  std::vector<Accumulators> sums(modules);
+  ModelComparison result;
+  result.unmatched = pairing.unmatched;
+  for (int64_t i = 0; i < count && (options.outputs || options.shadows); ++i) {
+    const Tensor x = batch(i);
+    check(x.rank() > 0 && x.numel() > 0, "compare: batch ", i, " is empty");
+    Walk test(integers, {&x, 1}), truth(floats, {&x, 1});
+    for (size_t m = 0; m < modules; ++m) {
+      const std::vector<Tensor>& got = test.next();
+      const int other = pairing.counterpart[m];
+      const std::string& path = quantized.modules[m].path;
+      if (other < 0) continue;
+      if (options.outputs) {
+        while (truth.position() < other) truth.next();
+        sums[m].output.add(truth.next()[0], got[0], path);
+      }
+      if (options.shadows) {
+        std::vector<Tensor> in;
+        for (const Tensor& t : test.inputs()) in.push_back(dequantize(t));
+        sums[m].shadow.add(floats.run(other, in)[0], got[0], path);
+      }
+    }
+    result.samples += x.size(0);
+    if (options.progress && !options.progress(i + 1, count)) break;
+  }
+  for (size_t m = 0; m < modules; ++m) {
+    if (pairing.counterpart[m] < 0) continue;
+    const Module &module = quantized.modules[m], &other = pairing.reference.modules[pairing.counterpart[m]];
+    LayerComparison row;
+    row.index = static_cast<int>(m);
+    row.path = module.path;
+    // A float model that came fused holds the module under its own name.
+    const bool inside = !other.fused.empty() && reference.find(other.fused.back());
+    row.float_path = inside ? other.fused.back() : other.path;
+    row.op = name_of(module.op), row.dtype = dtype_of_output(module);
+    if (options.outputs) row.output = sums[m].output.metrics();
+    if (options.shadows) row.shadow = sums[m].shadow.metrics();
+    if (options.weights && is_weighted(module) && !std::holds_alternative<ConvBn2d>(module.op))
+      row.weight = compare_weight(pairing.reference, other, quantized, module);
+    result.layers.push_back(std::move(row));
+  }
+  return result;
+}
+
+ModelComparison compare(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
+                        const CompareOptions& options) {
+  return compare(
+      reference, quantized, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, options);
 }
 
 std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches) {
-  check(!batches.empty(), "compare_outputs: no data");
-  std::map<int, int> counterpart;  // quantized index -> float index
-  for (size_t i = 0; i < quantized.modules.size(); ++i) {
-    const Module& module = quantized.modules[i];
-    // A float model that is itself fused holds the module under its own name.
-    std::optional<int> found = module.fused.empty() ? std::nullopt : reference.find(module.fused.back());
-    if (!found) found = reference.find(module.path);
-    if (found) counterpart[static_cast<int>(i)] = *found;
-  }
-  check(!counterpart.empty(), "compare_outputs: no module of one model has a counterpart in the other");
-  std::vector<Sums> sums(quantized.modules.size());
-  for (const Tensor& batch : batches) {
-    std::map<int, Tensor> expected;
-    infer(reference, {&batch, 1}, [&](int index, std::span<const Tensor> out) { expected[index] = out[0]; });
-    infer(quantized, {&batch, 1}, [&](int index, std::span<const Tensor> out) {
-      const auto match = counterpart.find(index);
-      if (match != counterpart.end()) sums[index].add(expected.at(match->second), out[0], quantized.modules[index].path);
-    });
-  }
   std::vector<OutputComparison> rows;
-  for (const auto& [index, match] : counterpart) {
-    const Module& module = quantized.modules[index];
-    const Sums& s = sums[index];
-    const bool codes = !module.out_q.empty() && module.out_q[0];
-    rows.push_back({module.path, reference.modules[match].path, std::string(name_of(module.op)),
-                    std::string(to_string(codes ? code_dtype(*module.out_q[0]) : DType::f32)), s.db(), s.max_abs,
-                    static_cast<double>(s.saturated) / static_cast<double>(std::max<int64_t>(s.elements, 1)), s.elements});
+  for (const LayerComparison& layer : compare(reference, quantized, batches, {.shadows = false, .weights = false}).layers) {
+    const Metrics& m = *layer.output;
+    rows.push_back({layer.path, layer.float_path, layer.op, layer.dtype, m.sqnr_db, m.max_abs_error, m.at_limits, m.elements});
   }
   return rows;
 }
 
 std::string to_table(std::span<const OutputComparison> rows) {
-  size_t width = 6;
-  for (const OutputComparison& row : rows) width = std::max(width, row.path.size());
+  const int width = static_cast<int>(widest(6, rows));
   std::ostringstream text;
-  text << std::left << std::setw(static_cast<int>(width)) << "module"
+  text << std::left << std::setw(width) << "module"
        << "  " << std::setw(10) << "op"
        << "  out   SQNR dB  max |error|  at limits\n";
   for (const OutputComparison& row : rows) {
-    text << std::left << std::setw(static_cast<int>(width)) << row.path << "  " << std::setw(10) << row.op << "  " << std::setw(3)
-         << row.dtype << std::right << std::fixed << std::setprecision(2) << std::setw(10) << row.sqnr_db << std::setprecision(6)
-         << std::setw(13) << row.max_abs_error << std::setprecision(2) << std::setw(9) << 100 * row.saturated << " %\n";
+    text << std::left << std::setw(width) << row.path << "  " << std::setw(10) << row.op << "  " << std::setw(3) << row.dtype
+         << std::right << std::setw(10) << decibels(row.sqnr_db) << std::fixed << std::setprecision(6) << std::setw(13)
+         << row.max_abs_error << std::setw(11) << percent(row.saturated) << '\n';
+  }
+  return text.str();
+}
+
+std::string to_table(const ModelComparison& comparison) {
+  const int width = static_cast<int>(widest(6, comparison.layers));
+  std::ostringstream text;
+  text << std::left << std::setw(width) << "module"
+       << "  " << std::setw(10) << "op"
+       << "  out  end to end   own error    weights   clipped low, high    codes used  note\n"
+       << std::string(static_cast<size_t>(width) + 17, ' ') << "   SQNR dB     SQNR dB    SQNR dB\n";
+  const auto db = [](const std::optional<Metrics>& m) { return m ? decibels(m->sqnr_db) : std::string("-"); };
+  for (const LayerComparison& row : comparison.layers) {
+    const Metrics* m = row.shadow ? &*row.shadow : row.output ? &*row.output : nullptr;
+    text << std::left << std::setw(width) << row.path << "  " << std::setw(10) << row.op << "  " << std::setw(3) << row.dtype
+         << std::right << std::setw(12) << db(row.output) << std::setw(12) << db(row.shadow) << std::setw(11) << db(row.weight);
+    if (m && m->step > 0)
+      text << std::setw(10) << percent(m->saturated_low) << std::setw(10) << percent(m->saturated_high) << std::setw(14)
+           << percent(m->codes_used);
+    else
+      text << std::setw(34) << "-";
+    text << (m && !m->note.empty() ? "  " + m->note : "") << '\n';
   }
   return text.str();
 }

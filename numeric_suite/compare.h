@@ -1,18 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// Float against quantized: how much signal is left of the noise that int8 adds, for whole outputs and module by module.
+// Float against quantized, layer by layer: weights, outputs end to end, and shadows (the float layer on the quantized layer's own
+// input), in one pass over any number of batches. Memory does not depend on their number.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/model.h"
+#include "numeric_suite/statistics.h"
+#include "quant/quantize.h"
 
 namespace octet {
 
 /// 20*log10(||reference|| / ||reference - test||) in dB over all elements, norms in double; +inf for equal tensors. Codes are
 /// dequantized first. Throws for different shapes or a value that is not finite.
 double sqnr(const Tensor& reference, const Tensor& test);
+
+/// One module of the quantized model against its float counterpart.
+struct LayerComparison {
+  int index = 0;           ///< in the quantized model
+  std::string path;        ///< in the quantized model
+  std::string float_path;  ///< in the float model: for a fused module, the last one folded into it
+  std::string op;
+  std::string dtype;              ///< of the quantized model's output: "u8", "i8" or "f32"
+  std::optional<Metrics> output;  ///< end to end: what reached this place through the quantized network
+  std::optional<Metrics> shadow;  ///< own error: the float module fed the quantized module's input, against the quantized output
+  std::optional<Metrics> weight;  ///< channels are output channels
+};
+
+struct CompareOptions {
+  bool outputs = true, shadows = true, weights = true;
+  QEngine engine = QEngine::automatic;  ///< runs the quantized model's integer modules; every engine gives the same bytes
+  Progress progress{};                  ///< batches done of all; false stops and gives what was seen
+};
+struct ModelComparison {
+  std::vector<LayerComparison> layers;  ///< in the quantized model's order, those with a counterpart
+  std::vector<std::string> unmatched;   ///< modules of the quantized model without one
+  int64_t samples = 0;                  ///< rows seen
+};
+
+/// Compares a float model (fused or not) with the quantized, or prepared, model made from it; both have one input. Throws for
+/// models that do not correspond (pair_up), for no batches and for a value that is not finite.
+ModelComparison compare(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
+                        const CompareOptions& = {});
+/// The same for batches made on demand: `batch(i)` for i in [0, count).
+ModelComparison compare(const Model& reference, const Model& quantized, int64_t count, const std::function<Tensor(int64_t)>& batch,
+                        const CompareOptions& = {});
 
 /// One module's output against its float counterpart's, over all batches.
 struct OutputComparison {
@@ -26,12 +61,11 @@ struct OutputComparison {
   int64_t elements = 0;
 };
 
-/// Runs both models (of one input) on the same batches and compares the first output of every module; errors are end to end, each
-/// module sees what the quantized model really feeds it. Modules without a counterpart are left out. Throws if `batches` is empty
-/// or nothing matches.
+/// The outputs alone, end to end. Throws if `batches` is empty or nothing matches.
 std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches);
 
 /// The comparison as a text table, one module a line.
 std::string to_table(std::span<const OutputComparison>);
+std::string to_table(const ModelComparison&);
 
 }  // namespace octet

@@ -2,7 +2,10 @@
 // Fake quantization with the straight-through gradient, and the hook that applies it.
 #include "quant/fake_quantize.h"
 
+#include <algorithm>
+
 #include "kernels/f32/f32.h"
+#include "kernels/parallel.h"
 
 namespace octet {
 namespace {
@@ -20,9 +23,13 @@ void for_each_run(const Shape& shape, const QParams& q, Body&& body) {
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < q.axis; ++i) outer *= shape[i];
   for (size_t i = q.axis + 1; i < shape.size(); ++i) inner *= shape[i];
-  int64_t offset = 0;
-  for (int64_t o = 0; o < outer; ++o)
-    for (size_t c = 0; c < q.scale.size(); ++c, offset += inner) body(one(c), offset, inner);
+  // Threads share the runs: one channel's weights alone are too few to be cut.
+  const auto channels = static_cast<int64_t>(q.scale.size());
+  constexpr int64_t kElementsPerThread = 16384;
+  parallel(outer * channels, std::max<int64_t>(1, kElementsPerThread / std::max<int64_t>(1, inner)),
+           [&](int, int64_t begin, int64_t end) {
+             for (int64_t i = begin; i < end; ++i) body(one(static_cast<size_t>(i % channels)), i * inner, inner);
+           });
 }
 
 }  // namespace

@@ -6,15 +6,18 @@
 // moments. The division by k is folded into the batch norm. k is a constant of the step (its two uses cancel) and kept away from
 // zero, so that gamma = 0 trains on instead of giving 0/0. Frozen and eval: conv(x, hook(W * k)) + folded bias, differentiable in
 // gamma too.
+#include <algorithm>
 #include <cmath>
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
+#include "kernels/parallel.h"
 
 namespace octet {
 namespace {
 
-constexpr double kSmallestFactor = 1e-3;  // below this |k| is clamped while batch statistics are used
+constexpr int64_t kElementsPerThread = 16384;  // worth handing to another thread
+constexpr double kSmallestFactor = 1e-3;       // below this |k| is clamped while batch statistics are used
 
 /// y[o, …] = w[o, …] * factor[o], a linear map of w.
 Var scale_rows(const Var& w, const Tensor& factor) {
@@ -22,10 +25,14 @@ Var scale_rows(const Var& w, const Tensor& factor) {
     const int64_t out = w.value().size(0), row = w.value().numel() / out;
     const auto apply = [out, row, factor](const Tensor& x) {
       Tensor y(x.shape(), x.dtype());
-      const auto from = x.data<T>();
-      const auto to = y.mutable_data<T>();
-      for (int64_t o = 0; o < out; ++o)
-        for (int64_t i = 0; i < row; ++i) to[o * row + i] = from[o * row + i] * factor.data<T>()[o];
+      const T *from = x.data<T>().data(), *k = factor.data<T>().data();
+      T* to = y.mutable_data<T>().data();
+      parallel(out, std::max<int64_t>(1, kElementsPerThread / row), [&](int, int64_t begin, int64_t end) {
+        for (int64_t o = begin; o < end; ++o) {
+          const T by = k[o];
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) to[i] = from[i] * by;
+        }
+      });
       return y;
     };
     return Var::made(apply(w.value()), {w}, [apply](const Tensor& grad, const Needs&) { return std::vector<Tensor>{apply(grad)}; });
@@ -55,14 +62,17 @@ Var fold_weight(const Var& w, const Var& gamma, const Tensor& r) {
       if (needs[0]) {
         grads[0] = grad;
         const auto dw = grads[0].mutable_data<T>();
-        for (int64_t o = 0; o < out; ++o)
-          for (int64_t i = o * row; i < (o + 1) * row; ++i) dw[i] *= gamma.data<T>()[o] * r.data<T>()[o];
+        for (int64_t o = 0; o < out; ++o) {
+          const T k = gamma.data<T>()[o] * r.data<T>()[o];
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) dw[i] *= k;
+        }
       }
       if (needs[1]) {
         grads[1] = Tensor::zeros({out}, grad.dtype());
         const auto dgamma = grads[1].mutable_data<T>();
+        const auto g = grad.data<T>(), from = w.data<T>(), by = r.data<T>();
         for (int64_t o = 0; o < out; ++o)
-          for (int64_t i = o * row; i < (o + 1) * row; ++i) dgamma[o] += grad.data<T>()[i] * w.data<T>()[i] * r.data<T>()[o];
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) dgamma[o] += g[i] * from[i] * by[o];
       }
       return grads;
     };

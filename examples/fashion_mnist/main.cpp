@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "compile/program.h"
 #include "engine/data.h"
@@ -138,6 +139,53 @@ void print_table(const std::vector<Row>& rows) {
                std::isnan(r.sqnr_db) ? "-" : fmt::format("{:.2f}", r.sqnr_db), r.bytes, r.images_per_second);
 }
 
+/// FNV-1a of a tensor's bytes.
+uint64_t digest(const Tensor& t) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto* bytes = static_cast<const uint8_t*>(t.raw());
+  for (size_t i = 0; i < t.bytes(); ++i) hash = (hash ^ bytes[i]) * 0x100000001b3;
+  return hash;
+}
+
+/// Speed of every engine, one picture and a hundred at a time, and the logits' bytes of all test pictures: they may not differ.
+void compare_engines(const std::string& name, const Model& model, const Data& data) {
+  std::vector<QEngine> engines{QEngine::automatic};
+  for (const QEngineInfo& info : qengines())
+    if (info.available) engines.push_back(info.engine);
+  const int64_t images = data.test_images.size(0);
+  std::vector<Tensor> singles;
+  for (int64_t i = 0; i < images; ++i) singles.push_back(rows(data.test_images, i, i + 1));
+  std::vector<int> counts{1};
+  if (threads() > 1) counts.push_back(threads());
+  fmt::print("\n{}, logits of all {} test images on every engine:\n{:<12} {:>7} {:>9} {:>10}  {}\n", name, images, "engine",
+             "threads", "µs/image", "images/s", "logits");
+  std::optional<uint64_t> expected;
+  for (const QEngine engine : engines) {
+    const auto program = bind(model, engine);
+    for (const int n : counts) {
+      const ThreadsScope scope(n);
+      const double begin = tools::now();
+      const Tensor logits = run_batched(program, data.test_images, 100);
+      const double together = tools::now() - begin;
+      double alone = 0;
+      Session session(program, {singles[0].shape()});
+      std::vector<Tensor> parts;
+      for (const Tensor& x : singles) {
+        const double from = tools::now();
+        const Tensor& y = session.run({&x, 1})[0];
+        alone += tools::now() - from;
+        parts.push_back(dequantize(y));
+      }
+      const uint64_t hash = digest(logits);
+      check(digest(concat(parts, 0)) == hash, name, ": ", to_string(engine), " gives other bytes one picture at a time");
+      if (!expected) expected = hash;
+      check(hash == *expected, name, ": ", to_string(engine), " on ", n, " threads gives other bytes");
+      fmt::print("{:<12} {:>7} {:>9.2f} {:>10.0f}  {:016x}\n", to_string(engine), n, 1e6 * alone / static_cast<double>(images),
+                 static_cast<double>(images) / together, hash);
+    }
+  }
+}
+
 /// Saves, loads and compares every byte of the outputs on the first thousand test pictures.
 void prove_round_trip(const std::string& folder, const std::string& name, const Model& model, const Data& data) {
   const std::string path = folder + "/" + name + ".safetensors";
@@ -180,6 +228,7 @@ int run(const Options& o) {
   table.push_back(
       measure(fmt::format("int8 QAT per channel, {} epoch{}", o.qat_epochs, o.qat_epochs == 1 ? "" : "s"), qat, data, &reference));
   print_table(table);
+  compare_engines("int8 PTQ per channel", per_channel, data);
 
   const Tensor few = rows(data.test_images, 0, std::min<int64_t>(200, data.test_images.size(0)));
   fmt::print("\nint8 PTQ per channel against float, module by module (end to end, {} images):\n{}", few.size(0),

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/f32/table.h"
+#include "kernels/float_provider.h"
 
 namespace octet::f32 {
 namespace {
@@ -43,6 +44,7 @@ constexpr int kCount = static_cast<int>(sizeof kBuilds / sizeof kBuilds[0]);
 struct Choice {
   Table tables[kCount];
   std::atomic<int> current{kCount - 1};
+  std::atomic<const FloatProvider*> provider{float_provider()};
 
   Choice() {
     for (int i = 0; i < kCount; ++i) tables[i] = kBuilds[i].table();
@@ -55,6 +57,8 @@ Choice& choice() {
   static Choice instance;
   return instance;
 }
+
+const FloatProvider* provider_in_use() { return choice().provider.load(std::memory_order_relaxed); }
 
 const Table& table() {
   Choice& c = choice();
@@ -75,16 +79,31 @@ bool set_isa(const char* name) {
   return false;
 }
 
+const char* provider() {
+  const FloatProvider* p = provider_in_use();
+  return p == nullptr ? "" : p->name;
+}
+
+bool use_provider(bool on) {
+  choice().provider = on ? float_provider() : nullptr;
+  return !on || float_provider() != nullptr;
+}
+
 void matmul(const Matmul& g, const float* a, const float* b, const float* bias, float* c) { table().matmul(g, a, b, bias, c); }
 
 void conv2d(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
-  table().conv2d(g, x, w, bias, act_min, act_max, y);
+  const FloatProvider* p = provider_in_use();
+  if (p == nullptr || !p->conv2d(g, x, w, bias, y)) return table().conv2d(g, x, w, bias, act_min, act_max, y);
+  constexpr float kInfinity = __builtin_inff();
+  if (act_min != -kInfinity || act_max != kInfinity) clamp(g.batch * g.out_h * g.out_w * g.out_c, y, act_min, act_max, y);
 }
 void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
-  table().conv2d_grad_input(g, dy, w, dx);
+  const FloatProvider* p = provider_in_use();
+  if (p == nullptr || !p->conv2d_grad_input(g, dy, w, dx)) table().conv2d_grad_input(g, dy, w, dx);
 }
 void conv2d_grad_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {
-  table().conv2d_grad_weight(g, x, dy, dw);
+  const FloatProvider* p = provider_in_use();
+  if (p == nullptr || !p->conv2d_grad_weight(g, x, dy, dw)) table().conv2d_grad_weight(g, x, dy, dw);
 }
 
 void column_sum(int64_t rows, int64_t channels, const float* x, float* sum) { table().column_sum(rows, channels, x, sum); }

@@ -15,6 +15,11 @@ const char* isa();
 /// For tests: uses that instruction set from now on, in all threads. False, and nothing changes, for an unknown name or one that
 /// this processor does not have.
 bool set_isa(const char* name);
+/// The library that computes convolutions where it is faster (kernels/float_provider.h), "" if none is in use.
+const char* provider();
+/// For tests and benchmarks: takes that library, or octet's own kernels alone, from now on. False, and none is used, if this build
+/// or processor has none.
+bool use_provider(bool on);
 
 /// C[m,n] (+)= op(A)[m,k] * op(B)[k,n]. transpose_a: A is stored [k,m]; transpose_b: B is stored [n,k].
 /// bias (length n, may be null) is added to every row when not accumulating.

@@ -104,7 +104,7 @@ void average_pool2d_real(const LoopData& d, int32_t begin, int32_t end) {
   for_pixels(a, d, begin, end, [&](const Cells& cells, int32_t divisor, uint8_t* to) {
     const float factor = 1.0f / static_cast<float>(divisor);
     const int32_t offset = codes.zero * cells.height * cells.width;
-    for_strips<kBytes / 2>(a.channels, [&]<int L>(int32_t c) {
+    for_strips<kBytes / 4>(a.channels, [&]<int L>(int32_t c) {
       using Bytes = typename VecTypes<L>::Codes;
       using Sums = typename VecTypes<L>::Sums;
       const Bytes flips = Bytes{} + codes.flip;

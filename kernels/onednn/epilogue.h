@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/args.h"
 
@@ -24,8 +25,8 @@ struct Epilogue {
   void (*limit)(int64_t n, uint8_t lo, uint8_t hi, uint8_t flip, uint8_t* codes);
 };
 
-/// The best build that this CPU runs.
-const Epilogue& epilogue();
+/// The builds that this CPU runs, the best first.
+std::span<const Epilogue* const> epilogues();
 
 // One table per build, defined in epilogue.cpp; the names are the levels of kernels/f32.
 namespace v1 {

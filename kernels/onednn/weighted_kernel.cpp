@@ -84,7 +84,7 @@ class WeightedKernel final : public Kernel {
  public:
   WeightedKernel(Layer layer, const std::vector<std::vector<Part>>& slices, const std::vector<size_t>& which,
                  std::vector<Primitive> primitives, const memory::desc& plain)
-      : layer_(std::move(layer)), primitives_(std::move(primitives)), epilogue_(epilogue()), limits_(real_limits(layer_)) {
+      : layer_(std::move(layer)), primitives_(std::move(primitives)), epilogue_(*epilogues()[0]), limits_(real_limits(layer_)) {
     implementation_ = std::string("onednn ") + primitives_[0].description.impl_info_str();
     for (const Primitive& p : primitives_) packed_.push_back(pack(plain, p.description.query_md(dnnl::query::weights_md)));
     set_constants();

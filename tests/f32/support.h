@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the float kernels share: every instruction set of this processor times 1, 2 and 3 threads, outputs checked for
-// being written completely, within their bounds and twice the same, and comparison with a double result under an error bound per
-// element.
+// What the tests of the float kernels share: every instruction set of this processor, and oneDNN, times 1, 2 and 3 threads, outputs
+// checked for being written completely, within their bounds and twice the same, and comparison with a double result under an error
+// bound per element.
 #pragma once
 
 #include <bit>
@@ -28,10 +28,12 @@ constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
 /// products.
 inline double sum_error(double k) { return (k + 2) * kEpsilon; }
 
-/// Calls f() under every instruction set and number of threads.
+/// Calls f() with 1, 2 and 3 threads under every instruction set with octet's own kernels, and then with the library's convolutions
+/// where this build has them.
 template <class F>
 void for_every_setting(const F& f) {
   const std::string before = f32::isa();
+  f32::use_provider(false);
   for (const char* isa : {"x86-64", "x86-64-v3", "x86-64-v4", "baseline"}) {
     if (!f32::set_isa(isa)) continue;
     for (int threads : {1, 2, 3}) {
@@ -41,6 +43,12 @@ void for_every_setting(const F& f) {
     }
   }
   f32::set_isa(before.c_str());
+  if (!f32::use_provider(true)) return;
+  for (int threads : {1, 2, 3}) {
+    const ThreadsScope scope(threads);
+    INFO(f32::provider() << ", " << threads << " threads");
+    f();
+  }
 }
 
 inline std::vector<float> random_floats(int64_t n, uint32_t seed, float lo = -1, float hi = 1) {

@@ -3,6 +3,7 @@
 // range, or, for ties, makes every odd accumulator (or every quarter) land exactly between two codes.
 #pragma once
 
+#include "kernels/kernel.h"
 #include "kernels/multiplier.h"
 #include "kernels/ref/ref.h"
 #include "tests/kernels/cases.h"
@@ -47,6 +48,19 @@ inline kernels::OutputArgs output_args(Rng& rng, Fill fill, CodeType type) {
   const int32_t zero = fill == Fill::ties || which > 1 ? (lo + hi) / 2 + uniform(rng, 0, 1) : which == 0 ? lo : hi;
   const bool relu = uniform(rng, 0, 3) == 0, seven_bits = uniform(rng, 0, 5) == 0 && zero <= hi - 40;
   return {fill == Fill::ties ? 1.0f : 4.0f, zero, relu ? zero : lo, seven_bits ? hi - 40 : hi};
+}
+
+/// Output parameters whose scale is no power of two, so that every operation of the rescaling rounds; ties as for the reference.
+inline kernels::OutputArgs engine_output(Rng& rng, Fill fill, CodeType type) {
+  kernels::OutputArgs o = output_args(rng, fill, type);
+  if (fill != Fill::ties) o.inv_scale = 1.0f / uniform_real(rng, 0.01f, 0.3f);
+  return o;
+}
+
+inline std::shared_ptr<Blobs> blobs_of(const Tables& t, std::vector<int8_t> weight) {
+  auto blobs = std::make_shared<Blobs>();
+  blobs->weight = std::move(weight), blobs->scale = t.scale, blobs->bias = t.bias;
+  return blobs;
 }
 
 /// Exact halves among acc * scale: evidence that a tie-rich case is one.

@@ -44,19 +44,6 @@ struct Tally {
   }
 };
 
-/// Output parameters whose scale is no power of two, so that every operation of the rescaling rounds; ties as for the reference.
-inline kernels::OutputArgs engine_output(Rng& rng, Fill fill, CodeType type) {
-  kernels::OutputArgs o = output_args(rng, fill, type);
-  if (fill != Fill::ties) o.inv_scale = 1.0f / uniform_real(rng, 0.01f, 0.3f);
-  return o;
-}
-
-inline std::shared_ptr<Blobs> blobs_of(const Tables& t, std::vector<int8_t> weight) {
-  auto blobs = std::make_shared<Blobs>();
-  blobs->weight = std::move(weight), blobs->scale = t.scale, blobs->bias = t.bias;
-  return blobs;
-}
-
 /// A run with guard bands around the output and the scratch memory; `in_place`: the output lies on that input, else -1.
 inline std::vector<uint8_t> guarded_run(const Kernel& kernel, std::span<const void* const> inputs, size_t outputs, int in_place,
                                         Kernel::State* state) {

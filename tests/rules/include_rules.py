@@ -46,7 +46,7 @@ OUTSIDE = [
     (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*|bench/.*\.cpp'),
     (r'zlib\.h', r'io/.*|tests/io/.*'),
     (r'protozero/.*', r'io/.*'),
-    (r'nlohmann/.*', r'io/.*|(numeric_suite|tools|examples|bench)/.*\.cpp|tests/.*\.cpp'),
+    (r'nlohmann/.*', r'io/.*|bench/.*|(numeric_suite|tools|examples)/.*\.cpp|tests/.*\.cpp'),
     (r'catch2/.*', r'tests/(catch\.h|main\.cpp)'),
     (r'benchmark/.*', r'bench/.*'),
     (r'CLI/.*|fmt/.*', r'(tools|examples|bench)/.*'),

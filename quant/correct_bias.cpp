@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// All batches move through the network together, one module at a time, so that each layer is corrected once and run once.
+#include "quant/correct_bias.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "quant/mean_error.h"
+#include "quant/pairing.h"
+#include "quant/runner.h"
+
+namespace octet {
+namespace {
+
+/// The values of all batches between the modules that have run and those that have not.
+class Frontier {
+ public:
+  Frontier(const Model& model, std::span<const Tensor> batches)
+      : batches_(batches),
+        values_(batches.size(), std::vector<std::vector<Tensor>>(model.modules.size())),
+        last_(model.modules.size(), -1) {
+    for (size_t i = 0; i < model.modules.size(); ++i)
+      for (const Wire& w : model.modules[i].inputs) last_[w.module] = static_cast<int>(i);
+  }
+
+  std::vector<Tensor> inputs(const Module& module, size_t batch) const {
+    if (std::holds_alternative<Input>(module.op)) return {batches_[batch]};
+    std::vector<Tensor> in;
+    for (const Wire& w : module.inputs) in.push_back(values_[batch][w.module].at(w.port));
+    return in;
+  }
+
+  void run(ModuleRunner& runner, int index) {
+    const Module& module = runner.model().modules[index];
+    for (size_t b = 0; b < batches_.size(); ++b) {
+      values_[b][index] = runner.run(index, inputs(module, b));
+      for (const Wire& w : module.inputs)
+        if (last_[w.module] == index) values_[b][w.module].clear();
+    }
+  }
+
+  PatchSum patches(const Module& module) const {
+    PatchSum sum;
+    for (size_t b = 0; b < batches_.size(); ++b) sum.add(module.op, inputs(module, b)[0], module.path);
+    return sum;
+  }
+
+ private:
+  std::span<const Tensor> batches_;
+  std::vector<std::vector<std::vector<Tensor>>> values_;  // by batch, module, port
+  std::vector<int> last_;
+};
+
+const Tensor* bias_of(const Params& params) {
+  const auto found = params.find("bias");
+  return found == params.end() ? nullptr : &found->second;
+}
+
+/// The indices of a module and of all that share its parameters, in order.
+std::vector<int> calls_of(const Model& model, const Module& owner) {
+  std::vector<int> calls;
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    if (&model.owner(model.modules[i]) == &owner) calls.push_back(static_cast<int>(i));
+  return calls;
+}
+
+bool correctable(const Model& model, int index) {
+  const Module& module = model.modules[index];
+  if (!std::holds_alternative<Conv2d>(module.op) && !std::holds_alternative<Linear>(module.op)) return false;
+  const auto weight = model.owner(module).params.find("weight");
+  return weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
+}
+
+std::vector<double> error_of(const Pairing& pairing, const Model& quantized, int index, const PatchSum& patches) {
+  const Module &module = quantized.modules[index], &twin = pairing.reference.modules[pairing.counterpart[index]];
+  const Params &real = pairing.reference.owner(twin).params, &codes = quantized.owner(module).params;
+  return mean_error(module.op, real.at("weight"), bias_of(real), codes.at("weight"), bias_of(codes), patches.mean());
+}
+
+/// Every layer that may be corrected has a bias afterwards.
+Model with_biases(Model model, const std::vector<bool>& wanted) {
+  for (size_t i = 0; i < model.modules.size(); ++i) {
+    if (!wanted[i]) continue;
+    const auto add = [](auto& op) {
+      if constexpr (requires { op.bias; }) op.bias = true;
+    };
+    std::visit(add, model.modules[i].op);
+    Module& owner = model.owner(model.modules[i]);
+    std::visit(add, owner.op);
+    owner.params.try_emplace("bias", Tensor::zeros({owner.params.at("weight").size(0)}));
+  }
+  return model;
+}
+
+void check_batches(std::span<const Tensor> batches, const char* who) {
+  check(!batches.empty(), who, ": no data");
+  for (size_t i = 0; i < batches.size(); ++i) check(batches[i].numel() > 0, who, ": batch ", i, " is empty");
+}
+
+}  // namespace
+
+double MeanError::worst() const {
+  double largest = 0;
+  for (const double e : error) largest = std::max(largest, std::abs(e));
+  return range > 0 ? largest / range : largest;
+}
+
+std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
+                                       QEngine engine) {
+  check_batches(batches, "own_mean_errors");
+  const Pairing pairing = pair_up(reference, quantized);
+  ModuleRunner runner(quantized, engine);
+  std::vector<PatchSum> sums(quantized.modules.size());
+  for (const Tensor& batch : batches)
+    for (Walk walk(runner, {&batch, 1}); !walk.done();) {
+      const int index = walk.position();
+      walk.next();
+      if (correctable(quantized, index))
+        sums[index].add(quantized.modules[index].op, walk.inputs()[0], quantized.modules[index].path);
+    }
+  std::vector<MeanError> rows;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (sums[i].positions == 0) continue;
+    const Module& module = quantized.modules[i];
+    MeanError row{module.path, error_of(pairing, quantized, static_cast<int>(i), sums[i]), 0};
+    if (!module.out_q.empty() && module.out_q[0]) {
+      const QParams& q = *module.out_q[0];
+      row.range = static_cast<double>(q.scale[0]) * (q.qmax - q.qmin);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Model correct_bias(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
+                   const CorrectBiasOptions& options) {
+  check_batches(batches, "correct_bias");
+  check(options.passes > 0, "correct_bias: passes must be positive, got ", options.passes);
+  const Pairing pairing = pair_up(reference, quantized);
+  const int count = static_cast<int>(quantized.modules.size());
+  std::vector<bool> wanted(count);
+  for (int i = 0; i < count; ++i) {
+    const auto named = [&](const std::string& prefix) { return below(quantized.modules[i].path, prefix); };
+    wanted[i] = correctable(quantized, i) && (options.layers.empty() || std::ranges::any_of(options.layers, named));
+  }
+  for (const std::string& prefix : options.layers)
+    check(std::ranges::any_of(quantized.modules, [&](const Module& m) { return below(m.path, prefix); }), "correct_bias: \"",
+          prefix, "\" matches no module");
+  const int64_t total = std::ranges::count(wanted, true) * options.passes;
+  check(total > 0, "correct_bias: no convolution or linear layer with int8 weights to correct");
+
+  ModuleRunner runner(with_biases(quantized, wanted), options.engine);
+  int64_t done = 0;
+  for (int pass = 0; pass < options.passes; ++pass) {
+    Frontier frontier(runner.model(), batches);
+    for (int i = 0; i < count; ++i) {
+      const Model& model = runner.model();
+      const Module& owner = model.owner(model.modules[i]);
+      const std::vector<int> calls = wanted[i] ? calls_of(model, owner) : std::vector<int>{};
+      if (wanted[i] && i == calls.front()) {
+        PatchSum patches = frontier.patches(model.modules[i]);
+        if (calls.size() > 1) {
+          // What the later calls see, with the bias as it still is.
+          Frontier ahead = frontier;
+          for (int j = i; j < calls.back(); ++j) {
+            ahead.run(runner, j);
+            if (std::ranges::count(calls, j + 1)) patches.merge(ahead.patches(model.modules[j + 1]));
+          }
+        }
+        const std::vector<double> error = error_of(pairing, model, i, patches);
+        Tensor bias = owner.params.at("bias");
+        const auto values = bias.mutable_data<float>();
+        for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
+        runner.set_param(i, "bias", std::move(bias));
+      }
+      frontier.run(runner, i);
+      if (wanted[i] && options.progress && !options.progress(++done, total)) return runner.model();
+    }
+  }
+  return runner.model();
+}
+
+}  // namespace octet

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding pairs, scaling them, and moving biases between them.
+#include "quant/equalize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "quant/pairing.h"
+
+namespace octet {
+namespace {
+
+template <class T>
+const T* as(const Module& module) {
+  return std::get_if<T>(&module.op);
+}
+
+Activation activation(const Module& module) {
+  if (const auto* conv = as<Conv2d>(module)) return conv->act;
+  if (const auto* linear = as<Linear>(module)) return linear->act;
+  const auto* unary = as<Unary>(module);
+  if (!unary || unary->fn == UnaryFn::identity) return Activation::none;
+  return unary->fn == UnaryFn::relu ? Activation::relu : Activation::relu6;
+}
+
+int64_t out_channels(const Module& module) { return as<Conv2d>(module) ? as<Conv2d>(module)->out : as<Linear>(module)->out; }
+int64_t in_channels(const Module& module) { return as<Conv2d>(module) ? as<Conv2d>(module)->in : as<Linear>(module)->in; }
+
+bool scalable(const Module& module) { return (as<Conv2d>(module) || as<Linear>(module)) && module.hooks.empty(); }
+
+/// Which modules read each module's value; a model output counts as a reader.
+std::vector<std::vector<int>> readers_of(const Model& model) {
+  std::vector<std::vector<int>> readers(model.modules.size());
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    for (const Wire& w : model.modules[i].inputs) readers[w.module].push_back(static_cast<int>(i));
+  for (const Wire& w : model.output_wires()) readers[w.module].push_back(-1);
+  return readers;
+}
+
+bool tied(const Model& model, const Module& module) {
+  return !module.tied_to.empty() || std::ranges::any_of(model.modules, [&](const Module& m) { return m.tied_to == module.path; });
+}
+
+/// Whether values keep their channel (the last axis, or its remainder after flattening) and scale with it. Average pools that count
+/// no padding and max pools both do.
+bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
+  if (const auto* unary = as<Unary>(module)) return unary->fn != UnaryFn::relu6 || relu6 == Relu6::relu;
+  if (as<Pool2d>(module) || as<Dropout>(module)) return true;
+  return as<Reshape>(module) && !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
+}
+
+/// What lies between two consecutive layers, and where it leads; `why` says what is in the way.
+struct Link {
+  int second = -1;
+  std::vector<int> between;
+  std::string why;
+};
+
+Link follow(const Model& model, int first, Relu6 relu6) {
+  const auto readers = readers_of(model);
+  const Module& begin = model.modules[first];
+  Link link;
+  const auto* conv = as<Conv2d>(begin);
+  if (!scalable(begin)) return link.why = "it is no convolution or linear layer", link;
+  if (conv && conv->residual) return link.why = "a residual is added to its output", link;
+  if (tied(model, begin)) return link.why = "it is called twice", link;
+  if (activation(begin) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
+  for (int at = first;;) {
+    if (readers[at].size() != 1)
+      return link.why = model.modules[at].path + " has " + std::to_string(readers[at].size()) + " readers", link;
+    at = readers[at][0];
+    if (at < 0) return link.why = "the network ends there", link;
+    const Module& next = model.modules[at];
+    if (scalable(next)) {
+      const bool fits =
+          in_channels(next) % out_channels(begin) == 0 && (as<Linear>(next) || in_channels(next) == out_channels(begin));
+      if (!fits) return link.why = next.path + " has another number of channels", link;
+      if (tied(model, next)) return link.why = next.path + " is called twice", link;
+      // A residual that comes from here would be scaled too.
+      if (next.inputs.size() > 1 && next.inputs[1] == next.inputs[0]) return link.why = next.path + " adds it to itself", link;
+      const auto reads_first =
+          std::ranges::find(link.between, next.inputs[0].module) != link.between.end() || next.inputs[0].module == first;
+      if (!reads_first) return link.why = next.path + " only adds it", link;
+      link.second = at;
+      return link;
+    }
+    if (!passes_on(next, out_channels(begin), relu6))
+      return link.why = next.path + " (" + std::string(name_of(next.op)) + ") mixes or cuts channels", link;
+    link.between.push_back(at);
+  }
+}
+
+Tensor& weight_of(Module& module) {
+  const auto found = module.params.find("weight");
+  check(found != module.params.end() && found->second.dtype() == DType::f32, module.path,
+        ": equalization needs float32 weights; initialize or load the model, before prepare");
+  return found->second;
+}
+
+/// Calls act(element index, input channel) for every weight; of a linear layer behind a flattened picture, channels repeat.
+template <class Act>
+void each_input(const Module& module, int64_t channels, const Tensor& w, Act&& act) {
+  const auto* conv = as<Conv2d>(module);
+  const int64_t per_group = w.shape().back(), groups = conv ? conv->groups : 1, out = w.size(0), row = w.numel() / out;
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t i = 0; i < row; ++i) act(o * row + i, (o / (out / groups) * per_group + i % per_group) % channels);
+}
+
+std::vector<double> input_ranges(const Module& module, int64_t channels, const Tensor& w) {
+  std::vector<float> lo(static_cast<size_t>(channels), INFINITY), hi(static_cast<size_t>(channels), -INFINITY);
+  const auto values = w.data<float>();
+  each_input(module, channels, w,
+             [&](int64_t i, int64_t c) { lo[c] = std::min(lo[c], values[i]), hi[c] = std::max(hi[c], values[i]); });
+  std::vector<double> range;
+  for (size_t c = 0; c < lo.size(); ++c) range.push_back(static_cast<double>(hi[c]) - static_cast<double>(lo[c]));
+  return range;
+}
+
+std::pair<int, int> linked(const Model& model, std::string_view first, std::string_view second) {
+  const int a = model.index(first), b = model.index(second);
+  const Link link = follow(model, a, Relu6::leave);
+  check(link.second == b, "equalize: ", second, " does not directly follow ", first, " in a way that scaling keeps",
+        link.why.empty() ? "" : ": ", link.why);
+  return {a, b};
+}
+
+double norm_of_difference(const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), "converged: weights of shapes ", to_string(a.shape()), " and ", to_string(b.shape()));
+  double sum = 0;
+  for (size_t i = 0; i < a.data<float>().size(); ++i) {
+    const double d = static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i]);
+    sum += d * d;
+  }
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+StatisticsByPath batch_norm_statistics(const Model& model) {
+  StatisticsByPath statistics;
+  for (const Module& module : model.modules) {
+    if (!as<BatchNorm>(module)) continue;
+    const Module& layer = model.modules[module.inputs[0].module];
+    if (!as<Conv2d>(layer) && !as<Linear>(layer)) continue;
+    const Params& params = model.owner(module).params;
+    check(params.contains("weight") && params.contains("bias"), module.path,
+          ": parameters are missing; initialize or load the model first");
+    ChannelStatistics s;
+    for (const float beta : params.at("bias").data<float>()) s.mean.push_back(static_cast<double>(beta));
+    for (const float gamma : params.at("weight").data<float>()) s.deviation.push_back(std::abs(static_cast<double>(gamma)));
+    statistics[layer.path] = std::move(s);
+  }
+  return statistics;
+}
+
+std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t groups) {
+  check(axis == 0 || axis == 1, "channel_ranges: axis 0 (output) or 1 (input channels), got ", axis);
+  check(weight.rank() >= 2 && weight.numel() > 0, "channel_ranges: a weight of shape ", to_string(weight.shape()));
+  Module module{.path = "channel_ranges", .op = Conv2d{.groups = groups}};
+  if (axis == 1) return input_ranges(module, weight.shape().back() * groups, weight);
+  std::vector<double> range;
+  const int64_t row = weight.numel() / weight.size(0);
+  for (int64_t o = 0; o < weight.size(0); ++o) {
+    const auto [lo, hi] = std::ranges::minmax(weight.data<float>().subspan(o * row, row));
+    range.push_back(static_cast<double>(hi) - static_cast<double>(lo));
+  }
+  return range;
+}
+
+PairRanges pair_ranges(const Model& model, std::string_view first, std::string_view second) {
+  const auto [a, b] = linked(model, first, second);
+  const Module &one = model.modules[a], &two = model.modules[b];
+  return {channel_ranges(one.params.at("weight"), 0), input_ranges(two, out_channels(one), two.params.at("weight"))};
+}
+
+Chains equalizable(const Model& model, Relu6 relu6) {
+  Chains chains;
+  std::vector<bool> inside(model.modules.size());
+  for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
+    if (inside[i] || !scalable(model.modules[i])) continue;
+    std::vector<std::string> chain{model.modules[i].path};
+    for (int at = i; (at = follow(model, at, relu6).second) >= 0;) {
+      chain.push_back(model.modules[at].path);
+      inside[at] = true;
+    }
+    if (chain.size() > 1) chains.push_back(std::move(chain));
+  }
+  return chains;
+}
+
+std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
+  const auto [a, b] = linked(model, first, second);
+  Module &one = model.modules[a], &two = model.modules[b];
+  Tensor &w1 = weight_of(one), &w2 = weight_of(two);
+  const int64_t channels = out_channels(one);
+  const std::vector<double> r1 = channel_ranges(w1, 0), r2 = input_ranges(two, channels, w2);
+  std::vector<double> s(r1.size(), 1.0);
+  std::vector<float> multiply(r1.size()), divide(r1.size());
+  for (size_t c = 0; c < s.size(); ++c) {
+    if (r1[c] > 0 && r2[c] > 0) s[c] = std::sqrt(r1[c] / (r2[c] + 1e-9));
+    if (!std::isfinite(s[c]) || s[c] < 1e-12) s[c] = 1;
+    multiply[c] = static_cast<float>(s[c]), divide[c] = static_cast<float>(1 / s[c]);
+  }
+  const auto rows = w1.mutable_data<float>();
+  const size_t row = rows.size() / s.size();
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] *= divide[i / row];
+  if (const auto bias = one.params.find("bias"); bias != one.params.end())
+    for (size_t c = 0; c < s.size(); ++c) bias->second.mutable_data<float>()[c] *= divide[c];
+  const auto columns = w2.mutable_data<float>();
+  each_input(two, channels, w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
+  return s;
+}
+
+bool converged(const Model& current, const Model& previous, std::span<const std::string> layers, double threshold) {
+  double sum = 0;
+  for (const std::string& path : layers)
+    sum += norm_of_difference(current[path].params.at("weight"), previous[path].params.at("weight"));
+  return sum < threshold;
+}
+
+Model equalize(const Model& model, const EqualizeOptions& options) {
+  check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
+  Model equal = model;
+  if (options.relu6 == Relu6::relu)
+    for (Module& module : equal.modules) {
+      if (auto* unary = std::get_if<Unary>(&module.op); unary && unary->fn == UnaryFn::relu6) unary->fn = UnaryFn::relu;
+      std::visit(
+          [](auto& op) {
+            if constexpr (requires { op.act; })
+              if (op.act == Activation::relu6) op.act = Activation::relu;
+          },
+          module.op);
+    }
+  const Chains chains = options.chains.empty() ? equalizable(equal) : options.chains;
+  std::vector<std::pair<std::string, std::string>> pairs;
+  std::vector<std::string> layers;
+  for (const auto& chain : chains) {
+    check(chain.size() > 1, "equalize: a chain needs two layers or more, got ", chain.size());
+    for (size_t i = 0; i + 1 < chain.size(); ++i) pairs.emplace_back(chain[i], chain[i + 1]);
+    for (const std::string& path : chain)
+      if (!std::ranges::count(layers, path)) layers.push_back(path);
+  }
+  int sweep = 0;
+  for (bool done = pairs.empty(); !done && sweep < options.max_sweeps; ++sweep) {
+    const Model previous = equal;
+    for (const auto& [first, second] : pairs) {
+      const std::vector<double> s = cross_layer_equalization(equal, first, second);
+      if (!options.statistics) continue;
+      const auto found = options.statistics->find(first);
+      if (found == options.statistics->end()) continue;
+      for (size_t c = 0; c < s.size(); ++c) found->second.mean[c] /= s[c], found->second.deviation[c] /= s[c];
+    }
+    done = converged(equal, previous, layers, options.threshold);
+  }
+  if (options.sweeps) *options.sweeps = sweep;
+  return equal;
+}
+
+Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) {
+  check(sigmas >= 0, "absorb_bias: sigmas must not be negative, got ", sigmas);
+  Model absorbed = model;
+  int count = 0;
+  for (const auto& chain : equalizable(model))
+    for (size_t k = 0; k + 1 < chain.size(); ++k) {
+      Module &one = absorbed[chain[k]], &two = absorbed[chain[k + 1]];
+      const auto found = statistics.find(chain[k]);
+      const auto* conv = as<Conv2d>(two);
+      const Link link = follow(absorbed, absorbed.index(chain[k]), Relu6::leave);
+      // Shifted values must meet a relu, no padding, and nothing between that is not shift-equivariant.
+      bool relu = activation(one) == Activation::relu, plain = true;
+      for (const int i : link.between) {
+        const auto* pool = as<Pool2d>(absorbed.modules[i]);
+        relu |= activation(absorbed.modules[i]) == Activation::relu;
+        plain &= !pool || pool->kind == Pool::adaptive_average || pool->padding == Pads{};
+      }
+      if (found == statistics.end() || !relu || !plain || (conv && conv->padding != Pads{}) || !one.params.contains("bias"))
+        continue;
+      ChannelStatistics& s = found->second;
+      std::vector<float> shift(s.mean.size());
+      for (size_t c = 0; c < shift.size(); ++c) {
+        const double high = s.mean[c] - sigmas * s.deviation[c];
+        if (high <= 0) continue;
+        shift[c] = static_cast<float>(high);
+        one.params.at("bias").mutable_data<float>()[c] -= shift[c];
+        s.mean[c] -= high;
+        ++count;
+      }
+      if (std::ranges::all_of(shift, [](float v) { return v == 0; })) continue;
+      std::visit(
+          [](auto& op) {
+            if constexpr (requires { op.bias; }) op.bias = true;
+          },
+          two.op);
+      const Tensor& w = two.params.at("weight");
+      auto& bias = two.params.try_emplace("bias", Tensor::zeros({out_channels(two)})).first->second;
+      std::vector<double> add(static_cast<size_t>(out_channels(two)));
+      const int64_t row = w.numel() / w.size(0);
+      each_input(two, out_channels(one), w, [&](int64_t i, int64_t c) {
+        add[i / row] += static_cast<double>(w.data<float>()[i]) * static_cast<double>(shift[c]);
+      });
+      const auto values = bias.mutable_data<float>();
+      for (size_t o = 0; o < add.size(); ++o) values[o] = static_cast<float>(static_cast<double>(values[o]) + add[o]);
+    }
+  if (moved) *moved = count;
+  return absorbed;
+}
+
+}  // namespace octet

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pairing by path, after the float model has been fused like the quantized one.
+#include "quant/pairing.h"
+
+#include <algorithm>
+
+#include "quant/quantize.h"
+
+namespace octet {
+namespace {
+
+/// The fusions of `quantized` that `reference` has not gone through yet.
+std::vector<std::vector<std::string>> missing_fusions(const Model& reference, const Model& quantized) {
+  std::vector<std::vector<std::string>> sequences;
+  for (const Module& module : quantized.modules) {
+    if (module.fused.empty() || !reference.find(module.path)) continue;
+    std::vector<std::string> sequence{module.path};
+    for (const std::string& path : module.fused)
+      if (reference.find(path)) sequence.push_back(path);
+    if (sequence.size() > 1) sequences.push_back(std::move(sequence));
+  }
+  return sequences;
+}
+
+std::string describe(const Model& model, const Module& module) {
+  std::ostringstream text;
+  text << name_of(module.op);
+  const Params& params = model.owner(module).params;
+  if (const auto weight = params.find("weight"); weight != params.end()) text << ' ' << to_string(weight->second.shape());
+  return text.str();
+}
+
+std::string shape_of(const Module& module) { return module.nominal.empty() ? "unknown" : to_string(module.nominal[0]); }
+
+/// Without batch: outputs of the nominal input.
+bool same_rows(const std::vector<Shape>& a, const std::vector<Shape>& b) {
+  return std::ranges::equal(a, b, [](const Shape& x, const Shape& y) {
+    return x.size() == y.size() && std::equal(x.begin() + !x.empty(), x.end(), y.begin() + !y.empty());
+  });
+}
+
+std::string listed(const std::vector<std::string>& paths) {
+  if (paths.empty()) return "nothing";
+  std::string text;
+  for (size_t i = 0; i < paths.size() && i < 8; ++i) text.append(i ? ", " : "").append(paths[i]);
+  return paths.size() > 8 ? text + " and " + std::to_string(paths.size() - 8) + " more" : text;
+}
+
+}  // namespace
+
+bool is_weighted(const Module& module) {
+  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
+         std::holds_alternative<Linear>(module.op);
+}
+
+Pairing pair_up(const Model& reference, const Model& quantized) {
+  check(!reference.modules.empty() && !quantized.modules.empty(), "pair_up: an empty model");
+  Pairing pairing;
+  const auto sequences = missing_fusions(reference, quantized);
+  pairing.reference = sequences.empty() ? reference : fuse(reference, sequences, Aim::inference);
+  const Model& model = pairing.reference;
+  std::vector<std::string> matched;
+  int previous = -1;
+  for (const Module& module : quantized.modules) {
+    const std::optional<int> found = model.find(module.path);
+    const auto refuse = [&](const auto&... why) {
+      fail("the models do not correspond: matched ", listed(matched), "; ", module.path, " (", describe(quantized, module),
+           ") is the first that does not: ", why...);
+    };
+    if (!found) {
+      if (is_weighted(module)) refuse("the float model has no module of this path");
+      pairing.unmatched.push_back(module.path);
+      pairing.counterpart.push_back(-1);
+      continue;
+    }
+    const Module& other = model.modules[*found];
+    if (is_weighted(module) != is_weighted(other) || module.op.index() != other.op.index() ||
+        describe(quantized, module) != describe(model, other))
+      refuse("the float model has ", describe(model, other), " there");
+    if (!same_rows(module.nominal, other.nominal))
+      refuse("its output is ", shape_of(module), ", the float model's ", shape_of(other));
+    if (*found < previous) refuse("the float model runs it in another order");
+    previous = *found;
+    matched.push_back(module.path);
+    pairing.counterpart.push_back(*found);
+  }
+  check(!matched.empty(), "the models do not correspond: no path is in both; the quantized model begins with ",
+        quantized.modules[0].path, ", the float model with ", model.modules[0].path);
+  return pairing;
+}
+
+}  // namespace octet

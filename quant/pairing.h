@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which module of a quantized model is which of the float model it came from: the float model fused in the same way, so that both
+// have the same modules under the same paths.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/model.h"
+
+namespace octet {
+
+struct Pairing {
+  Model reference;                     ///< float, with the sequences folded that were folded in the quantized model
+  std::vector<int> counterpart;        ///< by index in the quantized model: index in `reference`, or -1
+  std::vector<std::string> unmatched;  ///< paths of the quantized model without one: crossings, operators added on one side
+};
+
+/// Pairs by dotted path: a module fused from "conv", "bn" and "relu" is their sequence folded in the float model, which may come
+/// fused or not. Throws if a layer with weights has no counterpart, or one of another kind or shape; the message lists what matched
+/// and the first that did not.
+Pairing pair_up(const Model& reference, const Model& quantized);
+
+/// Whether the module is a convolution or linear layer.
+bool is_weighted(const Module&);
+
+}  // namespace octet

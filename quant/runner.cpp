@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels cached by module; whatever has no integer kernel goes through infer_module().
+#include "quant/runner.h"
+
+#include "engine/module_check.h"
+
+namespace octet {
+
+ModuleRunner::ModuleRunner(Model model, QEngine engine)
+    : model_(std::move(model)), engine_(engine), prepared_(model_.modules.size()) {
+  for (size_t i = 0; i < model_.modules.size(); ++i) {
+    check_module(model_.modules[i], model_.modules[i].path);
+    quantized_.push_back(runs_quantized(model_, static_cast<int>(i)));
+  }
+}
+
+std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs) {
+  if (!quantized_.at(index)) return infer_module(model_, index, inputs);
+  const Module& module = model_.modules[index];
+  std::vector<Shape> shapes;
+  for (const Tensor& t : inputs) shapes.push_back(t.shape());
+  Prepared& p = prepared_[index];
+  if (p.steps.empty() || p.shapes != shapes) {
+    p.output = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op)[0];
+    p.steps.clear();
+    for (LoweredStep& step : lower(model_, index, shapes).steps) {
+      Made made = make(step.args, step.blobs, engine_);
+      if (!made.kernel) made = make(step.args, step.blobs, QEngine::reference);
+      p.steps.push_back({std::move(made.kernel), step.inputs, step.output_offset});
+    }
+    p.shapes = std::move(shapes);
+  }
+  Tensor y = Tensor(p.output, code_dtype(*module.out_q[0])).with(*module.out_q[0]);
+  if (y.numel() == 0) return {std::move(y)};
+  auto* to = static_cast<std::byte*>(y.mutable_raw());
+  for (const Step& step : p.steps) {
+    std::vector<const void*> in;
+    for (const int i : step.inputs) in.push_back(inputs[i].raw());
+    step.kernel->run(in, to + step.output_offset);
+  }
+  return {std::move(y)};
+}
+
+void ModuleRunner::set_param(int index, std::string_view name, Tensor value) {
+  Module& owner = model_.owner(model_.modules.at(index));
+  owner.params.insert_or_assign(std::string(name), std::move(value));
+  check_module(owner, owner.path);
+  for (size_t i = 0; i < model_.modules.size(); ++i)
+    if (&model_.owner(model_.modules[i]) == &owner) prepared_[i] = {};
+}
+
+Walk::Walk(ModuleRunner& runner, std::span<const Tensor> inputs)
+    : runner_(runner), given_(inputs.begin(), inputs.end()), values_(runner.model().modules.size()), last_(values_.size(), -1) {
+  const Model& model = runner.model();
+  for (size_t i = 0; i < values_.size(); ++i)
+    for (const Wire& w : model.modules[i].inputs) last_[w.module] = static_cast<int>(i);
+  for (const Wire& w : model.output_wires()) last_[w.module] = static_cast<int>(values_.size());
+}
+
+const std::vector<Tensor>& Walk::next() {
+  check(!done(), "Walk: past the last module");
+  const Module& module = runner_.model().modules[position_];
+  in_.clear();
+  if (std::holds_alternative<Input>(module.op)) {
+    check(next_input_ < given_.size(), module.path, ": the model has more inputs than the ", given_.size(), " given");
+    in_.push_back(given_[next_input_++]);
+  }
+  for (const Wire& w : module.inputs) in_.push_back(values_[w.module][w.port]);
+  for (const Wire& w : module.inputs)
+    if (last_[w.module] == position_) values_[w.module].clear();
+  values_[position_] = runner_.run(position_, in_);
+  return values_[position_++];
+}
+
+Tensor Walk::output() const {
+  check(done(), "Walk: the model has not run to its end");
+  const Wire w = runner_.model().output_wires()[0];
+  return values_[w.module][w.port];
+}
+
+}  // namespace octet
