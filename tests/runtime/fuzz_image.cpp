@@ -2,10 +2,10 @@
 // libFuzzer target of the image validator and everything behind it: the checksum is repaired first, or no mutation would get past
 // it. Built by tests/runtime/fuzz with AddressSanitizer and UndefinedBehaviorSanitizer; needs nothing but the runtime's own
 // sources.
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 
 #include "runtime/image.h"
 #include "runtime/octet.h"
