@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0
- * octet's runtime for firmware: opens a model image that lies in flash and runs it in an arena the caller owns. C99; no heap, no
- * libc beyond memcpy, memmove, memset and memcmp, nothing global, so any number of models and arenas may be used. The image is
- * written on the host (docs/firmware.md), together with the list of operators it needs, so that only those are linked. */
+// SPDX-License-Identifier: Apache-2.0
+// octet's runtime for firmware: opens a model image that lies in flash and runs it in an arena the caller owns. C99; no heap, no
+// libc beyond memcpy, memmove, memset and memcmp, nothing global, so any number of models and arenas may be used. The image is
+// written on the host (docs/firmware.md), together with the list of operators it needs, so that only those are linked.
 #ifndef OCTET_RUNTIME_OCTET_H
 #define OCTET_RUNTIME_OCTET_H
 

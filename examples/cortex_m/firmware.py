@@ -13,7 +13,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / 'examples/cortex_m'
 ARM, RISCV = 'arm-none-eabi-', 'riscv64-unknown-elf-'
-# By cross file: image target, tool prefix, linker script, startup, QEMU command, instructions per tick (-icount shift=0 is one a nanosecond).
+# By cross file: image target, tool prefix, linker script, startup, QEMU command, instructions per tick
+# (-icount shift=0: one instruction a nanosecond).
 BOARDS = {
     'cortex-m3': ('portable', ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an385'], 40),
     'cortex-m4': ('cortex_m4', ARM, 'mps2.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps2-an386'], 40),
@@ -76,8 +77,8 @@ class Board:
     common = ['-std=c++17', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections',
               '-ffp-contract=off', '-Wall', '-Wextra', '-Werror', '-I', ROOT]
     self.cpp = [self.tools + 'g++', *self.flags, *common]
-    self.link = [self.tools + 'g++', *self.flags, '-nostdlib', '-nostartfiles', '-static', '-Wl,--gc-sections', '-Wl,--build-id=none',
-                 '-Wl,--no-warn-rwx-segments', '-L', HERE, '-T', HERE / script]
+    self.link = [self.tools + 'g++', *self.flags, '-nostdlib', '-nostartfiles', '-static', '-Wl,--gc-sections',
+                 '-Wl,--build-id=none', '-Wl,--no-warn-rwx-segments', '-L', HERE, '-T', HERE / script]
     self.objects = []
     for source in [startup, 'memory.cpp', 'stack.cpp']:
       target = self.out / (source + '.o')
@@ -91,7 +92,8 @@ class Board:
     work.mkdir(parents=True, exist_ok=True)
     run(*self.cpp, '-I', data, '-c', HERE / f'{kind}.cpp', '-o', work / f'{kind}.o')
     if not (work / 'model.o').exists() or (work / 'model.o').stat().st_mtime < (data / 'model.c').stat().st_mtime:
-      run(self.tools + 'gcc', *self.flags, '-std=c99', '-ffreestanding', '-Wall', '-Wextra', '-Werror', '-I', ROOT, '-I', data, '-c', data / 'model.c', '-o', work / 'model.o')
+      run(self.tools + 'gcc', *self.flags, '-std=c99', '-ffreestanding', '-Wall', '-Wextra', '-Werror', '-I', ROOT, '-I', data,
+          '-c', data / 'model.c', '-o', work / 'model.o')
     elf = work / f'{kind}.elf'
     run(*self.link, *self.objects, work / f'{kind}.o', work / 'model.o', self.archive, '-lgcc', '-o', elf)
     return elf
@@ -235,7 +237,8 @@ def main():
     before = len(failures)
     print(f'{name}: the archive needs {", ".join(sorted(check_undefined(board)))}')
     passed += len(failures) == before
-    folders = [out / 'models' / f'{m}-{r}-{"portable" if a.portable else board.target}' for m in models for r in (a.rounding or ROUNDINGS)]
+    target = 'portable' if a.portable else board.target
+    folders = [out / 'models' / f'{m}-{r}-{target}' for m in models for r in (a.rounding or ROUNDINGS)]
     folders = [f for f in folders if f.is_dir()]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get('JOBS', os.cpu_count()))) as pool:
       for row in pool.map(lambda f: evaluate(board, f), folders):

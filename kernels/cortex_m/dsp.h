@@ -7,6 +7,9 @@
 
 namespace octet::cortex_m {
 
+/// a + b modulo 2^32: what packed constants hold is not checked, only streamed.
+inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+
 #if defined(__ARM_FEATURE_DSP) && !defined(OCTET_EMULATE)
 
 /// acc + x.low * y.low + x.high * y.high, modulo 2^32. Assembly: the intrinsic also declares the Q flag, which costs the scheduler.
@@ -57,6 +60,12 @@ inline uint32_t sadd16(uint32_t x, uint32_t y) {
   asm("sadd16 %0, %1, %2" : "=r"(r) : "r"(x), "r"(y));
   return r;
 }
+/// x / 2^n rounded down, for n in 0..31; any other n gives some value.
+inline int32_t asr(int32_t x, int32_t n) {
+  int32_t r;
+  asm("asr %0, %1, %2" : "=r"(r) : "r"(x), "r"(n));
+  return r;
+}
 /// x limited to int8.
 inline int32_t ssat8(int32_t x) {
   int32_t r;
@@ -84,7 +93,6 @@ inline uint32_t clamp4(uint32_t x, uint32_t low, uint32_t high) {
 
 inline int32_t low_half(uint32_t x) { return static_cast<int16_t>(x & 0xffff); }
 inline int32_t high_half(uint32_t x) { return static_cast<int16_t>(x >> 16); }
-inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
 inline int32_t smlad(uint32_t x, uint32_t y, int32_t acc) {
   return wrap(wrap(acc, low_half(x) * low_half(y)), high_half(x) * high_half(y));
 }
@@ -101,6 +109,7 @@ inline int32_t smmlar(int32_t x, int32_t y, int32_t acc) {
 }
 inline int32_t smmul(int32_t x, int32_t y) { return static_cast<int32_t>(static_cast<int64_t>(x) * y >> 32); }
 inline uint32_t sadd16(uint32_t x, uint32_t y) { return ((x + y) & 0xffff) | ((x & 0xffff0000) + (y & 0xffff0000)); }
+inline int32_t asr(int32_t x, int32_t n) { return x >> (n & 31); }
 inline int32_t ssat8(int32_t x) { return x < -128 ? -128 : x > 127 ? 127 : x; }
 inline int32_t round_u8(float x) {
   constexpr float kMagic = 12582912.0f;

@@ -45,9 +45,9 @@ template <Rounding R>
 inline int32_t code(int32_t acc, const Rescale& s, const RealOutput& o) {
   if constexpr (R == Rounding::fixed_double) {
     const int32_t high = smmlar(acc, s.multiplier, acc);
-    return ssat8((high + (high >> 31) + s.addend) >> s.shift);
+    return ssat8(asr(wrap(wrap(high, high >> 31), s.addend), s.shift));
   } else if constexpr (R == Rounding::fixed_single) {
-    return ssat8((smmul(acc, s.multiplier) + s.addend) >> s.shift);
+    return ssat8(asr(wrap(smmul(acc, s.multiplier), s.addend), s.shift));
   } else {
     const float v = static_cast<float>(acc) * as_float(s.multiplier) + as_float(s.addend);
     return round_u8(v * o.inv_scale + o.zero) ^ -128;

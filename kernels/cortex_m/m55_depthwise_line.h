@@ -89,7 +89,7 @@ inline void depthwise_line(const DepthwiseLine& l) {
         const int32_t at = 4 * b - (b == l.blocks ? l.overlap : 0) + i;
         int32_t sum = channel.start;
         for (int32_t t = 0; t < 16; ++t)
-          sum += l.ring[c * l.pitch + 4 * at * Stride + t / 4 * 4 + (t + l.turn) % 4] * channel.weights[t];
+          sum = wrap(sum, l.ring[c * l.pitch + 4 * at * Stride + t / 4 * 4 + (t + l.turn) % 4] * channel.weights[t]);
         l.out[at * l.step + c] = static_cast<int8_t>(code<R>(sum, channel.multiplier, channel.shift, l.output));
       }
   }

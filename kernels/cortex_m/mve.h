@@ -127,15 +127,18 @@ inline float as_float(int32_t bits) {
   return f;
 }
 
-/// v / 2^-shift, halves up, as VRSHL with a negative shift.
-inline int32_t rounding_shift(int32_t v, int32_t shift) {
+inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+
+/// v / 2^-shift, halves up, as VRSHL with a shift in -31..0; any other gives some value.
+inline int32_t rounding_shift(int32_t v, int32_t any_shift) {
+  const int32_t shift = any_shift < -31 || any_shift > 0 ? 0 : any_shift;
   return shift == 0 ? v : static_cast<int32_t>((int64_t{v} + (int64_t{1} << (-shift - 1))) >> -shift);
 }
 
 /// VQRDMULH and the sign: the first rounding of fixed_double, made ready for the second.
 inline int32_t doubled_high(int32_t v, int32_t multiplier) {
   const auto high = static_cast<int32_t>((int64_t{v} * multiplier + (int64_t{1} << 30)) >> 31);
-  return high + (high >> 31);
+  return wrap(high, high >> 31);
 }
 
 /// An accumulator to a code.
@@ -150,9 +153,9 @@ inline int32_t code(int32_t acc, int32_t multiplier, int32_t shift, const Output
     f = f < 255.0f ? f : 255.0f;
     v = static_cast<int32_t>((f + kMagic) - kMagic);
   } else if constexpr (R == Rounding::fixed_double) {
-    v = rounding_shift(doubled_high(acc, multiplier), shift) + o.zero;
+    v = wrap(rounding_shift(doubled_high(acc, multiplier), shift), o.zero);
   } else {
-    v = rounding_shift(static_cast<int32_t>(int64_t{acc} * multiplier >> 32), shift) + o.zero;
+    v = wrap(rounding_shift(static_cast<int32_t>(int64_t{acc} * multiplier >> 32), shift), o.zero);
   }
   v = v < o.low ? o.low : v > o.high ? o.high : v;
   return R == Rounding::real ? v + o.zero : v;

@@ -17,8 +17,9 @@ namespace octet::op {
 namespace family = cortex_m::OCTET_FAMILY;
 constexpr Rounding kRounding = static_cast<Rounding>(OCTET_ROUNDING);
 
+// Internal linkage: the same name means another family in another object file.
 template <class Args>
-octet_status fits(const octet_step* s) {
+static octet_status fits(const octet_step* s) {
   const Args& a = args<Args>(s);
   if (!checks::packable(a) || !family::accepts(a)) return OCTET_ERROR_KERNEL;
   return checks::packed(*s, family::packed_bytes(a), family::scratch_bytes(a));

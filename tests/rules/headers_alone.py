@@ -14,7 +14,8 @@ import common
 FREESTANDING = re.compile(r'kernels/(args|qmath)\.h|(kernels/ref|runtime)/.*\.h')
 WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-ffp-contract=off']
 # What their meson.build sets: these headers are compiled once for each instruction set.
-DEFINES = [(re.compile(r'kernels/f32/.*'), ['-DOCTET_ISA=v1', '-Wno-psabi']),
+DEFINES = [(re.compile(r'runtime/ops/packed\.h'), ['-DOCTET_FAMILY=m4', '-DOCTET_ROUNDING=0']),
+           (re.compile(r'kernels/f32/.*'), ['-DOCTET_ISA=v1', '-Wno-psabi']),
            (re.compile(r'kernels/native/.*'), ['-DOCTET_ISA=v3', '-Wno-psabi'])]
 
 # Headers that show a library which a build may lack are compiled where it is found; tests/rules/meson.build says where.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "io/model_file.h"
 #include "tests/runtime/device.h"
 #include "tests/runtime/networks.h"
 
@@ -35,6 +36,7 @@ void write_model(const std::string& folder, const device::Example& e, FirmwareTa
   write_file(folder + "/model.c", text(source.c));
   write_file(folder + "/model.h", text(source.h));
   write_file(folder + "/model.octi", image_bytes(plan));
+  save_model(folder + "/model.octet", e.int8);
   write_file(folder + "/samples.h", text(samples_source(e.samples)));
   write_file(folder + "/plan.txt", text(to_table(plan)));
   std::string expected;

@@ -160,6 +160,17 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
   CHECK(header([](auto& h) { h.outputs = 0; }) != OCTET_OK);
 
   const auto records = records_in(good);
+  const auto move = [&](size_t value, uint32_t offset) {
+    return status_of([&](Bytes& b) {
+      auto v = take<image::Value>(b, records[0].payload + value * sizeof(image::Value));
+      v.offset = offset;
+      put(b, records[0].payload + value * sizeof v, v);
+    });
+  };
+  const auto first = take<image::Value>(good, records[0].payload);
+  CHECK(move(1, first.offset) == OCTET_ERROR_RANGE);      // the first layer would write over its own input
+  CHECK(move(1, first.offset + 8) == OCTET_ERROR_RANGE);  // not aligned
+  CHECK(move(1, 1u << 30) == OCTET_ERROR_RANGE);
   const auto step =
       std::ranges::find_if(records, [](const Record& r) { return r.kind == static_cast<uint16_t>(image::Kind::conv2d); });
   REQUIRE(step != records.end());

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// libFuzzer target of the image validator and everything behind it: the checksum is repaired first, or no mutation would get past
+// it. Built by tests/runtime/fuzz with AddressSanitizer and UndefinedBehaviorSanitizer; needs nothing but the runtime's own
+// sources.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime/image.h"
+#include "runtime/octet.h"
+
+namespace {
+
+const octet_op* const kOps[] = {
+    &octet_op_conv2d_real,
+    &octet_op_conv2d_fixed_double,
+    &octet_op_conv2d_fixed_single,
+    &octet_op_linear_real,
+    &octet_op_linear_fixed_double,
+    &octet_op_linear_fixed_single,
+    &octet_op_add_real,
+    &octet_op_add_fixed_double,
+    &octet_op_add_fixed_single,
+    &octet_op_requantize_real,
+    &octet_op_requantize_fixed_double,
+    &octet_op_requantize_fixed_single,
+    &octet_op_average_pool2d_real,
+    &octet_op_average_pool2d_fixed_double,
+    &octet_op_average_pool2d_fixed_single,
+    &octet_op_quantize_real,
+    &octet_op_quantize_fixed_double,
+    &octet_op_quantize_fixed_single,
+    &octet_op_m4_conv2d_real,
+    &octet_op_m4_conv2d_fixed_double,
+    &octet_op_m4_conv2d_fixed_single,
+    &octet_op_m4_depthwise_real,
+    &octet_op_m4_depthwise_fixed_double,
+    &octet_op_m4_depthwise_fixed_single,
+    &octet_op_m4_linear_real,
+    &octet_op_m4_linear_fixed_double,
+    &octet_op_m4_linear_fixed_single,
+    &octet_op_m55_conv2d_real,
+    &octet_op_m55_conv2d_fixed_double,
+    &octet_op_m55_conv2d_fixed_single,
+    &octet_op_m55_depthwise_real,
+    &octet_op_m55_depthwise_fixed_double,
+    &octet_op_m55_depthwise_fixed_single,
+    &octet_op_m55_linear_real,
+    &octet_op_m55_linear_fixed_double,
+    &octet_op_m55_linear_fixed_single,
+    &octet_op_max_pool2d,
+    &octet_op_clamp,
+    &octet_op_dequantize,
+    &octet_op_transpose,
+};
+
+// What is accepted runs, but a fuzzer has no patience for the largest legal layer.
+constexpr size_t kMaxArena = 1 << 16;
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < sizeof(octet::image::Header) || size > (1 << 16)) return 0;
+  uint8_t* image = static_cast<uint8_t*>(aligned_alloc(OCTET_ALIGNMENT, (size + 15) / 16 * 16));
+  memcpy(image, data, size);
+  octet::image::Header h;
+  memcpy(&h, image, sizeof h);
+  h.bytes = static_cast<uint32_t>(size);
+  memcpy(image, &h, sizeof h);
+  constexpr size_t kCrcAt = offsetof(octet::image::Header, crc);
+  h.crc = octet_crc32(image + kCrcAt + 4, size - kCrcAt - 4, octet_crc32(image, kCrcAt, 0));
+  memcpy(image, &h, sizeof h);
+  octet_model model;
+  if (octet_model_open(&model, image, size, kOps, sizeof kOps / sizeof *kOps) == OCTET_OK &&
+      octet_arena_size(&model) <= kMaxArena) {
+    const size_t need = octet_arena_size(&model);
+    uint8_t* arena = static_cast<uint8_t*>(aligned_alloc(OCTET_ALIGNMENT, need + (need == 0 ? OCTET_ALIGNMENT : 0)));
+    memset(arena, 0x77, need);
+    octet_tensor info;
+    for (uint32_t i = 0; octet_input_info(&model, i, &info) == OCTET_OK; ++i)
+      memset(octet_input(&model, arena, i), static_cast<int>(i + 3), info.bytes);
+    if (octet_run(&model, arena, need, nullptr, nullptr) != OCTET_OK) abort();
+    free(arena);
+  }
+  free(image);
+  return 0;
+}
