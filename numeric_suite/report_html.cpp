@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: one file, no network, styles for desktop, phone and paper, and a dozen lines of script that sort the table.
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <iomanip>
 #include <map>
@@ -21,15 +22,15 @@ p{margin:.3em 0}.soft{color:var(--soft)}.tiles{display:flex;flex-wrap:wrap;gap:1
 .card{border:1px solid var(--line);border-left:4px solid var(--red);border-radius:4px;padding:8px 12px;margin:8px 0;break-inside:avoid}
 .card.mild{border-left-color:var(--grey)}code{background:#f3f5f7;padding:1px 4px;border-radius:3px;overflow-wrap:anywhere;font-size:.9em}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;width:100%}th,td{padding:4px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{cursor:pointer;background:#f3f5f7;position:sticky;top:0}th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:#fff}th:first-child{background:#f3f5f7}
+th{cursor:pointer;background:#f3f5f7;position:sticky;top:0}th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}th:first-child,td:first-child{position:sticky;left:0;background:#fff}th:first-child{background:#f3f5f7}
 th[aria-sort=ascending]::after{content:" ▲"}th[aria-sort=descending]::after{content:" ▼"}
-svg{max-width:100%;height:auto;font:11px system-ui,sans-serif}.legend span{display:inline-block;margin-right:14px}.legend i{display:inline-block;width:11px;height:11px;margin-right:5px;vertical-align:-1px}
+svg{max-width:100%;height:auto;display:block;font:11px system-ui,sans-serif}.legend span{display:inline-block;margin-right:14px}.legend i{display:inline-block;width:11px;height:11px;margin-right:5px;vertical-align:-1px}
 .small{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:18px}.small figure{margin:0;border:1px solid var(--line);border-radius:6px;padding:8px 10px;break-inside:avoid}
 figcaption{font-size:12px;color:var(--soft)}.inherited{fill:var(--grey);background:var(--grey)}.own{fill:var(--blue);background:var(--blue)}.weight{fill:var(--violet);background:var(--violet)}
 .bias{fill:var(--green);background:var(--green)}.rounding{fill:var(--blue);background:var(--blue)}.clipping{fill:var(--red);background:var(--red)}
 .axis{stroke:#555}.grid{stroke:var(--line)}.limit{stroke:var(--red);stroke-dasharray:4 3}.outline{fill:none;stroke:var(--ink);stroke-width:1.2}.wire{fill:none;stroke:var(--soft);stroke-width:1.3}
 .tick{fill:var(--soft)}.name{fill:var(--ink)}.end{text-anchor:end}.mid{text-anchor:middle}.cross{fill:var(--amber);font-weight:600}.int8box{fill:#dcebf9;stroke:var(--blue)}.floatbox{fill:#fff4e2;stroke:var(--amber)}
-@media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}.small{grid-template-columns:1fr}svg{font-size:14px}}
+@media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}.small{grid-template-columns:1fr}.small svg{width:100%}.wide svg{max-width:none;width:700px}}
 @media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:9px}th,td{padding:2px 4px}details>*{display:block}th{position:static}}
 )css";
 
@@ -51,6 +52,32 @@ std::string percent(double share) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(2) << 100 * share << " %";
   return text.str();
+}
+
+/// "230", "17,700", "3.2": for ratios.
+std::string ratio(double v) {
+  if (v < 10) return number(v, 2);
+  const std::string digits = std::to_string(std::llround(v));
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
+    text.push_back(digits[i]);
+  }
+  return text;
+}
+std::string fixed(double v, int digits = 2) {
+  if (std::isinf(v)) return number(v);
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << v;
+  return text.str();
+}
+std::string counted(int64_t n, const std::string& what) {
+  return std::to_string(n).append(" ").append(what).append(n == 1 ? "" : "s");
+}
+std::string sentence(std::string words) {
+  if (!words.empty()) words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
+  words.push_back('.');
+  return words;
 }
 
 class Page {
@@ -86,32 +113,37 @@ void header(Page& page, const Report& r) {
     tile(page, percent(*d.float_accuracy), "accuracy, float"), tile(page, percent(*d.quantized_accuracy), "accuracy, int8");
   tile(page, decibels(d.output_sqnr_db) + " dB", "SQNR of the output");
   tile(page, std::to_string(integers) + " of " + std::to_string(r.wiring.size()),
-       "modules in int8, " + std::to_string(crossings) + " crossings");
+       "modules in int8, " + counted(crossings, "crossing"));
   tile(page, std::to_string(r.comparison.samples), "samples; causes from " + std::to_string(d.samples));
   page << "</div>";
 }
 
 void verdicts(Page& page, const Diagnosis& d) {
   page << "<h2>Which layer, why, and what to change</h2>";
-  const size_t shown = std::min<size_t>(d.layers.size(), 6);
+  std::string pairs;
+  for (const PairImbalance& p : d.pairs)
+    if (p.unbalanced)
+      pairs += "<li>" + escaped(p.first) + " and " + escaped(p.second) + ": channels scaled apart by " + number(p.decades, 2) +
+               " decades, ranges span " + ratio(p.worst_span) + "x</li>";
+  if (!pairs.empty())
+    page << "<div class=\"card\"><h3>Unbalanced pairs</h3><ul>" << pairs
+         << "</ul><p>Mend: <code>equalize(fuse(float_model, Aim::inference))</code>, then quantize again</p></div>";
+  // Layers that matter; the worst one always.
+  size_t shown = 1;
+  while (shown < std::min<size_t>(d.layers.size(), 8) && d.layers[shown].share >= 0.02) ++shown;
   for (size_t i = 0; i < shown; ++i) {
     const LayerDiagnosis& l = d.layers[i];
     page << "<div class=\"card" << (l.share < 0.1 ? " mild" : "") << "\"><h3>" << std::to_string(i + 1) << ". " << escaped(l.path)
-         << ": " << to_string(l.cause) << "</h3><p>" << escaped(l.words) << ".</p><p class=\"soft\">Alone in float: output "
-         << (l.gain_db >= 0 ? "+" : "") << number(l.gain_db) << " dB";
+         << ": " << to_string(l.cause) << "</h3><p>" << escaped(sentence(l.words))
+         << "</p><p class=\"soft\">Alone in float: output " << (l.gain_db >= 0 ? "+" : "") << fixed(l.gain_db) << " dB";
     if (l.accuracy) page << ", accuracy " << percent(*l.accuracy);
     page << ".</p>";
     if (!l.mend.empty()) page << "<p>Mend: <code>" << escaped(l.mend) << "</code></p>";
     page << "</div>";
   }
-  std::string pairs;
-  for (const PairImbalance& p : d.pairs)
-    if (p.unbalanced)
-      pairs += "<li>" + escaped(p.first) + " and " + escaped(p.second) + ": channels scaled apart by " + number(p.decades, 2) +
-               " decades, ranges span " + number(p.worst_span) + "x</li>";
-  if (!pairs.empty())
-    page << "<div class=\"card\"><h3>Unbalanced pairs</h3><ul>" << pairs
-         << "</ul><p>Mend: <code>equalize(fuse(float_model, Aim::inference))</code>, then quantize again</p></div>";
+  if (shown < d.layers.size())
+    page << "<p class=\"soft\">Each of the other " << counted(static_cast<int64_t>(d.layers.size() - shown), "layer")
+         << " alone in float removes less than 2 % of the output's noise.</p>";
   if (std::isfinite(d.rank_correlation))
     page << "<p class=\"soft\">First-order estimate against this measurement: rank correlation " << number(d.rank_correlation, 2)
          << ".</p>";
@@ -122,18 +154,21 @@ void table(Page& page, const Report& r) {
   for (const LayerDiagnosis& l : r.diagnosis.layers) by_path[l.path] = &l;
   page << "<h2>Layers</h2><p class=\"soft\">A click on a column sorts by it.</p><div class=\"scroll\"><table "
           "id=\"layers\"><thead><tr>";
-  for (const char* name : {"layer", "op", "out", "end to end dB", "own dB", "weights dB", "gain dB", "noise share", "estimated",
-                           "max |error|", "cosine", "clip low", "clip high", "codes used", "bits", "dead", "cause"})
+  for (const char* name : {"layer", "cause", "end to end dB", "own dB", "weights dB", "gain dB", "noise share", "estimated",
+                           "max |error|", "cosine", "clip low", "clip high", "codes used", "bits", "dead", "op", "out"})
     page << "<th>" << name << "</th>";
   page << "</tr></thead><tbody>";
   for (const LayerComparison& l : r.comparison.layers) {
     page << "<tr>";
-    page.cell(l.path, l.path), page.cell(l.op, l.op), page.cell(l.dtype, l.dtype);
-    page.decibels_of(l.output), page.decibels_of(l.shadow), page.decibels_of(l.weight);
+    page.cell(l.path, l.path);
     const auto found = by_path.find(l.path);
     const LayerDiagnosis* d = found == by_path.end() ? nullptr : found->second;
+    const Metrics* m = l.shadow ? &*l.shadow : nullptr;
+    const std::string cause = d ? std::string(to_string(d->cause)) : m ? m->note : "";
+    page.cell(cause, cause);
+    page.decibels_of(l.output), page.decibels_of(l.shadow), page.decibels_of(l.weight);
     if (d) {
-      page.cell(d->gain_db, number(d->gain_db)), page.cell(d->share, percent(d->share)),
+      page.cell(d->gain_db, fixed(d->gain_db)), page.cell(d->share, percent(d->share)),
           page.cell(d->estimated, percent(d->estimated));
     } else {
       page.none(), page.none(), page.none();
@@ -143,7 +178,6 @@ void table(Page& page, const Report& r) {
     } else {
       page.none(), page.none();
     }
-    const Metrics* m = l.shadow ? &*l.shadow : nullptr;
     if (m && m->step > 0) {
       page.cell(m->saturated_low, percent(m->saturated_low)), page.cell(m->saturated_high, percent(m->saturated_high));
       page.cell(m->codes_used, percent(m->codes_used)), page.cell(m->effective_bits, number(m->effective_bits));
@@ -151,8 +185,7 @@ void table(Page& page, const Report& r) {
     } else {
       for (int i = 0; i < 5; ++i) page.none();
     }
-    const std::string cause = d ? std::string(to_string(d->cause)) : m ? m->note : "";
-    page.cell(cause, cause);
+    page.cell(l.op, l.op), page.cell(l.dtype, l.dtype);
     page << "</tr>";
   }
   page << "</tbody></table></div>";
@@ -161,14 +194,14 @@ void table(Page& page, const Report& r) {
 void drawings(Page& page, const Report& r) {
   page << "<h2>Signal to noise by layer</h2><p class=\"legend\"><span><i class=\"inherited\"></i>end to end, with what was "
           "inherited</span>"
-          "<span><i class=\"own\"></i>own error alone</span></p>"
-       << svg::sqnr_bars(r.comparison)
+          "<span><i class=\"own\"></i>own error alone</span><span class=\"soft\">numbers: end to end / own, dB</span></p>"
+       << "<div class=\"scroll wide\">" << svg::sqnr_bars(r.comparison) << "</div>"
        << "<h2>Where each layer's error comes from</h2><p class=\"legend\"><span><i "
           "class=\"inherited\"></i>inherited</span><span><i "
           "class=\"weight\"></i>weights</span><span><i class=\"bias\"></i>bias</span><span><i class=\"rounding\"></i>activation "
           "rounding"
           "</span><span><i class=\"clipping\"></i>clipping</span></p>"
-       << svg::error_split(r.diagnosis)
+       << "<div class=\"scroll wide\">" << svg::error_split(r.diagnosis) << "</div>"
        << "<h2>Values, codes and channels</h2><p class=\"soft\">Left to right: float outputs as a line, dequantized ones filled "
           "(logarithmic "
           "counts), the ends of the codes dashed, a tick every 16 codes. Below: every channel's smallest to largest float output, "

@@ -11,7 +11,7 @@
 namespace octet::svg {
 namespace {
 
-constexpr int kLabel = 150, kRow = 22, kWidth = 640;  // of charts with one row a layer
+constexpr int kLabel = 150, kRow = 22, kWidth = 860;  // of charts with one row a layer
 
 class Picture {
  public:
@@ -78,7 +78,7 @@ std::string sqnr_bars(const ModelComparison& comparison) {
     for (const auto& m : {l.output, l.shadow})
       if (m && std::isfinite(m->sqnr_db)) most = std::max(most, m->sqnr_db);
   most = std::ceil(most / 10) * 10;
-  const double plot = kWidth - kLabel - 50, bottom = static_cast<double>(comparison.layers.size()) * kRow + 4;
+  const double plot = kWidth - kLabel - 110, bottom = static_cast<double>(comparison.layers.size()) * kRow + 4;
   Picture p(kWidth, bottom + 22, "SQNR by layer");
   for (double db = 0; db <= most; db += 10) {
     const double x = kLabel + plot * db / most;
@@ -96,8 +96,7 @@ std::string sqnr_bars(const ModelComparison& comparison) {
     bar(l.shadow, y + 10, "own", "own");
     if (l.output && l.shadow) {
       const double reach = std::clamp(std::max(l.output->sqnr_db, l.shadow->sqnr_db), 0.0, most);
-      p.label(kLabel + plot * reach / most + 4, y + 14, std::isinf(l.output->sqnr_db) ? "equal" : decibels(l.output->sqnr_db),
-              "tick");
+      p.label(kLabel + plot * reach / most + 4, y + 14, decibels(l.output->sqnr_db) + " / " + decibels(l.shadow->sqnr_db), "tick");
     }
     y += kRow;
   }
@@ -185,12 +184,12 @@ std::string channel_ranges(const Metrics& m) {
   const auto y = [&](double v) { return 4 + (kH - 8) * (hi - v) / (hi - lo); };
   // More channels than there is room for are drawn in groups.
   const size_t channels = m.channel_min.size(), columns = std::min<size_t>(channels, 128);
-  const double w = (kW - 46) / static_cast<double>(columns);
+  const double w = (kW - 46) / static_cast<double>(columns), bar = std::min(w * 0.8, 16.0);
   for (size_t k = 0; k < columns; ++k) {
     double a = INFINITY, b = -INFINITY;
     for (size_t c = k * channels / columns; c < (k + 1) * channels / columns; ++c)
       a = std::min(a, static_cast<double>(m.channel_min[c])), b = std::max(b, static_cast<double>(m.channel_max[c]));
-    p.box(44 + w * static_cast<double>(k) + w * 0.1, y(b), w * 0.8, std::max(y(a) - y(b), 0.6), "own",
+    p.box(44 + w * (static_cast<double>(k) + 0.5) - bar / 2, y(b), bar, std::max(y(a) - y(b), 0.6), "own",
           "channel " + std::to_string(k * channels / columns) + ": " + brief(a) + " .. " + brief(b));
   }
   p.line(44, y(0), kW, y(0), "axis");
