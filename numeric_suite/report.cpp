@@ -17,7 +17,7 @@ Json number(double v) {
   return v > 0 ? "inf" : "-inf";
 }
 
-Json to_object(const Metrics& m) {
+Json to_object(const Metrics& m, bool own) {
   Json j{{"sqnr_db", number(m.sqnr_db)},
          {"cosine", number(m.cosine)},
          {"max_abs_error", m.max_abs_error},
@@ -28,7 +28,8 @@ Json to_object(const Metrics& m) {
          {"elements", m.elements}};
   if (m.step > 0) {
     j["grid"] = {m.grid_min, m.grid_max};
-    j["clipped_low"] = m.saturated_low, j["clipped_high"] = m.saturated_high;
+    // Clipping is counted on a layer's own error only.
+    if (own) j["clipped_low"] = m.saturated_low, j["clipped_high"] = m.saturated_high;
     j["codes_used"] = m.codes_used, j["dead_channels"] = m.dead_channels;
   }
   if (!m.note.empty()) j["note"] = m.note;
@@ -87,9 +88,9 @@ std::string to_json(const Report& report) {
   if (d.float_accuracy) j["accuracy"] = {{"float", *d.float_accuracy}, {"quantized", *d.quantized_accuracy}};
   for (const LayerComparison& l : report.comparison.layers) {
     Json row{{"path", l.path}, {"op", l.op}, {"dtype", l.dtype}};
-    if (l.output) row["end_to_end"] = to_object(*l.output);
-    if (l.shadow) row["own"] = to_object(*l.shadow);
-    if (l.weight) row["weight"] = to_object(*l.weight);
+    if (l.output) row["end_to_end"] = to_object(*l.output, false);
+    if (l.shadow) row["own"] = to_object(*l.shadow, true);
+    if (l.weight) row["weight"] = to_object(*l.weight, true);
     j["layers"].push_back(std::move(row));
   }
   for (const LayerDiagnosis& l : d.layers) {
