@@ -54,7 +54,9 @@ ModelComparison compare(const Model& reference, const Model& quantized, int64_t 
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized, options.engine);
   const size_t modules = quantized.modules.size();
-  std::vector<Accumulators> sums(modules);
+  // Histograms and clipping are the shadows' where there are any.
+  const Accumulators fresh{Statistics(false, !options.shadows), Statistics()};
+  std::vector<Accumulators> sums(modules, fresh);
   ModelComparison result;
   result.unmatched = pairing.unmatched;
   for (int64_t i = 0; i < count && (options.outputs || options.shadows); ++i) {

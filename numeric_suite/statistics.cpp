@@ -41,6 +41,8 @@ QParams made_up_grid(const Tensor& reference) {
   return q;
 }
 
+int bin_of(int code) { return std::clamp((code - CodeHistogram::kLow) / CodeHistogram::kStep, 0, CodeHistogram::kBins - 1); }
+
 }  // namespace
 
 std::string decibels(double db) {
@@ -80,45 +82,76 @@ void Statistics::Sums::merge(const Sums& o) {
   }
 }
 
-void Statistics::add_rows(Sums& s, const float* x, const float* y, const uint8_t* codes, int64_t begin, int64_t end) const {
+/// Four channels over all rows: the sums stay in registers, and none waits for the one before it.
+template <size_t kLanes>
+void Statistics::add_lanes(Sums& s, const float* x, const float* y, size_t channels, int64_t rows, size_t first) {
+  double error[kLanes]{}, sum[kLanes]{}, signal[kLanes]{}, noise[kLanes]{}, test[kLanes]{}, dot[kLanes]{};
+  float worst[kLanes]{}, lo[kLanes], hi[kLanes], test_lo[kLanes], test_hi[kLanes];
+  for (size_t k = 0; k < kLanes; ++k) lo[k] = test_lo[k] = INFINITY, hi[k] = test_hi[k] = -INFINITY;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float *a = x + static_cast<size_t>(r) * channels + first, *b = y + static_cast<size_t>(r) * channels + first;
+    for (size_t k = 0; k < kLanes; ++k) {
+      const double u = static_cast<double>(a[k]), v = static_cast<double>(b[k]), d = v - u;
+      error[k] += d, sum[k] += u, noise[k] += d * d, signal[k] += u * u, test[k] += v * v, dot[k] += u * v;
+    }
+    for (size_t k = 0; k < kLanes; ++k) {
+      const float d = std::abs(b[k] - a[k]);
+      worst[k] = worst[k] < d ? d : worst[k];
+      lo[k] = a[k] < lo[k] ? a[k] : lo[k], hi[k] = hi[k] < a[k] ? a[k] : hi[k];
+      test_lo[k] = b[k] < test_lo[k] ? b[k] : test_lo[k], test_hi[k] = test_hi[k] < b[k] ? b[k] : test_hi[k];
+    }
+  }
+  for (size_t k = 0; k < kLanes; ++k) {
+    const size_t c = first + k;
+    s.error[c] += error[k], s.sum[c] += sum[k], s.signal[c] += signal[k], s.noise[c] += noise[k], s.test[c] += test[k],
+        s.dot[c] += dot[k];
+    s.max_abs[c] = std::max(s.max_abs[c], worst[k]);
+    s.min[c] = std::min(s.min[c], lo[k]), s.max[c] = std::max(s.max[c], hi[k]);
+    s.test_min[c] = std::min(s.test_min[c], test_lo[k]), s.test_max[c] = std::max(s.test_max[c], test_hi[k]);
+  }
+}
+
+void Statistics::count_reference(Sums& s, const float* x, int64_t rows) const {
   const size_t channels = s.error.size();
   const int top = qparams_->qmin < 0 ? 128 : 0;  // i8 codes counted in the unsigned domain
-  const auto bin_of = [](int code) {
-    return std::clamp((code - CodeHistogram::kLow) / CodeHistogram::kStep, 0, CodeHistogram::kBins - 1);
-  };
-  for (int64_t r = begin; r < end; ++r) {
-    const float *a = x + r * static_cast<int64_t>(channels), *b = y + r * static_cast<int64_t>(channels);
-    // By channel, so that no sum waits for the one before it; products in double do not overflow.
+  for (int64_t r = 0; r < rows; ++r, x += channels)
     for (size_t c = 0; c < channels; ++c) {
-      const double u = static_cast<double>(a[c]), v = static_cast<double>(b[c]), d = v - u;
-      s.error[c] += d, s.sum[c] += u, s.noise[c] += d * d, s.signal[c] += u * u, s.test[c] += v * v, s.dot[c] += u * v;
-    }
-    for (size_t c = 0; c < channels; ++c) {
-      s.max_abs[c] = std::max(s.max_abs[c], std::abs(b[c] - a[c]));
-      s.min[c] = std::min(s.min[c], a[c]), s.max[c] = std::max(s.max[c], a[c]);
-      s.test_min[c] = std::min(s.test_min[c], b[c]), s.test_max[c] = std::max(s.test_max[c], b[c]);
-    }
-    for (size_t c = 0; c < channels; ++c) {
-      // Far beyond the histogram's ends all values are alike; clamping first keeps the conversion defined.
-      const float code = std::clamp(a[c] * inverse_[c], -1024.0F, 1024.0F);
-      ++s.histogram.reference[bin_of(static_cast<int>(std::lrintf(code)) + zero_point_[c] + top)];
-      if (a[c] > high_[c]) {
-        const double beyond = static_cast<double>(a[c]) - static_cast<double>(high_[c]);
+      // Far beyond the histogram's ends all values are alike; clamping first, NaN to the lower end, keeps the conversion defined.
+      const float code = std::min(std::max(-1024.0F, x[c] * inverse_[c]), 1024.0F);
+      ++s.histogram.reference[bin_of(static_cast<int>(code + 2048.5F) - 2048 + zero_point_[c] + top)];
+      if (x[c] > high_[c]) {
+        const double beyond = static_cast<double>(x[c]) - static_cast<double>(high_[c]);
         s.clip += beyond * beyond;
         s.high += code + static_cast<float>(zero_point_[c] - qparams_->qmax) > 0.5F;
-      } else if (a[c] < low_[c]) {
-        const double beyond = static_cast<double>(low_[c]) - static_cast<double>(a[c]);
+      } else if (x[c] < low_[c]) {
+        const double beyond = static_cast<double>(low_[c]) - static_cast<double>(x[c]);
         s.clip += beyond * beyond;
         s.low += code + static_cast<float>(zero_point_[c] - qparams_->qmin) < -0.5F;
       }
     }
-    if (codes) {
-      const uint8_t* q = codes + r * static_cast<int64_t>(channels);
-      for (size_t c = 0; c < channels; ++c) ++s.codes[q[c]];
-    } else {
-      for (size_t c = 0; c < channels; ++c)
-        ++s.histogram.test[bin_of(static_cast<int>(std::lrintf(std::clamp(b[c] * inverse_[c], -1024.0F, 1024.0F))) +
-                                  zero_point_[c] + top)];
+}
+
+void Statistics::add_rows(Sums& s, const float* reference, const float* floats, const uint8_t* codes, int64_t begin,
+                          int64_t end) const {
+  constexpr int64_t kBlock = 2048;  // elements whose dequantized values stay in the cache
+  const size_t channels = s.error.size();
+  const int64_t block = std::max<int64_t>(1, kBlock / static_cast<int64_t>(channels));
+  const int top = qparams_->qmin < 0 ? 128 : 0;
+  std::vector<float> values(codes ? static_cast<size_t>(block) * channels : 0);
+  for (int64_t r = begin; r < end; r += block) {
+    const int64_t rows = std::min(block, end - r);
+    const size_t at = static_cast<size_t>(r) * channels, count = static_cast<size_t>(rows) * channels;
+    const float *x = reference + at, *y = codes ? values.data() : floats + at;
+    for (size_t i = 0; codes && i < count; ++i) values[i] = reals_[codes[at + i]], ++s.codes[codes[at + i]];
+    size_t c = 0;
+    for (; c + 4 <= channels; c += 4) add_lanes<4>(s, x, y, channels, rows, c);
+    for (; c < channels; ++c) add_lanes<1>(s, x, y, channels, rows, c);
+    if (!histogram_) continue;
+    count_reference(s, x, rows);
+    for (size_t i = 0; !codes && i < count; ++i) {
+      const size_t k = i % channels;
+      const float code = std::min(std::max(-1024.0F, y[i] * inverse_[k]), 1024.0F);
+      ++s.histogram.test[bin_of(static_cast<int>(code + 2048.5F) - 2048 + zero_point_[k] + top)];
     }
   }
 }
@@ -127,7 +160,7 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
   check(reference.shape() == test.shape(), path, ": shapes ", to_string(reference.shape()), " and ", to_string(test.shape()),
         " differ");
   if (test.numel() == 0) return;
-  Tensor a = as_float(reference), b = as_float(test);
+  Tensor a = as_float(reference), b;
   if (!qparams_) {
     pretended_ = !test.qparams();
     qparams_ = pretended_ ? made_up_grid(a) : *test.qparams();
@@ -135,6 +168,9 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
   check(pretended_ == !test.qparams() && (pretended_ || *qparams_ == *test.qparams()), path,
         ": its codes changed their meaning between batches");
   const bool flip = first_axis_ && a.rank() > 1;
+  // Per-channel codes are counted after dequantizing, those of a whole tensor on the way.
+  const bool by_code = !pretended_ && !flip && qparams_->axis < 0;
+  if (!by_code) b = as_float(test);
   if (flip) a = channels_last(a), b = channels_last(b);
   const auto channels = static_cast<size_t>(first_axis_ && !flip ? a.numel() : (a.rank() == 0 ? 1 : a.shape().back()));
   if (sums_.empty()) {
@@ -152,9 +188,14 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
   }
   check(channels == sums_[0].error.size(), path, ": ", channels, " channels, ", sums_[0].error.size(), " in an earlier batch");
   const int64_t rows = a.numel() / static_cast<int64_t>(channels);
-  const float *x = a.data<float>().data(), *y = b.data<float>().data();
-  // Per-channel codes are counted through their dequantized values.
-  const auto* codes = pretended_ || flip || qparams_->axis >= 0 ? nullptr : static_cast<const uint8_t*>(test.raw());
+  const float *x = a.data<float>().data(), *y = by_code ? nullptr : b.data<float>().data();
+  const auto* codes = by_code ? static_cast<const uint8_t*>(test.raw()) : nullptr;
+  if (by_code && reals_.empty()) {
+    Tensor all(Shape{256}, test.dtype());
+    for (int q = 0; q < 256; ++q) static_cast<uint8_t*>(all.mutable_raw())[q] = static_cast<uint8_t>(q);
+    const Tensor reals = dequantize(all.with(*qparams_));
+    reals_.assign(reals.data<float>().begin(), reals.data<float>().end());
+  }
   const int64_t grain = std::max<int64_t>(1, kGrain / static_cast<int64_t>(channels));
   std::vector<Sums> parts(chunks(rows, grain), Sums(channels));
   parallel(rows, grain, [&](int chunk, int64_t begin, int64_t end) { add_rows(parts[chunk], x, y, codes, begin, end); });
@@ -162,8 +203,8 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
     const auto finite = [](double v) { return std::isfinite(v); };
     if (!std::ranges::all_of(part.noise, finite))
       for (int64_t i = 0; i < a.numel(); ++i)
-        check(std::isfinite(x[i]) && std::isfinite(y[i]), path, ": element ", i, " is ", x[i], " in float and ", y[i],
-              " quantized");
+        check(std::isfinite(x[i]) && (!y || std::isfinite(y[i])), path, ": element ", i, " is ", x[i], " in float and ",
+              y ? y[i] : reals_[codes[i]], " quantized");
     sums_[0].merge(part);
   }
   if (!codes && !pretended_) {

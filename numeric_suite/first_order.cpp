@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One backward pass through the float model, with a zero added to every layer's output to differentiate by.
+#include "numeric_suite/first_order.h"
+
+#include "engine/loss.h"
+#include "engine/ops/functional.h"
+#include "quant/runner.h"
+
+namespace octet {
+
+std::vector<double> first_order_drops(const Pairing& pairing, const Model& quantized, const Tensor& batch, int64_t most) {
+  const Tensor x = rows(batch, 0, std::min(most, batch.size(0)));
+  Model model = pairing.reference;
+  ModuleRunner floats(model), integers(quantized);
+  std::vector<Tensor> error(quantized.modules.size());  // own, by quantized module
+  Walk walk(integers, {&x, 1});
+  while (!walk.done()) {
+    const int index = walk.position(), twin = pairing.counterpart[index];
+    const Tensor out = walk.next()[0];
+    if (twin < 0 || !out.qparams() || keeps_qparams(quantized.modules[index].op)) continue;
+    std::vector<Tensor> in;
+    for (const Tensor& t : walk.inputs()) in.push_back(dequantize(t));
+    const Tensor shadow = floats.run(twin, in)[0], got = dequantize(out);
+    Tensor e(got.shape(), DType::f32);
+    const auto to = e.mutable_data<float>();
+    for (int64_t i = 0; i < e.numel(); ++i) to[i] = got.data<float>()[i] - shadow.data<float>()[i];
+    error[index] = std::move(e);
+  }
+  const Tensor target = dequantize(walk.output());
+
+  std::vector<bool> wanted(model.modules.size());
+  for (size_t i = 0; i < error.size(); ++i)
+    if (error[i].numel() > 0) wanted[pairing.counterpart[i]] = true;
+  std::vector<Var> values(model.modules.size());
+  for (size_t i = 0; i < model.modules.size(); ++i) {
+    const Module& module = model.modules[i];
+    std::vector<Var> in;
+    if (std::holds_alternative<Input>(module.op)) in.emplace_back(x);
+    for (const Wire& w : module.inputs) in.push_back(values[w.module]);
+    values[i] = run(model, static_cast<int>(i), in, Mode::eval)[0];
+    if (wanted[i])
+      values[i] = add(values[i], Var::leaf(module.path, Tensor::zeros(values[i].shape())), Activation::none, module.path);
+  }
+  Var loss = mse_loss(values[model.output_wires()[0].module], target);
+  const double mean = loss.value().item();
+  const Grads grads = backward(std::move(loss));
+  std::vector<double> drops(error.size());
+  for (size_t i = 0; i < error.size(); ++i) {
+    const auto gradient = grads.find(quantized.modules[i].path);
+    if (error[i].numel() == 0 || gradient == grads.end() || mean == 0) continue;
+    double product = 0;
+    for (int64_t k = 0; k < error[i].numel(); ++k)
+      product += static_cast<double>(gradient->second.data<float>()[k]) * static_cast<double>(error[i].data<float>()[k]);
+    drops[i] = -product / 2 / mean;
+  }
+  return drops;
+}
+
+}  // namespace octet

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collecting a report, and its JSON: everything the page shows, infinities as strings.
+#include "numeric_suite/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace octet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double v) {
+  if (std::isfinite(v)) return v;
+  if (std::isnan(v)) return nullptr;
+  return v > 0 ? "inf" : "-inf";
+}
+
+Json to_object(const Metrics& m, bool own) {
+  Json j{{"sqnr_db", number(m.sqnr_db)},
+         {"cosine", number(m.cosine)},
+         {"max_abs_error", m.max_abs_error},
+         {"noise_power", m.noise_power},
+         {"effective_bits", number(m.effective_bits)},
+         {"reference", {m.reference_min, m.reference_max}},
+         {"mean_error", m.mean_error},
+         {"elements", m.elements}};
+  if (m.step > 0) {
+    j["grid"] = {m.grid_min, m.grid_max};
+    // Clipping is counted on a layer's own error only.
+    if (own) j["clipped_low"] = m.saturated_low, j["clipped_high"] = m.saturated_high;
+    j["codes_used"] = m.codes_used, j["dead_channels"] = m.dead_channels;
+  }
+  if (!m.note.empty()) j["note"] = m.note;
+  return j;
+}
+
+bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0].has_value(); }
+
+std::vector<WiringRow> wiring_of(const Model& model) {
+  std::vector<WiringRow> rows;
+  for (size_t i = 0; i < model.modules.size(); ++i) {
+    const Module& m = model.modules[i];
+    WiringRow row{m.path,
+                  std::string(name_of(m.op)),
+                  {},
+                  runs_quantized(model, static_cast<int>(i)) || (m.inputs.empty() && has_codes(m)),
+                  false};
+    for (const Wire& w : m.inputs) {
+      row.inputs.push_back(w.module);
+      row.crossing |= has_codes(model.modules[w.module]) != row.integer;
+    }
+    if (m.inputs.empty()) row.crossing = row.integer;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace
+
+Report make_report(const Model& reference, const Model& quantized, std::span<const Tensor> batches, const ReportOptions& options) {
+  check(!batches.empty(), "report: no data");
+  check(options.labels.empty() || options.labels.size() == batches.size(), "report: ", options.labels.size(), " label tensors for ",
+        batches.size(), " batches");
+  const auto count = static_cast<int64_t>(batches.size()), some = std::clamp<int64_t>(options.diagnosis_batches, 1, count);
+  Report report;
+  report.title = options.title;
+  report.comparison = compare(reference, quantized, batches, {.engine = options.engine, .progress = [&](int64_t done, int64_t) {
+                                                                return !options.progress || options.progress(done, count + some);
+                                                              }});
+  const auto few = static_cast<size_t>(some);
+  report.diagnosis = diagnose(
+      reference, quantized, batches.first(few),
+      {.engine = options.engine,
+       .labels = options.labels.empty() ? options.labels : options.labels.first(few),
+       .progress = [&](int64_t done, int64_t) { return !options.progress || options.progress(count + done, count + some); }});
+  report.wiring = wiring_of(quantized);
+  return report;
+}
+
+std::string to_json(const Report& report) {
+  const Diagnosis& d = report.diagnosis;
+  Json j{{"title", report.title},
+         {"samples", report.comparison.samples},
+         {"output_sqnr_db", number(d.output_sqnr_db)},
+         {"rank_correlation", number(d.rank_correlation)}};
+  if (d.float_accuracy) j["accuracy"] = {{"float", *d.float_accuracy}, {"quantized", *d.quantized_accuracy}};
+  for (const LayerComparison& l : report.comparison.layers) {
+    Json row{{"path", l.path}, {"op", l.op}, {"dtype", l.dtype}};
+    if (l.output) row["end_to_end"] = to_object(*l.output, false);
+    if (l.shadow) row["own"] = to_object(*l.shadow, true);
+    if (l.weight) row["weight"] = to_object(*l.weight, true);
+    j["layers"].push_back(std::move(row));
+  }
+  for (const LayerDiagnosis& l : d.layers) {
+    const ErrorSplit& e = l.split;
+    Json row{
+        {"path", l.path},
+        {"gain_db", number(l.gain_db)},
+        {"share", l.share},
+        {"estimated", l.estimated},
+        {"cause", to_string(l.cause)},
+        {"words", l.words},
+        {"mend", l.mend},
+        {"split",
+         {{"inherited", e.inherited}, {"weight", e.weight}, {"bias", e.bias}, {"rounding", e.rounding}, {"clipping", e.clipping}}}};
+    if (l.accuracy) row["accuracy"] = *l.accuracy;
+    j["diagnosis"].push_back(std::move(row));
+  }
+  for (const PairImbalance& p : d.pairs)
+    j["pairs"].push_back({{"first", p.first},
+                          {"second", p.second},
+                          {"decades", p.decades},
+                          {"worst_span", p.worst_span},
+                          {"unbalanced", p.unbalanced}});
+  for (const WiringRow& w : report.wiring)
+    j["wiring"].push_back({{"path", w.path}, {"op", w.op}, {"inputs", w.inputs}, {"integer", w.integer}, {"crossing", w.crossing}});
+  j["unmatched"] = report.comparison.unmatched;
+  return j.dump(1) + "\n";
+}
+
+std::string to_table(const Report& report) { return to_table(report.diagnosis) + "\n" + to_table(report.comparison); }
+
+}  // namespace octet
