@@ -30,8 +30,12 @@ constexpr int32_t kMostProducts = 1024;
 /// Rows for which a linear layer reads its weights once.
 constexpr int32_t kFewRows = 6;
 
+/// Products of a depthwise layer with stride, whose lanes serve one output row only, up to which this engine's short way in pays.
+constexpr int64_t kSmallStrided = 200'000;
+
 bool leads_at(const Conv2dArgs& a) {
-  return vnni::is_depthwise(a) || (a.groups == 1 && a.kernel_h * a.kernel_w * a.in_c <= kMostProducts);
+  if (vnni::is_depthwise(a)) return (a.stride_h == 1 && a.stride_w == 1) || macs(a) <= kSmallStrided;
+  return a.groups == 1 && a.kernel_h * a.kernel_w * a.in_c <= kMostProducts;
 }
 bool leads_at(const LinearArgs& a) { return a.in <= kMostProducts || a.rows <= kFewRows; }
 template <class Args>

@@ -36,10 +36,10 @@ TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for
   const IsaScope scope("avx512-vnni");
   if (!scope.set()) return;
   const bool onednn = qengines()[1].available;
-  const auto engine = [](int32_t channels, int32_t kernel, int32_t groups) {
+  const auto engine = [](int32_t channels, int32_t kernel, int32_t groups, int32_t size = 8, int32_t stride = 1) {
     Conv2dArgs a{};
-    a.batch = 1, a.in_h = a.in_w = a.out_h = a.out_w = 8, a.in_c = a.out_c = channels, a.groups = groups;
-    a.kernel_h = a.kernel_w = kernel, a.stride_h = a.stride_w = a.dilation_h = a.dilation_w = 1,
+    a.batch = 1, a.in_h = a.in_w = size, a.out_h = a.out_w = size / stride, a.in_c = a.out_c = channels, a.groups = groups;
+    a.kernel_h = a.kernel_w = kernel, a.stride_h = a.stride_w = stride, a.dilation_h = a.dilation_w = 1,
     a.pad_top = a.pad_left = kernel / 2;
     a.output = {0.01f, 0, 0, 255};
     auto blobs = std::make_shared<Blobs>();
@@ -48,6 +48,8 @@ TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for
     return make(a, blobs, QEngine::automatic).kernel->engine();
   };
   CHECK(engine(64, 3, 64) == QEngine::native);
+  CHECK(engine(64, 3, 64, 8, 2) == QEngine::native);
+  CHECK(engine(96, 3, 96, 112, 2) == (onednn ? QEngine::onednn : QEngine::native));
   CHECK(engine(64, 3, 1) == QEngine::native);
   CHECK(engine(128, 3, 1) == (onednn ? QEngine::onednn : QEngine::native));
   CHECK(engine(1024, 1, 1) == QEngine::native);

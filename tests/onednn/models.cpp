@@ -58,12 +58,14 @@ bool same(const Tensor& a, const Tensor& b) {
 
 TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads and every batch split") {
   int by_onednn = 0;
-  for (const Quantized& m : models()) {
-    INFO(m.name);
+  const auto check = [&](const Quantized& m, bool native) {
+    INFO(m.name << ", native " << native);
+    const auto without = native ? nullptr : std::make_unique<WithoutNative>();
     const Tensor expected = Session(bind(m.int8, QEngine::reference), {m.data.shape()}).run({&m.data, 1})[0];
     CHECK(same(expected, infer(m.int8, {&m.data, 1})[0]));
     const auto program = bind(m.int8);
-    for (const Placement& p : program->placements()) by_onednn += p.engine == QEngine::onednn;
+    if (!native)
+      for (const Placement& p : program->placements()) by_onednn += p.engine == QEngine::onednn;
     for (const int n : {1, 2, 3}) {
       const ThreadsScope scope(n);
       Session session(program, {m.data.shape()});
@@ -77,7 +79,9 @@ TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads 
         if (std::string(m.name) == "small network") CHECK(same(concat(parts, 0), dequantize(expected)));
       }
     }
-  }
+  };
+  for (const Quantized& m : models())
+    for (const bool native : {true, false}) check(m, native);
   std::printf("onednn: %d modules of the models\n", by_onednn);
   CHECK((by_onednn >= 5) == onednn_info().available);
 }

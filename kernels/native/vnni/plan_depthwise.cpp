@@ -10,8 +10,8 @@ namespace {
 /// Strips before they start with channel 0 again, where a row is one string.
 int32_t period(const kernels::Conv2dArgs& a) { return std::lcm(a.out_c, 64) / 64; }
 
-/// Whether every pixel is a string of its own: splitting rows of many channels by column would cost more than idle lanes.
-bool by_pixel(const kernels::Conv2dArgs& a) { return (a.stride_w > 1 && a.out_c > 48) || period(a) > kMostStrips; }
+/// Whether every pixel is a string of its own: where that wastes no lanes it saves splitting rows by column, and few tables do.
+bool by_pixel(const kernels::Conv2dArgs& a) { return (a.stride_w > 1 && a.out_c % 64 == 0) || period(a) > kMostStrips; }
 
 }  // namespace
 
