@@ -113,6 +113,7 @@ TEST_CASE("onednn linear gives the reference's bytes for every size, type and fi
 }
 
 TEST_CASE("kernels of the same tables share their packed weights, whatever their batch and number of threads") {
+  const WithoutNative guard;
   Conv2dArgs a = args_of(kLarge[0]);
   a.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
