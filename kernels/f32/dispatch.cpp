@@ -91,9 +91,16 @@ bool use_provider(bool on) {
 
 void matmul(const Matmul& g, const float* a, const float* b, const float* bias, float* c) { table().matmul(g, a, b, bias, c); }
 
+/// So little to compute that a provider spends more on arranging the weights anew than it gains; measured at batch 1 on layers of
+/// small networks.
+static bool brief(const ConvGeometry& g) {
+  const int64_t positions = g.batch * g.out_h * g.out_w;
+  return positions < 1000 && positions * g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups) < 2'500'000;
+}
+
 void conv2d(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
   const FloatProvider* p = provider_in_use();
-  if (p == nullptr || !p->conv2d(g, x, w, bias, y)) return table().conv2d(g, x, w, bias, act_min, act_max, y);
+  if (p == nullptr || brief(g) || !p->conv2d(g, x, w, bias, y)) return table().conv2d(g, x, w, bias, act_min, act_max, y);
   constexpr float kInfinity = __builtin_inff();
   if (act_min != -kInfinity || act_max != kInfinity) clamp(g.batch * g.out_h * g.out_w * g.out_c, y, act_min, act_max, y);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float convolution and its gradients against loops in double, over the geometries that take different paths.
+#include "kernels/float_provider.h"
 #include "tests/f32/support.h"
 
 using namespace octet;
@@ -89,6 +90,30 @@ TEST_CASE("a convolution equals the sum in double") {
       });
     }
   }
+}
+
+TEST_CASE("a library's convolution equals the sum in double where it takes it, however small") {
+  const FloatProvider* provider = float_provider();
+  int taken = 0;
+  for (const Case& c : kCases) {
+    if (provider == nullptr) break;
+    INFO(c.name);
+    const ConvGeometry g = geometry(c);
+    const Data d(g);
+    std::vector<double> expected(d.dy.size()), magnitude(d.dy.size());
+    naive::conv2d(g, doubles(d.x).data(), doubles(d.w).data(), doubles(d.bias).data(), -kInfinity, kInfinity, expected.data());
+    naive::conv2d(g, absolute(d.x).data(), absolute(d.w).data(), absolute(d.bias).data(), -kInfinity, kInfinity, magnitude.data());
+    for (const int threads : {1, 2, 3}) {
+      const ThreadsScope scope(threads);
+      bool took = false;
+      const auto y =
+          output_of(size(d.dy), [&](float* out) { took = provider->conv2d(g, d.x.data(), d.w.data(), d.bias.data(), out); });
+      if (!took) continue;
+      ++taken;
+      check_close(y, expected, sum_error(static_cast<double>(g.kernel_h * g.kernel_w * (g.in_c / g.groups) + 1)), magnitude);
+    }
+  }
+  CHECK((taken > 20) == (provider != nullptr));
 }
 
 TEST_CASE("the gradient of a convolution's input equals the sum in double") {
