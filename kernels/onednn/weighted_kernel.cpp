@@ -266,13 +266,13 @@ bool same(const KernelArgs& a, const KernelArgs& b) {
       a);
 }
 
-/// Why this implementation is not trusted, or an empty string. Narrower kernels of an AVX-512 machine may have no VNNI to use, and
-/// oneDNN's own reference loops are slower than octet's.
+/// Why this implementation is not wanted, or an empty string.
 std::string distrust(std::string_view name) {
   const bool wide = std::string_view(info().isa).starts_with("avx512");
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  if (has("ref") || has("simple") || (wide && !has("avx512")))
-    return "onednn: would run " + std::string(name) + ", which is slow or not exact on every CPU";
+  const std::string would = "onednn: would run " + std::string(name);
+  if (has("ref") || has("simple")) return would + ": plain loops, slower than octet's own";
+  if (wide && !has("avx512")) return would + ": narrower than this CPU's AVX-512, and without VNNI it would not be exact";
   return {};
 }
 

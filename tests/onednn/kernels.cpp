@@ -21,34 +21,38 @@ constexpr ConvShape kLarge[] = {
     {"depthwise 5x5/2 29x29x48", 1, 29, 29, 48, 48, 5, 5, 2, 2, 1, 1, 2, 2, 2, 2, 48},
     {"grouped 3x3 14x14x64 to 64", 1, 14, 14, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 4},
     {"dilated 3x3 15x15x32 to 32", 1, 15, 15, 32, 32, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 1},
+    {"3x3 40x40x8 to 64, a residual in strips", 1, 40, 40, 8, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {"1x1 20x20x16 to 64, a residual two images at a time", 5, 20, 20, 16, 64, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
     {"four pads 3x5 16x14x16 to 32", 3, 16, 14, 16, 32, 3, 5, 1, 1, 1, 1, 0, 1, 2, 3, 1},
 };
 
+/// What is run on this instruction set, over all tests of this file.
+Tally& total() {
+  static Tally tally;
+  return tally;
+}
+
+/// Zero points: one of the range's ends or a value inside, by `which`; ties need room on both sides.
+int32_t zero_point(CodeType type, Fill fill, int which) {
+  const int32_t lo = testing::lowest(type), hi = testing::highest(type), places[] = {lo, hi, (lo + hi) / 2, lo + 3};
+  return fill == Fill::ties ? places[2] : places[which];
+}
+
 void convolution(const ConvShape& shape, uint32_t seed, CodeType in, CodeType out, Fill fill, bool residual, Tally& tally) {
-  Rng rng(seed * 100 + static_cast<uint32_t>(fill));
+  CaseLine line{.args = {}, .fill = fill, .seed = seed * 100 + static_cast<uint32_t>(fill)};
+  Rng rng(line.seed);
   Conv2dArgs a = args_of(shape);
   a.rounding = Rounding::real, a.input_type = in, a.output_type = out;
-  const int32_t lo = testing::lowest(in), hi = testing::highest(in), ends[] = {lo, hi, (lo + hi) / 2, lo + 3};
-  a.input_zero_point = fill == Fill::ties ? ends[2] : ends[uniform(rng, 0, 3)];
+  a.input_zero_point = zero_point(in, fill, uniform(rng, 0, 3));
   a.output = engine_output(rng, fill, out);
-  const auto size = [](int32_t n) { return static_cast<size_t>(n); };
-  const auto x = codes(rng, fill, size(a.batch * a.in_h * a.in_w * a.in_c), lo, hi, a.input_zero_point);
-  const auto raw = codes(rng, fill, size(a.out_c * a.kernel_h * a.kernel_w * (a.in_c / a.groups)), -128, 127, 0);
-  const std::vector<int8_t> w(raw.begin(), raw.end());
-  const Tables t(rng, Rounding::real, fill, a.out_c, accumulators(a, x, w, {}), a.output.inv_scale);
-  std::vector<uint8_t> other;
   if (residual) {
     a.residual_type = in == CodeType::u8 ? out : CodeType::u8;
     a.residual_zero_point = testing::lowest(a.residual_type) + uniform(rng, 0, 255);
     a.residual_scale = fill == Fill::ties ? 0.5f : uniform_real(rng, 0.01f, 0.1f);
-    other = codes(rng, Fill::random, size(a.batch * a.out_h * a.out_w * a.out_c), testing::lowest(a.residual_type),
-                  testing::highest(a.residual_type), 0);
   }
-  INFO(shape.name << ", " << name(in) << " to " << name(out) << ", " << name(fill) << ", residual " << residual
-                  << ", input zero point " << a.input_zero_point << ", output " << a.output.zero_point << " [" << a.output.clamp_min
-                  << ", " << a.output.clamp_max << "]");
-  const void* inputs[] = {x.data(), other.data()};
-  compare_engines(a, blobs_of(t, w), std::span(inputs, residual ? 2 : 1), tally);
+  line.args = a;
+  INFO(shape.name);
+  compare_engines(line, tally);
 }
 
 /// With VNNI most cases must be accepted (declining everything is no engine), without it none may be.
@@ -72,8 +76,30 @@ TEST_CASE("onednn convolution gives the reference's bytes for every description,
         }
   small.print("conv2d, small");
   large.print("conv2d, large");
+  total().add(small), total().add(large);
   check_acceptance(small, 0.5);
   check_acceptance(large, 0.9);
+}
+
+TEST_CASE("onednn convolution gives the reference's bytes for zero points at both ends of both ranges") {
+  Tally tally;
+  for (const uint32_t shape : {0u, 3u, 4u, 7u, 14u})
+    for (const CodeType in : kTypes)
+      for (const CodeType out : kTypes)
+        for (int of_input = 0; of_input < 3; ++of_input)
+          for (int of_output = 0; of_output < 3; ++of_output)
+            for (const int32_t cut : {0, 40}) {
+              CaseLine line{.args = {}, .seed = shape + static_cast<uint32_t>(3 * of_input + of_output)};
+              Conv2dArgs a = args_of(kConvShapes[shape]);
+              const int32_t lo = testing::lowest(out);
+              a.input_type = in, a.output_type = out, a.input_zero_point = zero_point(in, line.fill, of_input);
+              a.output = {7.3f, zero_point(out, line.fill, of_output), lo + cut, lo + 255 - cut};
+              line.args = a;
+              compare_engines(line, tally);
+            }
+  tally.print("conv2d, zero points");
+  total().add(tally);
+  check_acceptance(tally, 0.9);
 }
 
 TEST_CASE("onednn linear gives the reference's bytes for every size, type and fill") {
@@ -84,32 +110,43 @@ TEST_CASE("onednn linear gives the reference's bytes for every size, type and fi
     for (const CodeType in : kTypes)
       for (const CodeType out : kTypes)
         for (const Fill fill : kFills) {
-          Rng rng(static_cast<uint32_t>(rows * 1000 + in_size + out_size) + static_cast<uint32_t>(fill));
+          CaseLine line{.args = {}, .fill = fill, .seed = static_cast<uint32_t>(rows * 1000 + in_size + out_size)};
+          Rng rng(line.seed + static_cast<uint32_t>(fill));
           LinearArgs a{};
           a.rows = rows, a.in = in_size, a.out = out_size, a.input_type = in, a.output_type = out;
-          const int32_t lo = testing::lowest(in), hi = testing::highest(in), ends[] = {lo, hi, (lo + hi) / 2};
-          a.input_zero_point = fill == Fill::ties ? ends[2] : ends[uniform(rng, 0, 2)];
+          a.input_zero_point = zero_point(in, fill, uniform(rng, 0, 2));
           a.output = engine_output(rng, fill, out);
-          const auto x = codes(rng, fill, static_cast<size_t>(rows * in_size), lo, hi, a.input_zero_point);
-          const auto raw = codes(rng, fill, static_cast<size_t>(out_size * in_size), -128, 127, 0);
-          const std::vector<int8_t> w(raw.begin(), raw.end());
-          std::vector<int64_t> acc;
-          for (int32_t r = 0; r < rows; ++r)
-            for (int32_t o = 0; o < out_size; ++o) {
-              int64_t sum = 0;
-              for (int32_t i = 0; i < in_size; ++i)
-                sum += int64_t{code_at(x.data(), static_cast<size_t>(r * in_size + i), in) - a.input_zero_point} *
-                       w[static_cast<size_t>(o * in_size + i)];
-              acc.push_back(sum);
-            }
-          const Tables t(rng, Rounding::real, fill, out_size, acc, a.output.inv_scale);
-          INFO("linear " << rows << "x" << in_size << "x" << out_size << ", " << name(in) << " to " << name(out) << ", "
-                         << name(fill) << ", input zero point " << a.input_zero_point);
-          const void* inputs[] = {x.data()};
-          compare_engines(a, blobs_of(t, w), inputs, tally);
+          line.args = a;
+          compare_engines(line, tally);
         }
   tally.print("linear");
+  total().add(tally);
   check_acceptance(tally, 0.5);
+}
+
+TEST_CASE("the cases of this instruction set, in one line") {
+  std::string declined;
+  for (const auto& [why, n] : total().declined) declined += "; " + std::to_string(n) + " declined: " + why;
+  std::printf("onednn, isa %s: %zu cases, %zu mismatches%s\n", onednn_info().isa.c_str(), total().cases, total().mismatches,
+              declined.c_str());
+  CHECK(total().mismatches == 0);
+}
+
+TEST_CASE("the sums of a residual stay small however large the layer, and the scratch memory with them") {
+  if (!onednn_info().available) return;
+  const ThreadsScope one(1);
+  Conv2dArgs a = args_of({"", 1, 56, 56, 8, 256, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1});
+  a.output = {1, 0, 0, 255}, a.residual_scale = 0.5f;
+  for (a.batch = 1; a.batch <= 8; a.batch *= 8) {
+    const auto kernel = make(a, case_data({.args = a}).blobs, QEngine::onednn).kernel;
+    REQUIRE(kernel != nullptr);
+    CHECK(kernel->may_overwrite(1));
+    CHECK_FALSE(kernel->may_overwrite(0));
+    CHECK(kernel->scratch_bytes() > 100'000);
+    CHECK(kernel->scratch_bytes() < 400'000);  // all of them: 3.2 MB an image
+  }
+  a.residual_scale = 0;
+  CHECK_FALSE(make(a, case_data({.args = a}).blobs, QEngine::onednn).kernel->may_overwrite(1));
 }
 
 TEST_CASE("kernels of the same tables share their packed weights, whatever their batch and number of threads") {

@@ -9,6 +9,7 @@
 #include "kernels/kernel.h"
 #include "kernels/native/native.h"
 #include "kernels/parallel.h"
+#include "tests/kernels/case_line.h"
 #include "tests/kernels/conv2d_cases.h"
 #include "tests/kernels/weighted.h"
 
@@ -36,6 +37,11 @@ struct Tally {
   size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0;
   std::map<std::string, size_t> declined, implementations;
 
+  void add(const Tally& other) {
+    cases += other.cases, accepted += other.accepted, outputs += other.outputs, mismatches += other.mismatches;
+    for (const auto& [why, n] : other.declined) declined[why] += n;
+    for (const auto& [name, n] : other.implementations) implementations[name] += n;
+  }
   void print(const char* what) const {
     std::printf("onednn %s, isa %s: %zu of %zu cases accepted, %zu outputs compared, %zu mismatches\n", what,
                 onednn_info().isa.c_str(), accepted, cases, outputs, mismatches);
@@ -66,30 +72,35 @@ inline std::vector<uint8_t> guarded_run(const Kernel& kernel, std::span<const vo
   return y.inner();
 }
 
-/// Runs one case on oneDNN, if it accepts it, for 1 to 3 threads; the reference kernel's bytes are what must come out.
-inline void compare_engines(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs, std::span<const void* const> inputs,
-                            Tally& tally) {
+/// Runs one case on oneDNN, if it accepts it, for 1 to 3 threads; the reference kernel's bytes are what must come out. A failure
+/// prints the line that makes the case again.
+inline void compare_engines(CaseLine line, Tally& tally) {
   ++tally.cases;
-  const size_t n = static_cast<size_t>(output_bytes(args));
+  line.engine = QEngine::onednn;
+  const CaseData data = case_data(line);
+  const std::vector<const void*> inputs = data.pointers();
+  const size_t n = static_cast<size_t>(output_bytes(line.args));
   std::vector<uint8_t> expected(n);
   bool accepted = false;
-  for (const int count : {1, 2, 3}) {
-    const ThreadsScope scope(count);
-    const Made made = make(args, blobs, QEngine::onednn);
+  for (line.threads = 1; line.threads <= 3; ++line.threads) {
+    const ThreadsScope scope(line.threads);
+    INFO("bench_kernels --case '" << to_string(line) << "'");
+    const Made made = make(line.args, data.blobs, QEngine::onednn);
     if (made.kernel == nullptr) {
       REQUIRE(!made.why_not.empty());
-      if (count == 1) ++tally.declined[made.why_not];
+      if (line.threads == 1) ++tally.declined[made.why_not];
       continue;
     }
-    if (!accepted) make(args, blobs, QEngine::reference).kernel->run(inputs, expected.data());
-    if (count == 1) ++tally.implementations[std::string(made.kernel->implementation())];
+    if (!accepted) make(line.args, data.blobs, QEngine::reference).kernel->run(inputs, expected.data());
+    if (line.threads == 1) ++tally.implementations[std::string(made.kernel->implementation())];
     accepted = true;
     CHECK(made.kernel->engine() == QEngine::onednn);
     const auto state = made.kernel->make_state();
-    for (int run = count == 1 ? -1 : -2; run < static_cast<int>(inputs.size()); ++run) {  // not in place: once more with all set up
+    // Not in place twice, the second time with everything set up; then in place of each input that may be overwritten.
+    for (int run = line.threads == 1 ? -1 : -2; run < static_cast<int>(inputs.size()); ++run) {
       const int in_place = std::max(run, -1);
       if (in_place >= 0 && !made.kernel->may_overwrite(static_cast<size_t>(in_place))) continue;
-      INFO(made.kernel->implementation() << ", " << count << " threads, in place of input " << in_place);
+      INFO(made.kernel->implementation() << ", run " << run << ", in place of input " << in_place);
       const std::vector<uint8_t> got = guarded_run(*made.kernel, inputs, n, in_place, state.get());
       size_t wrong = 0, at = 0;
       for (size_t i = n; i-- > 0;)
