@@ -19,6 +19,23 @@ int64_t scratch_of(const Args& a, bool m55) {
   return m55 ? cortex_m::m55::scratch_bytes(a) : cortex_m::m4::scratch_bytes(a);
 }
 
+KernelNeeds needs_of(const cortex_m::Packed& p, image::Family family, std::string op, int64_t scratch_bytes) {
+  if (p.bytes.empty()) return {{}, 0, p.refusal};
+  PackedWeights w;
+  w.family = static_cast<uint16_t>(family);
+  w.version = image::kFamilyVersion;
+  const auto* bytes = reinterpret_cast<const std::byte*>(p.bytes.data());
+  w.bytes.assign(bytes, bytes + p.bytes.size());
+  w.replaces_plain = true;
+  w.op = std::move(op);
+  return {{std::move(w)}, scratch_bytes, {}};
+}
+
+KernelNeeds packed(const kernels::AddArgs& a, bool m55) {
+  return needs_of(pack(a, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4), m55 ? image::Family::m55 : image::Family::m4,
+                  m55 ? "m55_add" : "m4_add", 0);
+}
+
 template <class Args>
 KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwise, bool m55) {
   const std::vector<float> no_bias(b.bias.empty() ? static_cast<size_t>(channels) : 0);
@@ -31,19 +48,10 @@ KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwi
                                  data_or_null(b.weight_zero_point)};
   const kernels::WeightedData data{nullptr, b.weight.data(), nullptr, nullptr, tables};
   const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);
-  if (p.bytes.empty()) return {{}, 0, p.refusal};
   const auto family = m55 ? (depthwise ? image::Family::m55_depthwise : image::Family::m55)
                           : (depthwise ? image::Family::m4_depthwise : image::Family::m4);
-  PackedWeights w;
-  w.family = static_cast<uint16_t>(family);
-  w.version = image::kFamilyVersion;
-  const auto* bytes = reinterpret_cast<const std::byte*>(p.bytes.data());
-  w.bytes.assign(bytes, bytes + p.bytes.size());
-  w.replaces_plain = true;
-  w.op = std::string(m55 ? "m55_" : "m4_") + (depthwise                                   ? "depthwise"
-                                              : std::is_same_v<Args, kernels::LinearArgs> ? "linear"
-                                                                                          : "conv2d");
-  return {{std::move(w)}, scratch_of(a, m55), {}};
+  const char* kind = depthwise ? "depthwise" : std::is_same_v<Args, kernels::LinearArgs> ? "linear" : "conv2d";
+  return needs_of(p, family, std::string(m55 ? "m55_" : "m4_") + kind, p.bytes.empty() ? 0 : scratch_of(a, m55));
 }
 
 }  // namespace
@@ -53,6 +61,7 @@ KernelNeeds kernel_needs(FirmwareTarget target, const KernelArgs& args, const Bl
   const bool m55 = target == FirmwareTarget::cortex_m55;
   if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, a->out_c, cortex_m::is_depthwise(*a), m55);
   if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, a->out, false, m55);
+  if (const auto* a = std::get_if<kernels::AddArgs>(&args)) return packed(*a, m55);
   return {};
 }
 

@@ -181,7 +181,8 @@ class Opening {
       if (const octet_status t = tables(payload + sizeof(Step) + s.args_bytes)) return t;
     walk.skip();
     const Walk packed = walk;
-    if (const octet_status p = packed_weights(walk, (s.flags & kHasTables) != 0)) return p;
+    const bool takes_packed = (s.flags & kHasTables) != 0 || r.kind == static_cast<uint16_t>(Kind::add);
+    if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
     const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
     if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
@@ -194,11 +195,11 @@ class Opening {
   }
 
   /// The packed records of a step, as many as there are.
-  octet_status packed_weights(Walk& walk, bool weighted) {
+  octet_status packed_weights(Walk& walk, bool takes_packed) {
     while (!walk.done()) {
       if (const octet_status s = record(walk, 0)) return s;
       if (walk.peek().kind != static_cast<uint16_t>(Kind::packed)) break;
-      if (walk.peek().bytes != sizeof(Packed) || !weighted) return OCTET_ERROR_RECORD;
+      if (walk.peek().bytes != sizeof(Packed) || !takes_packed) return OCTET_ERROR_RECORD;
       const Packed p = load<Packed>(walk.payload());
       if (p.family == 0 || p.reserved != 0) return OCTET_ERROR_RECORD;
       if (!take_blob(p.offset, p.bytes)) return OCTET_ERROR_RANGE;

@@ -137,9 +137,11 @@ OCTET_DECLARE_OP(requantize);
 OCTET_DECLARE_OP(average_pool2d);
 OCTET_DECLARE_OP(quantize);
 /* On weights that the host packed for Cortex-M4 and M7 (m4) or Cortex-M55 (m55). */
+OCTET_DECLARE_OP(m4_add); /* fixed rounding modes only */
 OCTET_DECLARE_OP(m4_conv2d);
 OCTET_DECLARE_OP(m4_depthwise);
 OCTET_DECLARE_OP(m4_linear);
+OCTET_DECLARE_OP(m55_add); /* fixed rounding modes only */
 OCTET_DECLARE_OP(m55_conv2d);
 OCTET_DECLARE_OP(m55_depthwise);
 OCTET_DECLARE_OP(m55_linear);

@@ -120,6 +120,7 @@ TEST_CASE("packing refuses what the M4 kernels cannot compute exactly, and says 
   refused("output channel 0: shift -1, single rounding needs",
           [](Small& s) { s.shift[0] = -1, s.a.rounding = Rounding::fixed_single; });
   refused("output channel 0: accumulator may reach 2^23", [](Small& s) { s.bias[0] = 1 << 23; });
+  refused("output channel 0: accumulator may reach 2^23", [](Small& s) { s.bias[0] = -(1 << 23); });
   refused("output channel 0: a weight of -128 cannot be paired", [](Small& s) { s.weight = {-128, -1}; });
   refused("output channel 1: weights have a zero point", [](Small& s) { s.zero[1] = 1; });
   refused("output channel 1: accumulator exceeds 32 bits", [](Small& s) { s.bias[1] = INT32_MAX; });
