@@ -14,31 +14,48 @@ namespace {
 using svg::escaped;
 
 constexpr std::string_view kStyle = R"css(
-:root{--ink:#1b1f24;--soft:#5b6570;--line:#d9dee3;--blue:#2f6fb3;--grey:#9aa7b4;--red:#c0392b;--amber:#d98a1f;--green:#2e8b57;--violet:#7a5195}
+:root{--ink:#1b1f24;--soft:#5b6570;--line:#d9dee3;--blue:#2f6fb3;--grey:#9aa7b4;--red:#c0392b;--amber:#d98a1f;--green:#2e8b57;
+--violet:#7a5195}
 *{box-sizing:border-box}body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0 auto;max-width:1080px;padding:20px}
-h1{font-size:1.5em;margin:0 0 .3em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid var(--line)}h3{font-size:1em;margin:0 0 .2em;overflow-wrap:anywhere}
+h1{font-size:1.5em;margin:0 0 .3em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid var(--line)}
+h3{font-size:1em;margin:0 0 .2em;overflow-wrap:anywhere}
 p{margin:.3em 0}.soft{color:var(--soft)}.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:12px 0}
 .tile{border:1px solid var(--line);border-radius:6px;padding:8px 14px;min-width:120px}.tile b{display:block;font-size:1.35em}
-.card{border:1px solid var(--line);border-left:4px solid var(--red);border-radius:4px;padding:8px 12px;margin:8px 0;break-inside:avoid}
-.card.mild{border-left-color:var(--grey)}code{background:#f3f5f7;padding:1px 4px;border-radius:3px;overflow-wrap:anywhere;font-size:.9em}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;width:100%}th,td{padding:4px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{cursor:pointer;background:#f3f5f7;position:sticky;top:0}th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}th:first-child,td:first-child{position:sticky;left:0;background:#fff}th:first-child{background:#f3f5f7}
+.card{border:1px solid var(--line);border-left:4px solid var(--red);border-radius:4px;padding:8px 12px;margin:8px 0;
+break-inside:avoid}
+.card.mild{border-left-color:var(--grey)}
+code{background:#f3f5f7;padding:1px 4px;border-radius:3px;overflow-wrap:anywhere;font-size:.9em}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px;width:100%}
+th,td{padding:4px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th{cursor:pointer;background:#f3f5f7;position:sticky;top:0}
+th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}
+th:first-child,td:first-child{position:sticky;left:0;background:#fff}th:first-child{background:#f3f5f7}
 th[aria-sort=ascending]::after{content:" ▲"}th[aria-sort=descending]::after{content:" ▼"}
-svg{max-width:100%;height:auto;display:block;font:11px system-ui,sans-serif}.legend span{display:inline-block;margin-right:14px}.legend i{display:inline-block;width:11px;height:11px;margin-right:5px;vertical-align:-1px}
-.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:18px}.small figure{margin:0;border:1px solid var(--line);border-radius:6px;padding:8px 10px;break-inside:avoid}
-figcaption{font-size:12px;color:var(--soft)}.inherited{fill:var(--grey);background:var(--grey)}.own{fill:var(--blue);background:var(--blue)}.weight{fill:var(--violet);background:var(--violet)}
-.bias{fill:var(--green);background:var(--green)}.rounding{fill:var(--blue);background:var(--blue)}.clipping{fill:var(--red);background:var(--red)}
-.axis{stroke:#555}.grid{stroke:var(--line)}.limit{stroke:var(--red);stroke-dasharray:4 3}.outline{fill:none;stroke:var(--ink);stroke-width:1.2}.wire{fill:none;stroke:var(--soft);stroke-width:1.3}
-.tick{fill:var(--soft)}.name{fill:var(--ink)}.end{text-anchor:end}.mid{text-anchor:middle}.cross{fill:var(--amber);font-weight:600}.int8box{fill:#dcebf9;stroke:var(--blue)}.floatbox{fill:#fff4e2;stroke:var(--amber)}
-@media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}.small{grid-template-columns:1fr}.small svg{width:100%}.wide svg{max-width:none;width:700px}}
-@media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:9px}th,td{padding:2px 4px}details>*{display:block}th{position:static}}
+svg{max-width:100%;height:auto;display:block;font:11px system-ui,sans-serif}
+.legend span{display:inline-block;margin-right:14px}
+.legend i{display:inline-block;width:11px;height:11px;margin-right:5px;vertical-align:-1px}
+.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:18px}
+.small figure{margin:0;border:1px solid var(--line);border-radius:6px;padding:8px 10px;break-inside:avoid}
+figcaption{font-size:12px;color:var(--soft)}.inherited{fill:var(--grey);background:var(--grey)}
+.own{fill:var(--blue);background:var(--blue)}.weight{fill:var(--violet);background:var(--violet)}
+.bias{fill:var(--green);background:var(--green)}.rounding{fill:var(--blue);background:var(--blue)}
+.clipping{fill:var(--red);background:var(--red)}
+.axis{stroke:#555}.grid{stroke:var(--line)}.limit{stroke:var(--red);stroke-dasharray:4 3}
+.outline{fill:none;stroke:var(--ink);stroke-width:1.2}.wire{fill:none;stroke:var(--soft);stroke-width:1.3}
+.tick{fill:var(--soft)}.name{fill:var(--ink)}.end{text-anchor:end}.mid{text-anchor:middle}
+.cross{fill:var(--amber);font-weight:600}.int8box{fill:#dcebf9;stroke:var(--blue)}.floatbox{fill:#fff4e2;stroke:var(--amber)}
+@media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}
+.small{grid-template-columns:1fr}.small svg{width:100%}.wide svg{max-width:none;width:700px}}
+@media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:9px}th,td{padding:2px 4px}
+details>*{display:block}th{position:static}}
 )css";
 
 constexpr std::string_view kScript = R"js(
 document.querySelectorAll('th').forEach((th,column)=>{const sort=()=>{const table=th.closest('table'),body=table.tBodies[0];
 const down=th.getAttribute('aria-sort')==='ascending';table.querySelectorAll('th').forEach(o=>o.removeAttribute('aria-sort'));
 th.setAttribute('aria-sort',down?'descending':'ascending');const key=r=>r.cells[column].dataset.v;
-[...body.rows].sort((a,b)=>{const x=key(a),y=key(b),n=Number(x)-Number(y);return (down?-1:1)*(Number.isNaN(n)?x.localeCompare(y):n)}).forEach(r=>body.append(r))};
+[...body.rows].sort((a,b)=>{const x=key(a),y=key(b),n=Number(x)-Number(y);
+return (down?-1:1)*(Number.isNaN(n)?x.localeCompare(y):n)}).forEach(r=>body.append(r))};
 th.tabIndex=0;th.addEventListener('click',sort);th.addEventListener('keydown',e=>{if(e.key==='Enter')sort()})});
 )js";
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Opens the report in headless Chromium at two widths: no console message, nothing loaded from elsewhere, nothing wider than the phone,
-# the table reads back what the JSON says, and a click on a column sorts by it. Skipped (77) by name where Chromium is missing.
+# Opens the report in headless Chromium at two widths: no console message, nothing loaded from elsewhere, nothing wider than the
+# phone, the table reads back what the JSON says, and a click on a column sorts by it. Skipped (77) by name where Chromium is missing.
 # Usage: report_page.py WRITE_REPORT
 import html.parser
 import json
@@ -41,9 +41,9 @@ class Tables(html.parser.HTMLParser):
 
 
 def dom(browser, folder, page, width):
-  command = [browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--host-resolver-rules=MAP * ~NOTFOUND',
-             f'--user-data-dir={folder}/profile', f'--window-size={width},900', '--enable-logging=stderr', '--virtual-time-budget=2000',
-             '--dump-dom', 'file://' + page]
+  command = [browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+             '--host-resolver-rules=MAP * ~NOTFOUND', f'--user-data-dir={folder}/profile', f'--window-size={width},900',
+             '--enable-logging=stderr', '--virtual-time-budget=2000', '--dump-dom', 'file://' + page]
   done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
   console = [line for line in done.stderr.splitlines() if 'CONSOLE' in line]
   assert not console, f'the page wrote to the console: {console}'
@@ -74,8 +74,8 @@ def main(write_report):
     assert said['diagnosis'][0]['path'] == 'dw' and said['diagnosis'][0]['cause'] == 'range too narrow', said['diagnosis'][0]
     # The same page with a script behind it that clicks, then measures.
     probe = os.path.join(folder, 'probe.html')
-    click = ("<script>document.querySelectorAll('#layers th')[%d].click();document.body.dataset.width=document.documentElement.scrollWidth+"
-             "' '+window.innerWidth</script></body>" % column)
+    click = ("<script>document.querySelectorAll('#layers th')[%d].click();document.body.dataset.width="
+             "document.documentElement.scrollWidth+' '+window.innerWidth</script></body>" % column)
     with open(probe, 'w', encoding='utf-8') as file:
       file.write(text.replace('</body>', click))
     phone = dom(browser, folder, probe, 500)  # the narrowest window headless Chromium makes
