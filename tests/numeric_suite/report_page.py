@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Opens the report in headless Chromium at two widths: no console message, nothing loaded from elsewhere, nothing wider than the
-# phone, the table reads back what the JSON says, and a click on a column sorts by it. Skipped (77) by name where Chromium is missing.
+# phone, the table reads back what the JSON says, and a click on a column sorts by it. Skipped (77) by name where Chromium is
+# missing.
 # Usage: report_page.py WRITE_REPORT
 import html.parser
 import json
