@@ -89,8 +89,7 @@ int main(int argc, char** argv) {
   begin = tools::now();
   const Diagnosis d = diagnose(model, int8, {&x, 1});
   const double one = (real + quantized) / static_cast<double>(count);
-  std::printf(
-      "diagnosis of %zu layers on %lld images %.2f s = %.1f x the two forward passes; whole networks would be %zu int8 passes\n",
-      d.layers.size(), static_cast<long long>(kBatch), tools::now() - begin, (tools::now() - begin) / one, d.layers.size());
+  std::printf("diagnosis of %zu layers on %lld images %.2f s = %.1f x the two forward passes\n", d.layers.size(),
+              static_cast<long long>(kBatch), tools::now() - begin, (tools::now() - begin) / one);
   return 0;
 }

@@ -42,6 +42,7 @@ void* buffer(Buffer which, size_t bytes) {
 memory view(const memory::desc& layout, const void* data) { return {layout, cpu(), const_cast<void*>(data)}; }
 
 void copy(const memory& from, const memory& to) {
+  const OneThread one;  // a team of OpenMP threads would go on spinning beside octet's own
   dnnl::stream stream(cpu());
   dnnl::reorder(from, to).execute(stream, const_cast<memory&>(from), const_cast<memory&>(to));
   stream.wait();
