@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Float convolution and its gradients against loops in double, over the geometries that take different paths.
+#include <filesystem>
+#include <thread>
+
 #include "kernels/float_provider.h"
 #include "tests/f32/support.h"
 
@@ -114,6 +117,29 @@ TEST_CASE("a library's convolution equals the sum in double where it takes it, h
     }
   }
   CHECK((taken > 20) == (provider != nullptr));
+}
+
+TEST_CASE("a library's convolutions start no threads of their own") {
+  const FloatProvider* provider = float_provider();
+  const std::filesystem::path tasks = "/proc/self/task";
+  if (provider == nullptr || !std::filesystem::exists(tasks)) return;
+  const auto count = [&] { return std::distance(std::filesystem::directory_iterator(tasks), {}); };
+  bool took = false;
+  int64_t before = 0, after = 0;
+  // A thread of its own: teams belong to the thread that starts them, and an earlier test must not have left it one.
+  std::thread([&] {
+    const ThreadsScope scope(1);
+    const ConvGeometry g = geometry({"", 8, 7, 7, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1});  // weights are rearranged, in and out
+    const Data d(g);
+    std::vector<float> y(d.dy.size()), dx(d.x.size()), dw(d.w.size());
+    before = count();
+    took = provider->conv2d(g, d.x.data(), d.w.data(), d.bias.data(), y.data());
+    provider->conv2d_grad_input(g, d.dy.data(), d.w.data(), dx.data());
+    provider->conv2d_grad_weight(g, d.x.data(), d.dy.data(), dw.data());
+    after = count();
+  }).join();
+  CHECK(took);
+  CHECK(after == before);
 }
 
 TEST_CASE("the gradient of a convolution's input equals the sum in double") {
