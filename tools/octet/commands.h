@@ -8,9 +8,11 @@
 
 namespace octet::cli {
 
+void add_explain(CLI::App&);
 void add_image(CLI::App&);
 void add_inspect(CLI::App&);
 void add_plan(CLI::App&);
+void add_report(CLI::App&);
 
 /// Options that `image` and `plan` share.
 struct Planning {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `octet` command: from saved models to firmware images.
+// The `octet` command: saved models explained, compared, and made into firmware images.
 #include <cstdio>
 
 #include "tools/octet/commands.h"
 
 int main(int argc, char** argv) {
-  CLI::App app("octet: firmware images of quantized models");
+  CLI::App app("octet: what saved models do, what int8 costs them, and their firmware images");
   app.require_subcommand(1);
+  octet::cli::add_explain(app);
+  octet::cli::add_report(app);
   octet::cli::add_plan(app);
   octet::cli::add_image(app);
   octet::cli::add_inspect(app);

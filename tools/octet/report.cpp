@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// octet-report: compares a float model file with the int8 one made from it and writes the page, the JSON and the table.
+// octet report: compares a float model file with the int8 one made from it and writes the page, the JSON and the table.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
+#include <memory>
 
 #include "io/file.h"
 #include "io/model_file.h"
 #include "io/npy.h"
 #include "numeric_suite/report.h"
+#include "tools/octet/commands.h"
 #include "tools/progress.h"
 
-namespace octet::tools {
+namespace octet::cli {
 namespace {
 
 struct Options {
@@ -58,7 +58,7 @@ void run(const Options& o) {
     labels = split(all, o.batch);
   }
   const std::vector<Tensor> batches = split(data.to(DType::f32), o.batch);
-  ProgressBar bar(
+  tools::ProgressBar bar(
       "report", static_cast<int64_t>(batches.size()) + std::min<int64_t>(o.diagnosis_batches, static_cast<int64_t>(batches.size())),
       "images", static_cast<double>(o.batch));
   const Report report = make_report(
@@ -73,27 +73,22 @@ void run(const Options& o) {
 }
 
 }  // namespace
-}  // namespace octet::tools
 
-int main(int argc, char** argv) {
-  octet::tools::Options o;
-  CLI::App app("Compares a float model with the int8 model made from it: which layer, why, and what to change.");
-  app.add_option("float", o.reference, "the float model, fused or not")->required();
-  app.add_option("int8", o.quantized, "the quantized model")->required();
-  app.add_option("data", o.data, "inputs as a float32 .npy file, N first")->required();
-  app.add_option("--labels", o.labels, "classes as an integer .npy file: accuracies too");
-  app.add_option("--html", o.html, "write the page here");
-  app.add_option("--json", o.json, "write the JSON here");
-  app.add_option("--title", o.title, "of the page")->capture_default_str();
-  app.add_option("--batch", o.batch, "inputs a batch")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--diagnosis-batches", o.diagnosis_batches, "batches for causes and leave-one-float")
+void add_report(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("report", "compare a float model with its int8 form: which layer, why, what to change");
+  const auto o = std::make_shared<Options>();
+  command->add_option("float", o->reference, "the float model, fused or not")->required();
+  command->add_option("int8", o->quantized, "the quantized model")->required();
+  command->add_option("data", o->data, "inputs as a float32 .npy file, N first")->required();
+  command->add_option("--labels", o->labels, "classes as an integer .npy file: accuracies too");
+  command->add_option("--html", o->html, "write the page here");
+  command->add_option("--json", o->json, "write the JSON here");
+  command->add_option("--title", o->title, "of the page")->capture_default_str();
+  command->add_option("--batch", o->batch, "inputs a batch")->check(CLI::Range(1, 100000))->capture_default_str();
+  command->add_option("--diagnosis-batches", o->diagnosis_batches, "batches for causes and leave-one-float")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    octet::tools::run(o);
-  } catch (const std::exception& e) {
-    std::cerr << "octet-report: " << e.what() << '\n';
-    return 1;
-  }
+  command->callback([o] { run(*o); });
 }
+
+}  // namespace octet::cli
