@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <iostream>
 
+#include "compile/program.h"
 #include "numeric_suite/compare.h"
 #include "tests/catch.h"
 #include "tests/numerics/reference_models.h"
@@ -71,6 +72,19 @@ double finite_sqnr(const Tensor& reference, const Tensor& test) {
   return db;
 }
 
+/// The same bytes on every engine of this build.
+void check_engines(const Model& m, const Tensor& x) {
+  const Tensor expected = one(m, x);
+  for (const QEngineInfo& info : qengines()) {
+    if (!info.available) continue;
+    INFO(to_string(info.engine));
+    const Tensor y = Session(bind(m, info.engine), {x.shape()}).run({&x, 1})[0];
+    REQUIRE(y.dtype() == expected.dtype());
+    REQUIRE(y.shape() == expected.shape());
+    CHECK(std::memcmp(y.raw(), expected.raw(), y.bytes()) == 0);
+  }
+}
+
 void report(const std::string& test, const std::string& ties, double db, double expected) {
   std::cout << std::left << std::setw(24) << test << std::setw(8) << ties << std::right << std::fixed << std::setprecision(3)
             << std::setw(9) << db << " dB, expected " << expected << '\n';
@@ -126,6 +140,7 @@ TEST_CASE("T1: per-tensor post-training quantization of ModelMultipleOps gives P
                        -0.0942116379737854F});
   check_row(output, {-0.3207918703556061F, 0.18406090140342712F, 0.22613196074962616F, 0.14724871516227722F, -0.1788020133972168F,
                      -0.09465989470481873F});
+  check_engines(int8, s.evaluation);
   const double db = finite_sqnr(expected, output);
   report("T1 per tensor", "", db, 41.496);
   CHECK(db > 30);
@@ -156,6 +171,7 @@ TEST_CASE("T2: per-channel post-training quantization of ModelMultipleOps gives 
                        -0.2544265389442444F});
   check_row(output, {-0.2870645225048065F, 1.0334322452545166F, 0.5970941781997681F, -0.24113419651985168F, 0.44782063364982605F,
                      -0.2526167631149292F});
+  check_engines(int8, s.evaluation);
   const double db = finite_sqnr(expected, output);
   report("T2 per channel", "", db, 39.976);
   CHECK(db > 35);
@@ -199,6 +215,7 @@ TEST_CASE("T3: a fake-quantized ModelMultipleOpsNoAvgPool is close to float and 
   check_row(reference, {-0.2752259373664856F, 0.11983290314674377F, -0.025733783841133118F, -0.14385244250297546F,
                         0.5854417681694031F, 0.43813666701316833F});
 
+  check_engines(int8, s.evaluation);
   const Tensor output = dequantize(one(int8, s.evaluation));
   REQUIRE(output.shape() == fake.shape());
   CHECK(std::ranges::equal(output.data<float>(), fake.data<float>()));  // to the bit: more than the 60 dB asked for
@@ -228,6 +245,7 @@ TEST_CASE("T4: weight-only and activation-only fake quantization of ModelMultipl
     REQUIRE(summarize(stored).int8_kernels == 0);
     REQUIRE(summarize(stored).quantized_outputs == 0);
     CHECK(finite_sqnr(one(first, evaluation), one(stored, evaluation)) == Approx(48.796).margin(kSqnrTolerance));
+    check_engines(stored, evaluation);
   }
   const double expected = ties == Ties::shared ? 41.422 : 41.331;
   const Model activations = fake_quantized(second, default_activation_only_qconfig(), ties, calibration);
