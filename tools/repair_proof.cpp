@@ -111,7 +111,8 @@ int main(int argc, char** argv) {
     tools::ProofData data = tools::proof_data("/usr/share/datasets/fashion-mnist");
     const std::string cache = argc > 1 ? argv[1] : "proof_models";
     for (const char* name : {"mobilenet", "resnet"}) tools::prove(name, cache, data);
-    // What octet-tool report reads: ./octet-tool report mobilenet_spoiled.safetensors mobilenet_spoiled_int8.safetensors images.npy …
+    // What octet-tool report reads: ./octet-tool report mobilenet_spoiled.safetensors mobilenet_spoiled_int8.safetensors images.npy
+    // …
     save_npy(cache + "/images.npy", rows(data.test_images, 0, 1000));
     save_npy(cache + "/labels.npy", rows(data.test_labels, 0, 1000));
   } catch (const std::exception& e) {
