@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the objects of the runtime archive weigh and need: .text by operator and rounding, and undefined symbols. Read are the objects
-# that the cross build puts into the archive: their folders tell the rounding, which the names of the archive's members do not.
+# What the objects of the runtime archive weigh and need: .text by operator and rounding, and undefined symbols. Read are the
+# objects that the cross build puts into the archive: their folders tell the rounding, which the names of its members do not.
 import collections
 import re
 import subprocess
