@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+import sizes
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / 'examples/cortex_m'
 ARM, RISCV = 'arm-none-eabi-', 'riscv64-unknown-elf-'
@@ -25,6 +27,7 @@ BOARDS = {
 MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8']
 ROUNDINGS = ['real', 'fixed_double', 'fixed_single']
 CI_MODELS, CI_BOARDS = ['tiny_separable', 'every_op'], ['cortex-m4', 'cortex-m55']
+SIZED_BOARDS = CI_BOARDS  # one per kernel family
 # Million instructions of TensorFlow Lite Micro with CMSIS-NN on the same QEMU boards, its .text and arena in bytes.
 BASELINES = {
     ('dscnn', 'cortex-m4'): '7.70 M, 83,072, 22,820', ('dscnn', 'cortex-m7'): '7.65 M, -, -',
@@ -33,6 +36,8 @@ BASELINES = {
     ('resnet8', 'cortex-m4'): '29.9 M, 77,856, 54,996', ('resnet8', 'cortex-m7'): '30.0 M, -, -',
     ('resnet8', 'cortex-m55'): '4.91 M, 39,992, 55,028',
 }
+# They take or give float values, in every rounding.
+FLOAT_OPERATORS = ['quantize', 'dequantize']
 MEMORY = {'memcpy', 'memmove', 'memset', 'memcmp'}
 # What a rounding may need of the compiler's library where the board has no FPU, or no 64-bit shifts at -Os.
 SOFT_FLOAT = {
@@ -69,11 +74,11 @@ class Board:
     self.target, self.tools, script, startup, self.qemu, self.per_tick = BOARDS[name]
     self.flags = cross_flags(name)
     self.out = out / name
-    build = self.out / 'runtime'
-    if not (build / 'build.ninja').exists():
-      run('meson', 'setup', build, ROOT, '--cross-file', ROOT / f'tools/cross/{name}.ini', '-Druntime_only=true')
-    run('ninja', '-C', build)
-    self.archive = build / 'runtime/liboctet_runtime.a'
+    self.build = self.out / 'runtime'
+    if not (self.build / 'build.ninja').exists():
+      run('meson', 'setup', self.build, ROOT, '--cross-file', ROOT / f'tools/cross/{name}.ini', '-Druntime_only=true')
+    run('ninja', '-C', self.build)
+    self.archive = self.build / sizes.ARCHIVE
     common = ['-std=c++17', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections',
               '-ffp-contract=off', '-Wall', '-Wextra', '-Werror', '-I', ROOT]
     self.cpp = [self.tools + 'g++', *self.flags, *common]
@@ -108,38 +113,25 @@ class Board:
       return 'timeout'
     return done.stdout + done.stderr
 
-  def sizes(self, elf):
-    sizes = {}
+  def sections(self, elf):
+    found = {}
     for line in run(self.tools + 'size', '-A', elf).splitlines():
       if match := re.match(r'(\.\w+)\s+(\d+)', line):
-        sizes[match[1]] = int(match[2])
-    return sizes
-
-  def undefined(self):
-    """Symbols that the archive needs from elsewhere, by rounding of the object ('' for those of none)."""
-    own, needed = set(), {}
-    rounding = ''
-    for line in run(self.tools + 'nm', '-A', self.archive).splitlines():
-      match = re.match(r'(.*?):\s*([0-9a-f]*)\s+([A-Za-z])\s+(\S+)$', line)
-      if not match:
-        continue
-      found = re.search('octet_(?:ref|runtime)_(' + '|'.join(ROUNDINGS) + r')\.a\.p', match[1])
-      rounding = found[1] if found else ''
-      if match[3] in 'Uw':
-        needed.setdefault(rounding, set()).add(match[4])
-      else:
-        own.add(match[4])
-    return {r: s - own for r, s in needed.items()}
+        found[match[1]] = int(match[2])
+    return found
 
 
 def check_undefined(board):
-  seen = set()
-  for rounding, names in board.undefined().items():
-    allowed = MEMORY | SHIFTS.get(board.name, set()) | (SOFT_FLOAT.get(board.name, set()) if rounding in ('real', '') else set())
-    seen |= names
+  """Fails on a symbol that no firmware has to offer; prints the others: of the fixed modes, and of what computes in float."""
+  fixed, floats = set(), set()
+  for (operator, rounding), names in sizes.undefined(board.tools, board.build).items():
+    in_float = rounding == 'real' or operator in FLOAT_OPERATORS
+    (floats if in_float else fixed).update(names)
+    allowed = MEMORY | SHIFTS.get(board.name, set()) | (SOFT_FLOAT.get(board.name, set()) if in_float else set())
     if names - allowed:
-      fail(f'{board.name}, {rounding or "any rounding"}: undefined {", ".join(sorted(names - allowed))}')
-  return seen
+      fail(f'{board.name}, {operator or "shared code"}, {rounding}: undefined {", ".join(sorted(names - allowed))}')
+  more = f'; real, {" and ".join(FLOAT_OPERATORS)} also {", ".join(sorted(floats - fixed))}' if floats - fixed else ''
+  print(f'{board.name}: the archive needs {", ".join(sorted(fixed))}{more}')
 
 
 def check_float(board, rounding, elf):
@@ -191,12 +183,13 @@ def evaluate(board, data):
   if equal != len(expected) or len(expected) != len(result['checksums']):
     first = next((e for e, g in zip(expected, result['checksums']) if e != g), 'the number of layers')
     fail(f'{board.name}, {data.name}: {equal} of {len(expected)} layer checksums equal the host\'s; first other: {first}')
-  sizes = board.sizes(small)
+  sections = board.sections(small)
   return {
       'model': model, 'rounding': rounding, 'board': board.name, 'equal': equal, 'of': len(expected),
       'samples': len({e.split()[0] for e in expected}),
       'instructions': result['run_ticks'] * board.per_tick, 'open': result['open_ticks'] * board.per_tick,
-      'text': sizes.get('.text', 0), 'rodata': sizes.get('.rodata', 0), 'ram': sizes.get('.data', 0) + sizes.get('.bss', 0),
+      'text': sections.get('.text', 0), 'rodata': sections.get('.rodata', 0),
+      'ram': sections.get('.data', 0) + sections.get('.bss', 0),
       'stack': max(result['run_stack'], result['open_stack']), 'run_stack': result['run_stack'],
       'layers': [t * board.per_tick for t in result['layer_ticks']],
       'names': [e.split()[1] for e in expected if e.startswith('0 ')],
@@ -231,11 +224,13 @@ def main():
   samples = 4 if a.ci else a.samples
   env = {**os.environ, 'OCTET_MODELS': os.environ.get('OCTET_MODELS', str(ROOT / '../shared/models'))}
   print(run(pathlib.Path(a.host_build) / 'tests/runtime/board_models', out / 'models', samples, *models, env=env), end='')
-  rows, passed = [], 0
+  rows, weighed, passed = [], [], 0
   for name in boards:
     board = Board(name, out)
+    if name in SIZED_BOARDS:
+      weighed.append((name, board.tools, board.build))
     before = len(failures)
-    print(f'{name}: the archive needs {", ".join(sorted(check_undefined(board)))}')
+    check_undefined(board)
     passed += len(failures) == before
     target = 'portable' if a.portable else board.target
     folders = [out / 'models' / f'{m}-{r}-{target}' for m in models for r in (a.rounding or ROUNDINGS)]
@@ -245,6 +240,8 @@ def main():
         if row:
           rows.append(row)
   table(rows)
+  if weighed:
+    sizes.table(weighed)
   if a.profile:
     for r in rows:
       print(f"{r['model']} {r['board']} {r['rounding']}: " + ', '.join(f'{n} {t:,.0f}' for n, t in zip(r['names'], r['layers'])))
