@@ -146,9 +146,13 @@ TEST_CASE("The first-order estimate ranks layers as the measurement does") {
 
 TEST_CASE("The parts of a layer's error are what they are called") {
   Case c = make_case(2, small_network(2));
+  const Diagnosis clean = diagnose(c.model, c.int8, c.data);
   for (float& b : c.int8["pw"].params.at("bias").mutable_data<float>()) b += 0.125F;
   const Diagnosis d = diagnose(c.model, c.int8, c.data);
   const auto at = [&](std::string_view path) { return std::ranges::find(d.layers, path, &LayerDiagnosis::path)->split; };
+  const double inherited = std::ranges::find(clean.layers, "pw", &LayerDiagnosis::path)->split.inherited;
+  REQUIRE(inherited > 0);
+  CHECK(at("pw").inherited == Approx(inherited));  // what the layer itself does wrong is not inherited
   CHECK(at("pw").bias == Approx(0.125 * 0.125).epsilon(0.1));
   CHECK(at("stem.conv").inherited < at("last").inherited);
   const double step = static_cast<double>(c.int8["pw"].out_q[0]->scale[0]);
