@@ -129,7 +129,8 @@ TEST_CASE("a library's convolutions start no threads of their own") {
   // A thread of its own: teams belong to the thread that starts them, and an earlier test must not have left it one.
   std::thread([&] {
     const ThreadsScope scope(1);
-    const ConvGeometry g = geometry({"", 8, 7, 7, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1});  // weights are rearranged, in and out
+    const ConvGeometry g =
+        geometry({"", 8, 14, 14, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1});  // weights are rearranged, in and out
     const Data d(g);
     std::vector<float> y(d.dy.size()), dx(d.x.size()), dw(d.w.size());
     before = count();
