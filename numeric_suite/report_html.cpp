@@ -46,7 +46,8 @@ figcaption{font-size:12px;color:var(--soft)}.inherited{fill:var(--grey);backgrou
 .cross{fill:var(--amber);font-weight:600}.int8box{fill:#dcebf9;stroke:var(--blue)}.floatbox{fill:#fff4e2;stroke:var(--amber)}
 @media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}
 .small{grid-template-columns:1fr}.small svg{width:100%}.wide svg{max-width:none;width:700px}}
-@media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:9px}th,td{padding:2px 4px}
+@media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:8px}
+th,td{padding:2px 3px;white-space:normal}
 details>*{display:block}th{position:static}}
 )css";
 
