@@ -46,9 +46,12 @@ figcaption{font-size:12px;color:var(--soft)}.inherited{fill:var(--grey);backgrou
 .cross{fill:var(--amber);font-weight:600}.int8box{fill:#dcebf9;stroke:var(--blue)}.floatbox{fill:#fff4e2;stroke:var(--amber)}
 @media(max-width:600px){body{padding:12px;font-size:14px}.tile{flex:1 1 40%;min-width:0;padding:6px 10px}
 .small{grid-template-columns:1fr}.small svg{width:100%}.wide svg{max-width:none;width:700px}}
-@media print{body{max-width:none;padding:0}.scroll{overflow:visible}table{font-size:8px}
-th,td{padding:2px 3px;white-space:normal}
-details>*{display:block}th{position:static}}
+@media print{body{max-width:none;padding:0;font-size:13px;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.screen{display:none}.tile{flex:1 1 0;min-width:0}.scroll{overflow:visible}
+h2,h2+p,h2+p+p{break-after:avoid}svg,tr{break-inside:avoid}table{font-size:9px}th,td{padding:2px 4px}
+th{white-space:normal;vertical-align:bottom}th,th:first-child,td:first-child{position:static}
+.small{grid-template-columns:repeat(3,1fr);gap:10px}.small svg{width:100%}
+figcaption{font-size:9.5px}}
 )css";
 
 constexpr std::string_view kScript = R"js(
@@ -170,7 +173,7 @@ void verdicts(Page& page, const Diagnosis& d) {
 void table(Page& page, const Report& r) {
   std::map<std::string, const LayerDiagnosis*> by_path;
   for (const LayerDiagnosis& l : r.diagnosis.layers) by_path[l.path] = &l;
-  page << "<h2>Layers</h2><p class=\"soft\">A click on a column sorts by it.</p><div class=\"scroll\"><table "
+  page << "<h2>Layers</h2><p class=\"soft screen\">A click on a column sorts by it.</p><div class=\"scroll\"><table "
           "id=\"layers\"><thead><tr>";
   for (const char* name : {"layer", "cause", "end to end dB", "own dB", "weights dB", "gain dB", "noise share", "estimated",
                            "max |error|", "cosine", "clip low", "clip high", "codes used", "bits", "dead", "op", "out"})
