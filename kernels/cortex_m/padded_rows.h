@@ -19,8 +19,9 @@ class PaddedRows {
   }
   static int32_t bytes(const Conv2dArgs& a, int32_t unit) { return in_place(a, unit) ? 0 : slots(a) * row_bytes(a) + unit; }
 
-  PaddedRows(const Conv2dArgs& a, int32_t unit, const int8_t* image, int8_t* ring) : a_(a), image_(image), ring_(ring) {
-    if (in_place(a, unit)) {
+  PaddedRows(const Conv2dArgs& a, int32_t unit, const int8_t* image, int8_t* ring)
+      : a_(a), image_(image), ring_(ring), in_place_(in_place(a, unit)) {
+    if (in_place_) {
       base_ = image;
       stride_ = a.in_w * a.in_c;
       size_ = stride_ * a.in_h;
@@ -38,7 +39,7 @@ class PaddedRows {
 
   /// Starts with the first output row that will be asked for.
   void begin(int32_t out_row) {
-    if (base_ == ring_) filled_ = out_row * a_.stride_h;
+    if (!in_place_) filled_ = out_row * a_.stride_h;
   }
   /// Makes the rows under output row `out_row` present. Rows come in order.
   void need(int32_t out_row) {
@@ -47,7 +48,7 @@ class PaddedRows {
   /// The first row under output row `out_row`.
   const int8_t* row(int32_t out_row) const {
     const int32_t at = out_row * a_.stride_h;
-    return base_ + (base_ == ring_ ? at % slots(a_) : at) * stride_;
+    return base_ + (in_place_ ? at : at % slots(a_)) * stride_;
   }
   int32_t stride() const { return stride_; }
   const int8_t* end() const { return base_ + size_; }
@@ -70,6 +71,7 @@ class PaddedRows {
   const Conv2dArgs& a_;
   const int8_t* image_;
   int8_t* ring_;
+  const bool in_place_;  // no pointer tells: an image may lie where a ring of no bytes would
   const int8_t* base_;
   int32_t stride_, size_, filled_, left_ = 0, copied_ = 0;
 };

@@ -27,10 +27,10 @@ void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
     cortex_m::m4::linear<R>(a, d, 0, kernels::units(a));
   } else if (c.kind == Kind::pool) {
     const auto a = args_in<kernels::Pool2dArgs>(c);
-    cortex_m::m4::average_pool2d(a, c.input.data(), d.output, 0, kernels::units(a));
+    cortex_m::m4::average_pool2d(a, d.input, d.output, 0, kernels::units(a));
   } else if constexpr (R != Rounding::real) {
     const auto a = args_in<kernels::AddArgs>(c);
-    cortex_m::m4::add<R>(a, c.input.data(), c.second.data(), c.packed.data(), d.output, 0, a.count);
+    cortex_m::m4::add<R>(a, d.input, c.second.data(), c.packed.data(), d.output, 0, a.count);
   }
 }
 
@@ -46,10 +46,10 @@ void run_m55(const DeviceCase& c, const cortex_m::PackedData& d) {
     cortex_m::m55::linear<R>(a, d, 0, kernels::units(a));
   } else if (c.kind == Kind::pool) {
     const auto a = args_in<kernels::Pool2dArgs>(c);
-    cortex_m::m55::average_pool2d(a, c.input.data(), d.output, 0, kernels::units(a));
+    cortex_m::m55::average_pool2d(a, d.input, d.output, 0, kernels::units(a));
   } else if constexpr (R != Rounding::real) {
     const auto a = args_in<kernels::AddArgs>(c);
-    cortex_m::m55::add<R>(a, c.input.data(), c.second.data(), c.packed.data(), d.output, 0, a.count);
+    cortex_m::m55::add<R>(a, d.input, c.second.data(), c.packed.data(), d.output, 0, a.count);
   }
 }
 
@@ -59,6 +59,23 @@ void with_device_rounding(Rounding r, Run run) {
   if (r == Rounding::fixed_single) return run.template operator()<Rounding::fixed_single>();
   if (r == Rounding::real) return run.template operator()<Rounding::real>();
 }
+
+/// The three buffers of a layer in one piece of memory, each directly beside the next, as a plan may place them.
+struct Neighbours {
+  std::vector<uint8_t> memory;
+  uint8_t *input, *output, *scratch;
+
+  /// `scratch_first`: scratch memory, input, output; else output, input, scratch memory.
+  Neighbours(const DeviceCase& c, bool scratch_first) : memory(c.input.size() + c.expected.size() + c.scratch_bytes + 16, 0xa5) {
+    const auto room = static_cast<size_t>(c.scratch_bytes);
+    auto* at = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(memory.data()) + 7) / 8 * 8);
+    if (!scratch_first) at += (8 - (c.input.size() + c.expected.size()) % 8) % 8;
+    scratch = scratch_first ? at : at + c.expected.size() + c.input.size();
+    input = scratch_first ? at + room : at + c.expected.size();
+    output = scratch_first ? input + c.input.size() : at;
+    std::memcpy(input, c.input.data(), c.input.size());
+  }
+};
 
 /// Every case of a target through run(case, data, rounding as a template argument); how many there were.
 template <class Run>
@@ -73,6 +90,13 @@ int check_all(Target target, Run run) {
     REQUIRE(output.intact());
     REQUIRE(scratch.intact());
     REQUIRE(output.inner() == c.expected);
+    for (const bool scratch_first : {true, false}) {
+      const Neighbours n(c, scratch_first);
+      const cortex_m::PackedData beside{n.input, c.packed.data(), n.output, n.scratch};
+      with_device_rounding(c.rounding, [&]<Rounding R>() { run.template operator()<R>(c, beside); });
+      REQUIRE(std::memcmp(n.output, c.expected.data(), c.expected.size()) == 0);
+      REQUIRE(std::memcmp(n.input, c.input.data(), c.input.size()) == 0);
+    }
     codes_seen += std::count_if(c.expected.begin(), c.expected.end(), [](uint8_t q) { return q != 0x80 && q != 0x7f; }) > 0 ? 1 : 0;
     ++cases;
   });

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random networks and placements, see the header.
+#include "tests/runtime/random_networks.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "quant/quantize.h"
+#include "runtime/image.h"
+#include "tests/runtime/device.h"
+
+namespace octet::device {
+namespace {
+
+/// Appends random modules to a model and knows the shapes so far.
+class Builder {
+ public:
+  explicit Builder(Generator& g) : g_(g) {
+    const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 32};
+    model_.add("x", Input{{static_cast<int64_t>(1 + below(2)), pick(7), pick(7), channels[below(std::size(channels))]}});
+  }
+
+  Model build() {
+    for (size_t i = 3 + below(6); i > 0; --i) add("m" + std::to_string(i));
+    if (below(2) == 0) finish();
+    model_.outputs = {{last(), 0}};
+    if (below(3) == 0) model_.outputs.push_back({static_cast<int>(1 + below(static_cast<uint32_t>(last()))), 0});
+    return std::move(model_);
+  }
+
+ private:
+  uint32_t below(uint32_t n) { return g_.next32() % n; }
+  int64_t pick(uint32_t most) { return 1 + below(most); }
+  int last() const { return static_cast<int>(model_.modules.size()) - 1; }
+  const Shape& shape(int i) const { return model_.modules[static_cast<size_t>(i)].nominal[0]; }
+  /// Mostly the newest value, so that networks are deep; now and then any.
+  int any() { return below(4) == 0 ? static_cast<int>(below(static_cast<uint32_t>(last()) + 1)) : last(); }
+
+  void add(const std::string& path) {
+    const int from = any();
+    const Shape& s = shape(from);
+    const std::vector<Wire> one{{from, 0}};
+    switch (s.size() == 4 ? below(12) : 10) {
+      case 0:
+      case 1:
+      case 2: model_.add(path, pointwise(s), one); break;
+      case 3:
+      case 4: window(path, from, 1, below(8) == 0 ? 2 : 1); break;
+      case 5:
+      case 6: window(path, from, s[3], 1); break;
+      case 7: model_.add(path, pool(s), one); break;
+      case 8: add_two(path, from, true); break;
+      case 9: add_two(path, from, false); break;
+      case 10: model_.add(path, Linear{s.back(), pick(20), below(4) != 0, act()}, one); break;
+      default: model_.add(path, Unary{below(2) == 0 ? UnaryFn::relu : UnaryFn::relu6}, one); break;
+    }
+  }
+
+  Activation act() { return static_cast<Activation>(below(3)); }
+  Conv2d pointwise(const Shape& s) {
+    return {.in = s[3], .out = below(2) == 0 ? s[3] : pick(20), .kernel = {1, 1}, .bias = below(4) != 0, .act = act()};
+  }
+
+  /// A convolution of this many groups (of the input's channels: depthwise), or a second call of an earlier one.
+  void window(const std::string& path, int from, int64_t groups, int64_t dilation) {
+    const Shape& s = shape(from);
+    for (const Module& m : model_.modules) {
+      const auto* conv = std::get_if<Conv2d>(&m.op);
+      if (below(4) != 0 || conv == nullptr || !m.tied_to.empty() || conv->in != s[3] || !fits(*conv, s)) continue;
+      model_.add_tied(path, m.path, {{from, 0}});
+      return;
+    }
+    const bool depthwise = groups > 1;
+    Conv2d conv{.in = s[3], .out = depthwise ? s[3] : pick(20), .groups = groups, .bias = below(4) != 0, .act = act()};
+    if (!depthwise || below(4) == 0) conv.kernel = {pick(4), pick(4)};
+    conv.stride = {pick(below(3) == 0 ? 3 : 1), pick(below(3) == 0 ? 3 : 1)};
+    if (below(2) == 0) conv.stride.w = conv.stride.h;
+    conv.dilation = {dilation, dilation};
+    if (below(3) != 0) conv.padding = {below(3), below(3), below(3), below(3)};
+    if (!fits(conv, s)) conv = pointwise(s);
+    model_.add(path, conv, {{from, 0}});
+  }
+  static bool fits(const Conv2d& c, const Shape& s) {
+    const int64_t h = s[1] + c.padding.top + c.padding.bottom, w = s[2] + c.padding.left + c.padding.right;
+    return h > (c.kernel.h - 1) * c.dilation.h && w > (c.kernel.w - 1) * c.dilation.w;
+  }
+
+  Pool2d pool(const Shape& s) {
+    Pool2d p{.kind = below(2) == 0 ? Pool::max : Pool::average};
+    p.kernel = {std::min(pick(3), s[1]), std::min(pick(3), s[2])};
+    p.stride = {pick(2), pick(2)};
+    if (p.kernel.h > 1 && p.kernel.w > 1 && below(2) == 0) p.padding = pad_all(1);
+    p.count_include_pad = below(2) == 0;
+    return p;
+  }
+
+  void add_two(const std::string& path, int from, bool sum) {
+    const Shape s = shape(from);
+    std::vector<int> partners;
+    for (int i = 0; i <= last(); ++i) {
+      Shape t = shape(i);
+      if (t.size() != 4) continue;
+      if (!sum) t[3] = s[3];
+      if (t == s) partners.push_back(i);
+    }
+    const int other = partners[below(static_cast<uint32_t>(partners.size()))];
+    const std::vector<Wire> two{{from, 0}, {other, 0}};
+    if (sum)
+      model_.add(path, Binary{BinaryFn::add, act()}, two);
+    else
+      model_.add(path, Concat{3}, two);
+  }
+
+  void finish() {
+    if (shape(last()).size() == 4 && below(2) == 0) model_.add("mean", Pool2d{.kind = Pool::adaptive_average});
+    model_.add("flat", Reshape{{0, -1}});
+    model_.add("head", Linear{shape(last())[1], pick(12)});
+  }
+
+  Generator& g_;
+  Model model_;
+};
+
+bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
+
+}  // namespace
+
+RandomNetwork random_network(uint64_t seed) {
+  Generator g(seed);
+  Model net = Builder(g).build();
+  initialize(net, g);
+  const Rounding roundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
+  net.rounding = roundings[g.next32() % 3];
+  const QConfig qconfig = g.next32() % 4 == 0 ? octet_qconfig() : default_per_channel_symmetric_qnnpack_qconfig();
+  Model prepared = prepare(fuse(net, Aim::inference, {.residual = net.rounding == Rounding::real}), {{"", qconfig}});
+  Shape rows = net.modules[0].nominal[0];
+  rows[0] *= 4;
+  const Tensor data = randn(g, rows);
+  calibrate(prepared, {&data, 1});
+  Model int8 = convert(prepared);
+  Tensor input = quantize(randn(g, net.modules[0].nominal[0]), *int8.modules[0].out_q[0], int8.rounding);
+  return {std::move(int8), std::move(input)};
+}
+
+FirmwarePlan placed_anew(FirmwarePlan plan, Generator& g) {
+  // Values of which each overwrites the one before are one block, as the planner made them.
+  std::vector<size_t> block(plan.values.size());
+  std::iota(block.begin(), block.end(), size_t{0});
+  for (const FirmwareStep& step : plan.steps)
+    if (step.in_place)
+      for (const int v : step.inputs)
+        if (plan.values[static_cast<size_t>(v)].offset == plan.values[static_cast<size_t>(step.output)].offset)
+          block[static_cast<size_t>(step.output)] = block[static_cast<size_t>(v)];
+  struct Piece {
+    int64_t bytes = 0;
+    int first = INT32_MAX, last = INT32_MIN;
+    int64_t offset = -1;
+  };
+  std::vector<Piece> pieces(plan.values.size() + plan.steps.size());
+  for (size_t v = 0; v < plan.values.size(); ++v) {
+    Piece& p = pieces[block[v]];
+    p.bytes = std::max(p.bytes, plan.values[v].bytes);
+    p.first = std::min(p.first, plan.values[v].first);
+    p.last = std::max(p.last, plan.values[v].last);
+  }
+  for (size_t s = 0; s < plan.steps.size(); ++s)
+    pieces[plan.values.size() + s] = {plan.steps[s].scratch_bytes, static_cast<int>(s), static_cast<int>(s), -1};
+  plan.arena_bytes = 0;
+  for (const int64_t next : permutation(g, static_cast<int64_t>(pieces.size()))) {
+    Piece& p = pieces[static_cast<size_t>(next)];
+    if (p.bytes == 0) continue;
+    int64_t at = 0;
+    for (bool moved = true; moved;) {
+      moved = false;
+      for (const Piece& q : pieces)
+        if (q.offset >= 0 && p.first <= q.last && q.first <= p.last && overlap(at, p.bytes, q.offset, q.bytes)) {
+          at = (q.offset + q.bytes + image::kAlignment - 1) / image::kAlignment * image::kAlignment;
+          moved = true;
+        }
+    }
+    p.offset = at;
+    plan.arena_bytes = std::max(plan.arena_bytes, at + image::padded(static_cast<uint32_t>(p.bytes), image::kAlignment));
+  }
+  for (size_t v = 0; v < plan.values.size(); ++v) plan.values[v].offset = pieces[block[v]].offset;
+  for (size_t s = 0; s < plan.steps.size(); ++s)
+    if (plan.steps[s].scratch_bytes > 0) plan.steps[s].scratch_offset = pieces[plan.values.size() + s].offset;
+  return plan;
+}
+
+std::string difference(const RandomNetwork& network, const FirmwarePlan& plan) {
+  const Device device(image_bytes(plan));
+  if (device.status() != OCTET_OK) return "not opened: status " + std::to_string(device.status());
+  const Outcome got = device.run({&network.input, 1});
+  if (got.status != OCTET_OK) return "not run: status " + std::to_string(got.status);
+  if (got.layers.empty() || got.outputs.size() != plan.outputs.size()) return "no layers or outputs missing";
+  const auto sums = host_checksums(network.int8, {&network.input, 1});
+  for (const Layer& layer : got.layers) {
+    if (sums.at(layer.name) == layer.checksum) continue;
+    const auto step = std::ranges::find_if(plan.steps, [&](const FirmwareStep& s) { return s.path == layer.name; });
+    std::string text = layer.name;
+    for (const int v : step->inputs) {
+      const FirmwareValue& in = plan.values[static_cast<size_t>(v)];
+      text += ", input at " + std::to_string(in.offset) + "+" + std::to_string(in.bytes);
+    }
+    return text + ", scratch at " + std::to_string(step->scratch_offset) + "+" + std::to_string(step->scratch_bytes);
+  }
+  const std::vector<Tensor> expected = infer(network.int8, {&network.input, 1});
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (expected[i].bytes() != got.outputs[i].size() ||
+        std::memcmp(expected[i].raw(), got.outputs[i].data(), got.outputs[i].size()) != 0)
+      return "output " + std::to_string(i);
+  return "";
+}
+
+Tally run_random_networks(FirmwareTarget target, uint64_t first_seed, int count, int placements) {
+  Tally t;
+  for (uint64_t seed = first_seed; t.networks < count; ++seed) {
+    const RandomNetwork network = random_network(seed);
+    FirmwarePlan planned;
+    try {
+      planned = plan_firmware(network.int8, {.search_nodes = 2000, .target = target});
+    } catch (const Error&) {  // a dead channel's bias, say: refused by name, not wrong
+      ++t.refused;
+      continue;
+    }
+    ++t.networks;
+    t.packed += std::ranges::any_of(planned.steps, [](const FirmwareStep& s) { return !s.packed.empty(); }) ? 1 : 0;
+    Generator g(seed);
+    std::string wrong = difference(network, planned);
+    for (int i = 0; wrong.empty() && i < placements; ++i) wrong = difference(network, placed_anew(planned, g));
+    if (wrong.empty()) continue;
+    if (t.wrong++ == 0) t.first = "seed " + std::to_string(seed) + ": " + wrong;
+  }
+  return t;
+}
+
+}  // namespace octet::device
