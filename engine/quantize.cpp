@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors to codes and back, per tensor or per channel, by the reference kernels' scalar rules.
+#include <algorithm>
 #include <cmath>
 
 #include "engine/model.h"
@@ -28,6 +29,13 @@ Blocks blocks(const Shape& shape, int axis) {
   return b;
 }
 
+/// piece(begin, n) over [0, count) in pieces that a kernel's 32-bit counts hold.
+template <class Piece>
+void in_pieces(int64_t count, const Piece& piece) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  for (int64_t begin = 0; begin < count; begin += kMost) piece(begin, static_cast<int32_t>(std::min(kMost, count - begin)));
+}
+
 }  // namespace
 
 Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
@@ -44,11 +52,13 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
     for (int64_t c = 0; c < b.channels; ++c, from += b.inner, to += b.inner) {
       QParams one{{q.scale[c]}, {q.zero_point[c]}, -1, 0, q.qmin, q.qmax};
       kernels::QuantizeArgs a{};
-      a.count = static_cast<int32_t>(b.inner);
       a.output_type = code_type(one);
       a.rounding = rounding;
       a.output = output_args(one, Activation::none, rounding, false);
-      with_rounding(rounding, [&]<Rounding R>() { kernels::quantize<R>(a, from, to, 0, a.count); });
+      in_pieces(b.inner, [&](int64_t begin, int32_t n) {
+        a.count = n;
+        with_rounding(rounding, [&]<Rounding R>() { kernels::quantize<R>(a, from + begin, to + begin, 0, n); });
+      });
     }
   return codes;
 }
@@ -80,11 +90,13 @@ Tensor dequantize(const Tensor& codes) {
   for (int64_t o = 0; o < b.outer; ++o)
     for (int64_t c = 0; c < b.channels; ++c, from += b.inner, to += b.inner) {
       kernels::DequantizeArgs a{};
-      a.count = static_cast<int32_t>(b.inner);
       a.zero_point = q.zero_point[c];
       a.scale = q.scale[c];
       a.input_type = codes.dtype() == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
-      kernels::dequantize(a, from, to, 0, a.count);
+      in_pieces(b.inner, [&](int64_t begin, int32_t n) {
+        a.count = n;
+        kernels::dequantize(a, from + begin, to + begin, 0, n);
+      });
     }
   return x;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pool2d: max, average and adaptive average pooling over N,H,W,C.
+#include <algorithm>
+
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
 
@@ -89,9 +91,26 @@ std::vector<Var> Pool2d::forward(const Call& call) const {
   });
 }
 
+namespace {
+
+/// Most cells that one window averages along an axis, counted padding included.
+int64_t most_cells(int64_t in, int64_t out, int64_t kernel, bool adaptive) {
+  if (!adaptive) return kernel;
+  return in % out == 0 ? in / out : std::min(in, in / out + 2);
+}
+
+}  // namespace
+
 Lowered Pool2d::lower(const LowerCall& call) const {
   const PoolGeometry g = geometry(*this, call.input_shapes[0], call.path);
   const QParams& q = call.inputs[0];
+  if (kind != Pool::max) {
+    // A sum of codes, of differences from the zero point, and half a divisor on top: 256 a cell at most in int32.
+    constexpr int64_t kMostCells = ((int64_t{1} << 31) - 1) / 256;
+    const int64_t h = most_cells(g.in_h, g.out_h, g.kernel_h, g.adaptive), w = most_cells(g.in_w, g.out_w, g.kernel_w, g.adaptive);
+    check(h <= kMostCells / w, call.path, ": the mean of ", h, "x", w, " cells can exceed 32 bits, which hold ", kMostCells,
+          "; pool in two steps or keep this layer float");
+  }
   kernels::Pool2dArgs a{};
   const auto i32 = [](int64_t v) { return static_cast<int32_t>(v); };
   a.batch = i32(g.batch), a.in_h = i32(g.in_h), a.in_w = i32(g.in_w), a.channels = i32(g.channels);

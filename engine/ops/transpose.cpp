@@ -12,6 +12,10 @@ kernels::TransposeArgs arguments(const Shape& x, const Shape& order, size_t elem
   kernels::TransposeArgs a{};
   a.rank = static_cast<int32_t>(x.size());
   a.element_size = static_cast<int32_t>(element_size);
+  if (x.empty()) {  // a scalar is a row of one element; kernels know no rank 0
+    a.rank = a.output_shape[0] = a.input_stride[0] = 1;
+    return a;
+  }
   std::vector<int64_t> stride(x.size(), 1);
   for (size_t i = x.size(); i-- > 1;) stride[i - 1] = stride[i] * x[i];
   for (size_t i = 0; i < x.size(); ++i) {

@@ -15,7 +15,7 @@ void add(const kernels::AddArgs& args, const void* a, const void* b, const void*
   const Rescale s = table->rescale;
   const int32_t* rescaled = table->rescaled;
   const auto sum = [&](uint32_t x, uint32_t y) {
-    return code<R>(static_cast<int32_t>(static_cast<int8_t>(x & 0xff)) * (1 << 19) + rescaled[y & 0xff], s, {});
+    return code<R>(wrap(static_cast<int8_t>(x & 0xff) * (1 << 19), rescaled[y & 0xff]), s, {});  // a hostile table may wrap
   };
   int32_t i = begin;
   for (; i + 4 <= end; i += 4) {

@@ -9,6 +9,8 @@ namespace {
 
 constexpr float kInfinity = __builtin_inff();
 constexpr int64_t kGradientChannels = 64;
+// A float sum of equal numbers stops growing at 2^24 of them; windows above this size are summed in parts.
+constexpr int64_t kCellsAtOnce = 1 << 16;
 
 Window rows_of(const PoolGeometry& g, int64_t oh) {
   return pool_window(oh, g.in_h, g.out_h, g.kernel_h, g.stride_h, g.pad_top, g.pad_bottom, g.adaptive, g.count_include_pad);
@@ -50,11 +52,15 @@ void pool2d_average(const PoolGeometry& g, const float* x, float* y) {
   for_outputs(g, [&](int64_t image, Window h, Window w, int64_t to) {
     const float divisor = static_cast<float>(h.divisor * w.divisor);
     for_strips<4>(0, g.channels, [&]<int L, int V>(int64_t c) {
-      Vec<L> sum[V] = {};
+      Vec<L> total[V] = {}, sum[V] = {};
+      int64_t summed = 0;
       for (int64_t ih = h.begin; ih < h.end; ++ih)
-        for (int64_t iw = w.begin; iw < w.end; ++iw)
+        for (int64_t iw = w.begin; iw < w.end; ++iw) {
           for (int v = 0; v < V; ++v) sum[v] += load<L>(x + image + (ih * g.in_w + iw) * g.channels + c + v * L);
-      for (int v = 0; v < V; ++v) store<L>(y + to + c + v * L, sum[v] / divisor);
+          if (++summed % kCellsAtOnce == 0)
+            for (int v = 0; v < V; ++v) total[v] += sum[v], sum[v] = Vec<L>{};
+        }
+      for (int v = 0; v < V; ++v) store<L>(y + to + c + v * L, (total[v] + sum[v]) / divisor);
     });
   });
 }

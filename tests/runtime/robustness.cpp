@@ -78,6 +78,32 @@ TEST_CASE("a bit flipped behind a repaired checksum never leads outside a buffer
   CHECK(refused > 100);
 }
 
+TEST_CASE("hostile constants of packed layers never leave defined arithmetic") {
+  // Weights, tables and constants of the families' kernels are taken as they are; whatever they say must run, which UBSan watches.
+  Generator random(11);
+  for (const FirmwareTarget target : {FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55})
+    for (const Rounding rounding : {Rounding::real, Rounding::fixed_double, Rounding::fixed_single}) {
+      const Example e = quantized("every_op", every_op(), rounding, true, 1);
+      const FirmwarePlan plan = plan_firmware(e.int8, {.target = target});
+      REQUIRE((rounding == Rounding::real || std::ranges::any_of(plan.steps, [](const FirmwareStep& s) {
+                 return std::holds_alternative<kernels::AddArgs>(s.args) && !s.packed.empty();
+               })));
+      const Bytes good = image_bytes(plan);
+      const auto h = take<image::Header>(good, 0);
+      int run = 0;
+      for (int repeat = 0; repeat < 40; ++repeat) {
+        Bytes bad = good;
+        for (size_t at = h.header_bytes + h.records_bytes; at < bad.size(); ++at)
+          if (const uint32_t dice = random.next32(); dice % 4 == 0)
+            bad[at] = dice % 8 == 0 ? std::byte{0x7f} : static_cast<std::byte>(dice >> 16);
+        repair_checksum(bad);
+        run += Device(bad).run(e.samples).status == OCTET_OK ? 1 : 0;
+      }
+      CAPTURE(to_string(rounding), run);
+      CHECK(run >= 0);
+    }
+}
+
 TEST_CASE("a wrong arena is an error with a name and nothing is written") {
   const Bytes image = image_bytes(small_plan());
   const Device device(image);
