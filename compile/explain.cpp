@@ -8,6 +8,7 @@
 
 #include "compile/plan.h"
 #include "engine/random.h"
+#include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -30,6 +31,7 @@ std::string engine_of(const Placement& p) { return p.engine ? std::string(to_str
 }  // namespace
 
 Explanation explain(const std::shared_ptr<const Program>& program, std::vector<Shape> input_shapes, int repeats) {
+  const FloatScope environment;
   check(program != nullptr, "explain: no program");
   if (input_shapes.empty())
     for (const Module& module : program->model().modules)
@@ -48,6 +50,7 @@ Explanation explain(const std::shared_ptr<const Program>& program, std::vector<S
 }
 
 std::string to_string(const Explanation& e) {
+  const FloatScope environment;
   size_t path = 5, op = 2, engine = 6, implementation = 14;
   double total = 0;
   int64_t macs = 0;

@@ -6,6 +6,7 @@
 
 #include "compile/plan.h"
 #include "engine/module_check.h"
+#include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -26,6 +27,7 @@ std::string to_string(std::span<const Shape> shapes) {
 }  // namespace
 
 std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) {
+  const FloatScope environment;
   check(!model.modules.empty(), "bind: the model is empty");
   for (const Module& module : model.modules)
     check(module.hooks.empty() || module.out_q.empty(), module.path, ": half converted: it has hooks and quantization parameters");
@@ -53,6 +55,7 @@ QEngine Program::engine(std::string_view path) const {
 }
 
 std::shared_ptr<const Plan> Program::plan(std::span<const Shape> inputs, int threads) const try {
+  const FloatScope environment;
   check(threads >= 1, "Program: expected at least 1 thread, got ", threads);
   std::pair key(std::vector<Shape>(inputs.begin(), inputs.end()), threads);
   {

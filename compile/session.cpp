@@ -2,12 +2,12 @@
 // Running a plan: the memory of one session and the loop over its steps.
 #include <algorithm>
 #include <atomic>
-#include <cfenv>
 #include <chrono>
 #include <cstring>
 #include <new>
 
 #include "compile/plan.h"
+#include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -94,7 +94,6 @@ Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> sha
 
 void Session::Impl::check_inputs(std::span<const Tensor> inputs) const {
   check(inputs.size() == input_shapes.size(), "Session: ", inputs.size(), " inputs given, the model has ", input_shapes.size());
-  check(std::fegetround() == FE_TONEAREST, "Session: the calling thread does not round to nearest (fesetround)");
   size_t next = 0;
   for (const Module& module : program->model().modules) {
     if (!std::holds_alternative<Input>(module.op)) continue;
@@ -106,6 +105,7 @@ void Session::Impl::check_inputs(std::span<const Tensor> inputs) const {
 }
 
 void Session::Impl::run(std::span<const Tensor> inputs, double* micros) {
+  const FloatScope environment;
   const Turn turn(busy_);
   check_inputs(inputs);
   const ThreadsScope scope(plan->threads);
@@ -224,6 +224,7 @@ const Plan& Session::plan() const { return *impl_->plan; }
 MemoryReport Session::memory() const { return impl_->plan->memory; }
 
 Tensor run_batched(const std::shared_ptr<const Program>& program, const Tensor& inputs, int64_t batch) {
+  const FloatScope environment;
   check(batch > 0, "run_batched: batch must be positive, got ", batch);
   check(inputs.rank() > 0 && inputs.size(0) > 0, "run_batched: no rows in ", to_string(inputs.shape()));
   std::vector<Tensor> parts;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/f32/f32.h"
+#include "kernels/float_scope.h"
 #include "kernels/naive/naive.h"
 
 namespace octet {
@@ -74,6 +75,7 @@ void accumulate(Tensor& sum, Tensor grad) {
 }  // namespace
 
 Grads backward(Var&& output) {
+  const FloatScope environment;
   using Node = Var::Node;
   check(output.value().numel() == 1, "backward: needs a one-element output, got ", to_string(output.shape()));
   check(output.needs_grad(), "backward: the output depends on no parameter; run forward in Mode::train");

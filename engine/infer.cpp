@@ -5,6 +5,7 @@
 
 #include "engine/model.h"
 #include "engine/module_check.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -175,6 +176,7 @@ bool runs_quantized(const Model& model, int index) {
 }
 
 Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) {
+  const FloatScope environment;
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "lower: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
@@ -211,6 +213,7 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
 }
 
 std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) {
+  const FloatScope environment;
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "infer_module: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   const bool converted = std::ranges::any_of(module.out_q, [](const auto& q) { return q.has_value(); });
@@ -223,6 +226,7 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
 }
 
 std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) {
+  const FloatScope environment;
   return evaluate<Tensor>(model, inputs, [&](int index, std::span<const Tensor> in) {
     std::vector<Tensor> out = infer_module(model, index, in);
     if (tap) tap(index, out);
@@ -231,10 +235,12 @@ std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, co
 }
 
 std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) {
+  const FloatScope environment;
   return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
 }
 
 std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) {
+  const FloatScope environment;
   for (const Module& module : model.modules)
     check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
   return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross-entropy in the log-sum-exp form, mean squared error, top-1 hits.
 #include "engine/loss.h"
+#include "kernels/float_scope.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +23,7 @@ void check_labels(const Tensor& logits, const Tensor& labels, const char* who) {
 }  // namespace
 
 Var cross_entropy(const Var& logits, const Tensor& labels) {
+  const FloatScope environment;
   check_labels(logits.value(), labels, "cross_entropy");
   const int64_t n = logits.value().size(0), classes = logits.value().size(1);
   check(n > 0, "cross_entropy: empty batch");
@@ -50,6 +52,7 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
 }
 
 Var mse_loss(const Var& x, const Tensor& target) {
+  const FloatScope environment;
   check(x.shape() == target.shape() && x.dtype() == target.dtype(), "mse_loss: ", to_string(x.shape()), " against ",
         to_string(target.shape()));
   check(x.value().numel() > 0, "mse_loss: empty batch");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Building a model and asking it simple questions. Running it is infer.cpp's business.
 #include "engine/model.h"
+#include "kernels/float_scope.h"
 
 #include <algorithm>
 
@@ -96,6 +97,7 @@ bool below(std::string_view path, std::string_view prefix) {
 }
 
 void initialize(Model& model, Generator& generator, std::span<const std::string> paths) {
+  const FloatScope environment;
   const auto draw = [&](Module& module) {
     if (!module.tied_to.empty()) return;
     std::visit(

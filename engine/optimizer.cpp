@@ -6,10 +6,12 @@
 #include <numbers>
 
 #include "engine/float_kernels.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 
 void Sgd::step(Model& model, const Grads& grads, double rate) {
+  const FloatScope environment;
   // Everything is checked before anything moves.
   std::vector<std::pair<Tensor*, Grads::const_iterator>> updates;
   for (Module& module : model.modules)
@@ -37,11 +39,13 @@ void Sgd::step(Model& model, const Grads& grads, double rate) {
 }
 
 double cosine_rate(int64_t step, int64_t steps, double peak, double lowest) {
+  const FloatScope environment;
   const double t = steps > 0 ? static_cast<double>(step) / static_cast<double>(steps) : 1;
   return lowest + (peak - lowest) * (1 + std::cos(std::numbers::pi * t)) / 2;
 }
 
 double one_cycle_rate(int64_t step, int64_t steps, double peak) {
+  const FloatScope environment;
   const double rise = 0.3 * static_cast<double>(steps) - 1, fall = static_cast<double>(steps) - 1 - rise;
   const double start = peak / 25, end = start / 1e4, at = static_cast<double>(step);
   const auto between = [](double from, double to, double t) { return to + (from - to) * (1 + std::cos(std::numbers::pi * t)) / 2; };

@@ -6,6 +6,7 @@
 #include "engine/model.h"
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
+#include "kernels/float_scope.h"
 #include "kernels/qmath.h"
 #include "kernels/ref/ref.h"
 #include "kernels/with_rounding.h"
@@ -39,6 +40,7 @@ void in_pieces(int64_t count, const Piece& piece) {
 }  // namespace
 
 Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
+  const FloatScope environment;
   check_qparams(q, x.shape(), "quantize");
   check(x.dtype() == DType::f32, "quantize: needs an f32 tensor, got ", to_string(x.dtype()));
   const DType dtype = code_dtype(q);
@@ -78,6 +80,7 @@ void check_codes(const Tensor& codes, std::string_view path) {
 }
 
 Tensor dequantize(const Tensor& codes) {
+  const FloatScope environment;
   if (codes.dtype() == DType::f32 || codes.dtype() == DType::f64) return codes;
   check(codes.qparams().has_value(), "dequantize: a ", to_string(codes.dtype()), " tensor without quantization parameters");
   const QParams& q = *codes.qparams();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mt19937 and PyTorch's CPU distributions on top of it.
 #include "engine/random.h"
+#include "kernels/float_scope.h"
 
 #include <cmath>
 #include <numbers>
@@ -53,6 +54,7 @@ int64_t Generator::integer(int64_t lo, int64_t hi) {
 }
 
 double Generator::normal() {
+  const FloatScope environment;
   if (cached_normal_) {
     const double value = *cached_normal_;
     cached_normal_.reset();
@@ -69,6 +71,7 @@ void Generator::skip(int64_t draws) {
 }
 
 Tensor rand(Generator& g, Shape shape, DType dtype) {
+  const FloatScope environment;
   check(dtype == DType::f32 || dtype == DType::f64, "rand: needs a float dtype, got ", to_string(dtype));
   Tensor t(std::move(shape), dtype);
   if (dtype == DType::f32)
@@ -79,6 +82,7 @@ Tensor rand(Generator& g, Shape shape, DType dtype) {
 }
 
 Tensor uniform(Generator& g, Shape shape, double a, double b) {
+  const FloatScope environment;
   // The bounds and their difference are rounded to float32 first, the scaling is done in double and rounded once.
   const auto from = static_cast<float>(a);
   const double range = static_cast<float>(b) - from;
@@ -89,6 +93,7 @@ Tensor uniform(Generator& g, Shape shape, double a, double b) {
 }
 
 Tensor randn(Generator& g, Shape shape) {
+  const FloatScope environment;
   Tensor t(std::move(shape), DType::f32);
   const std::span<float> values = t.mutable_data<float>();
   if (values.size() < 16) {

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "engine/storage.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -104,6 +105,7 @@ Tensor Tensor::zeros(Shape shape, DType dtype) {
 }
 
 Tensor Tensor::full(Shape shape, double value, DType dtype) {
+  const FloatScope environment;
   Tensor t(std::move(shape), dtype);
   dispatch(dtype, [&]<class T>() { std::ranges::fill(t.mutable_data<T>(), converted<T>(value)); });
   return t;
@@ -170,6 +172,7 @@ Tensor Tensor::reshape(Shape shape) const {
 }
 
 Tensor Tensor::to(DType dtype) const {
+  const FloatScope environment;
   if (dtype == dtype_) return without_qparams();
   Tensor t(shape_, dtype);
   dispatch(dtype_, [&]<class From>() {

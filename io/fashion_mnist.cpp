@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "io/idx.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -42,6 +43,7 @@ Tensor labels(const std::string& folder, const char* file, const Tensor& images)
 }  // namespace
 
 FashionMnist load_fashion_mnist(const std::string& folder) {
+  const FloatScope environment;
   FashionMnist d;
   d.train_images = images(folder, "train-images-idx3-ubyte.gz");
   d.train_labels = labels(folder, "train-labels-idx1-ubyte.gz", d.train_images);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "io/image.h"
+#include "kernels/float_scope.h"
 #include "kernels/kernel.h"
 #include "runtime/image.h"
 
@@ -223,6 +224,9 @@ class Planner {
 
 }  // namespace
 
-FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) { return Planner(model, options).run(); }
+FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) {
+  const FloatScope environment;
+  return Planner(model, options).run();
+}
 
 }  // namespace octet

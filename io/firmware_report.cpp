@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "io/image.h"
+#include "kernels/float_scope.h"
 #include "kernels/kernel.h"
 #include "runtime/image.h"
 
@@ -58,6 +59,7 @@ void check_budget(const FirmwarePlan& plan, int64_t ram_bytes, int64_t flash_byt
 }
 
 std::string to_table(const FirmwarePlan& plan) {
+  const FloatScope environment;
   size_t width = 5;
   for (const FirmwareStep& s : plan.steps) width = std::max(width, s.path.size());
   const int column = static_cast<int>(width) + 2;

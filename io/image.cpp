@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/float_scope.h"
 #include "runtime/image.h"
 
 namespace octet {
@@ -208,7 +209,10 @@ uint16_t kind_of(const KernelArgs& args) {
   return static_cast<uint16_t>(std::visit(kind, args));
 }
 
-Bytes image_bytes(const FirmwarePlan& plan) { return Writer(plan).run(); }
+Bytes image_bytes(const FirmwarePlan& plan) {
+  const FloatScope environment;
+  return Writer(plan).run();
+}
 
 int64_t flash_bytes(const FirmwareStep& step, Rounding rounding, bool layer_names) {
   FirmwarePlan alone;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "io/image.h"
+#include "kernels/float_scope.h"
 #include "runtime/image.h"
 
 namespace octet {
@@ -25,6 +26,7 @@ std::string upper(std::string name) {
 }  // namespace
 
 ImageSource image_source(const FirmwarePlan& plan, const std::string& name) {
+  const FloatScope environment;
   check(is_identifier(name), "image_source: \"", name, "\" is not a C identifier");
   const Bytes bytes = image_bytes(plan);
   const std::vector<std::string> ops = operators(plan);

@@ -10,6 +10,7 @@
 #include "engine/module_check.h"
 #include "io/op_json.h"
 #include "io/safetensors.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -220,6 +221,7 @@ Model model_from(SafeTensors& file, std::string_view name, const HookFactory& ma
 HookBox no_hooks(std::string_view kind) { fail("unknown hook kind '", kind, "': load with a hook factory"); }
 
 Bytes model_bytes(const Model& model, std::string_view name) {
+  const FloatScope environment;
   check(model.modules.size() <= kMaxModules, name, ": the model has ", model.modules.size(), " modules, at most ", kMaxModules,
         " are written");
   check_outputs(model, name);
@@ -235,6 +237,7 @@ Bytes model_bytes(const Model& model, std::string_view name) {
 }
 
 LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) {
+  const FloatScope environment;
   SafeTensors file = parse_safetensors(bytes, name);
   LoadedModel loaded;
   // Messages of the engine start with the module; the file belongs before it.

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <utility>
 
+#include "kernels/float_scope.h"
 #include "kernels/native/native.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
@@ -166,6 +167,7 @@ std::array<QEngine, 3> order(const KernelArgs& args, const std::shared_ptr<const
 }  // namespace
 
 void Kernel::run(std::span<const void* const> inputs, void* output) const {
+  const FloatScope environment;
   const std::unique_ptr<State> state = make_state();
   constexpr int64_t kAlignment = 64;
   std::vector<std::byte> memory(static_cast<size_t>(scratch_bytes() + kAlignment));
@@ -211,6 +213,7 @@ int64_t output_bytes(const KernelArgs& args) {
 }
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
+  const FloatScope environment;
   switch (engine) {
     case QEngine::automatic: {
       std::string why_not;

@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/float_scope.h"
+
 namespace octet {
 namespace {
 
@@ -135,6 +137,7 @@ class Pool {
   }
 
   void work() {
+    const FloatScope environment;  // not what the thread that made the pool happened to compute in
     const auto ready = [this] { return has_work(claim_.load()) || stop_.load(); };
     while (true) {
       if (!spin_until(ready)) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iomanip>
 
+#include "kernels/float_scope.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
 
@@ -42,6 +43,7 @@ size_t widest(size_t least, const auto& rows) {
 }  // namespace
 
 double sqnr(const Tensor& reference, const Tensor& test) {
+  const FloatScope environment;
   check(reference.numel() > 0, "sqnr: empty tensors");
   Statistics s;
   s.add(reference, test, "sqnr");
@@ -50,6 +52,7 @@ double sqnr(const Tensor& reference, const Tensor& test) {
 
 ModelComparison compare(const Model& reference, const Model& quantized, int64_t count, const std::function<Tensor(int64_t)>& batch,
                         const CompareOptions& options) {
+  const FloatScope environment;
   check(count > 0, "compare: no data");
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized, options.engine);
@@ -102,11 +105,13 @@ ModelComparison compare(const Model& reference, const Model& quantized, int64_t 
 
 ModelComparison compare(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
                         const CompareOptions& options) {
+  const FloatScope environment;
   return compare(
       reference, quantized, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, options);
 }
 
 std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches) {
+  const FloatScope environment;
   std::vector<OutputComparison> rows;
   for (const LayerComparison& layer : compare(reference, quantized, batches, {.shadows = false, .weights = false}).layers) {
     const Metrics& m = *layer.output;
@@ -116,6 +121,7 @@ std::vector<OutputComparison> compare_outputs(const Model& reference, const Mode
 }
 
 std::string to_table(std::span<const OutputComparison> rows) {
+  const FloatScope environment;
   const int width = static_cast<int>(widest(6, rows));
   std::ostringstream text;
   text << std::left << std::setw(width) << "module"
@@ -130,6 +136,7 @@ std::string to_table(std::span<const OutputComparison> rows) {
 }
 
 std::string to_table(const ModelComparison& comparison) {
+  const FloatScope environment;
   const int width = static_cast<int>(widest(6, comparison.layers));
   std::ostringstream text;
   text << std::left << std::setw(width) << "module"

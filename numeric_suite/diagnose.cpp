@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "engine/loss.h"
+#include "kernels/float_scope.h"
 #include "numeric_suite/cause.h"
 #include "numeric_suite/error_split.h"
 #include "numeric_suite/first_order.h"
@@ -117,6 +118,7 @@ void check_labels(std::span<const Tensor> batches, std::span<const Tensor> label
 }  // namespace
 
 std::vector<PairImbalance> pair_imbalances(const Model& fused) {
+  const FloatScope environment;
   std::vector<PairImbalance> pairs;
   for (const auto& chain : equalizable(fused))
     for (size_t k = 0; k + 1 < chain.size(); ++k) {
@@ -137,6 +139,7 @@ std::vector<PairImbalance> pair_imbalances(const Model& fused) {
 
 Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
                    const DiagnoseOptions& options) {
+  const FloatScope environment;
   check(!batches.empty(), "diagnose: no data");
   for (size_t b = 0; b < batches.size(); ++b)
     check(batches[b].rank() > 0 && batches[b].numel() > 0, "diagnose: batch ", b, " is empty");
@@ -215,6 +218,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<con
 }
 
 std::string to_table(const Diagnosis& diagnosis, size_t most) {
+  const FloatScope environment;
   std::ostringstream text;
   text << std::fixed << std::setprecision(2) << "output SQNR " << decibels(diagnosis.output_sqnr_db) << " dB over "
        << diagnosis.samples << " samples";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/float_scope.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
 
@@ -56,6 +57,7 @@ Dict state_dict(const Model& model) {
 }
 
 ComparedByKey compare_weights(const Dict& real, const Dict& quantized) {
+  const FloatScope environment;
   ComparedByKey result;
   for (const auto& [key, tensor] : quantized)
     if (const Tensor* weight = match(real, key)) {
@@ -68,6 +70,7 @@ ComparedByKey compare_weights(const Dict& real, const Dict& quantized) {
 
 ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std::span<const std::string_view> module_swap_list,
                                  std::span<const Tensor> data, bool first_sample_only) {
+  const FloatScope environment;
   check(!data.empty(), "compare_model_stub: no data");
   const Pairing pairing = pair_up(real, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized);
@@ -89,6 +92,7 @@ ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std:
 }
 
 ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, std::span<const Tensor> data) {
+  const FloatScope environment;
   check(!data.empty(), "compare_model_outputs: no data");
   const Pairing pairing = pair_up(real, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized);

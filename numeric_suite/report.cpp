@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Collecting a report, and its JSON: everything the page shows, infinities as strings.
 #include "numeric_suite/report.h"
+#include "kernels/float_scope.h"
 
 #include <algorithm>
 #include <cmath>
@@ -60,6 +61,7 @@ std::vector<WiringRow> wiring_of(const Model& model) {
 }  // namespace
 
 Report make_report(const Model& reference, const Model& quantized, std::span<const Tensor> batches, const ReportOptions& options) {
+  const FloatScope environment;
   check(!batches.empty(), "report: no data");
   check(options.labels.empty() || options.labels.size() == batches.size(), "report: ", options.labels.size(), " label tensors for ",
         batches.size(), " batches");
@@ -80,6 +82,7 @@ Report make_report(const Model& reference, const Model& quantized, std::span<con
 }
 
 std::string to_json(const Report& report) {
+  const FloatScope environment;
   const Diagnosis& d = report.diagnosis;
   Json j{{"title", report.title},
          {"samples", report.comparison.samples},

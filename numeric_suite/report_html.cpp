@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <map>
 
+#include "kernels/float_scope.h"
 #include "numeric_suite/report_svg.h"
 
 namespace octet {
@@ -247,6 +248,7 @@ void drawings(Page& page, const Report& r) {
 }  // namespace
 
 std::string to_html(const Report& report) {
+  const FloatScope environment;
   Page page;
   page << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, "
           "initial-scale=1\"><title>"

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/model.h"
+#include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -46,6 +47,7 @@ int bin_of(int code) { return std::clamp((code - CodeHistogram::kLow) / CodeHist
 }  // namespace
 
 std::string decibels(double db) {
+  const FloatScope environment;
   if (std::isnan(db)) return "-";
   if (std::isinf(db)) return db > 0 ? "inf" : "-inf";
   std::ostringstream text;
@@ -157,6 +159,7 @@ void Statistics::add_rows(Sums& s, const float* reference, const float* floats, 
 }
 
 void Statistics::add(const Tensor& reference, const Tensor& test, std::string_view path) {
+  const FloatScope environment;
   check(reference.shape() == test.shape(), path, ": shapes ", to_string(reference.shape()), " and ", to_string(test.shape()),
         " differ");
   if (test.numel() == 0) return;
@@ -215,6 +218,7 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
 }
 
 Metrics Statistics::metrics() const {
+  const FloatScope environment;
   check(elements_ > 0, "Statistics: no data");
   const Sums& s = sums_[0];
   const auto n = static_cast<double>(elements_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running data through a prepared model, and the switches for what its hooks do.
 #include "engine/ops/functional.h"
+#include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -36,6 +37,7 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
 
 int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vector<Tensor>(int64_t)>& inputs,
                   const Progress& progress) {
+  const FloatScope environment;
   check(count > 0, "calibrate: the calibration set is empty");
   bool observes = false;
   for (Module& module : prepared.modules)
@@ -58,11 +60,13 @@ int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vecto
 }
 
 int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& progress) {
+  const FloatScope environment;
   return calibrate(
       prepared, count, [&](int64_t i) { return std::vector<Tensor>{batch(i)}; }, progress);
 }
 
 int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& progress) {
+  const FloatScope environment;
   return calibrate(
       prepared, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, progress);
 }

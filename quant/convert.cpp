@@ -2,6 +2,7 @@
 // convert: observed ranges become quantization parameters, float weights become codes, hooks disappear.
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
+#include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -43,6 +44,7 @@ void quantize_weight(Module& module, const FakeQuantize& hook) {
 }  // namespace
 
 Model convert(const Model& prepared) {
+  const FloatScope environment;
   Model converted = prepared;
   int hooks = 0;
   for (Module& module : converted.modules) {

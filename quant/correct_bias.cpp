@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
@@ -100,6 +101,7 @@ void check_batches(std::span<const Tensor> batches, const char* who) {
 }  // namespace
 
 double MeanError::worst() const {
+  const FloatScope environment;
   double largest = 0;
   for (const double e : error) largest = std::max(largest, std::abs(e));
   return range > 0 ? largest / range : largest;
@@ -107,6 +109,7 @@ double MeanError::worst() const {
 
 std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
                                        QEngine engine) {
+  const FloatScope environment;
   check_batches(batches, "own_mean_errors");
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner runner(quantized, engine);
@@ -134,6 +137,7 @@ std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quan
 
 Model correct_bias(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
                    const CorrectBiasOptions& options) {
+  const FloatScope environment;
   check_batches(batches, "correct_bias");
   check(options.passes > 0, "correct_bias: passes must be positive, got ", options.passes);
   const Pairing pairing = pair_up(reference, quantized);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/observers/range.h"
 #include "quant/pairing.h"
@@ -187,6 +188,7 @@ QConfig per_tensor_qconfig() {
 
 std::vector<Expected> expected_outputs(const Model& model, const StatisticsByPath& statistics, const InputPrior& prior,
                                        double sigmas) {
+  const FloatScope environment;
   check(sigmas > 0 && std::isfinite(sigmas), "expected_outputs: sigmas must be positive, got ", sigmas);
   check(prior.min < prior.max, "expected_outputs: the input's range ", prior.min, "..", prior.max, " is empty");
   for (const auto& [path, s] : statistics) {
@@ -203,6 +205,7 @@ std::vector<Expected> expected_outputs(const Model& model, const StatisticsByPat
 
 Model correct_bias_analytic(const Model& reference, const Model& quantized, const StatisticsByPath& statistics,
                             const InputPrior& prior, std::vector<std::string>* notes) {
+  const FloatScope environment;
   const Pairing pairing = pair_up(reference, quantized);
   const Model& real = pairing.reference;
   const std::vector<Expected> expected = expected_outputs(real, statistics, prior);
@@ -237,6 +240,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
 }
 
 DataFree data_free(const Model& model, const DataFreeOptions& options) {
+  const FloatScope environment;
   DataFree result;
   result.statistics = batch_norm_statistics(model);
   check(!result.statistics.empty(), "data_free: the model has no batch norm that follows a layer; calibrate with data instead");

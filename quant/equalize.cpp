@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/float_scope.h"
 #include "quant/pairing.h"
 
 namespace octet {
@@ -137,6 +138,7 @@ double norm_of_difference(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 StatisticsByPath batch_norm_statistics(const Model& model) {
+  const FloatScope environment;
   StatisticsByPath statistics;
   for (const Module& module : model.modules) {
     if (!as<BatchNorm>(module)) continue;
@@ -168,6 +170,7 @@ std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t group
 }
 
 PairRanges pair_ranges(const Model& model, std::string_view first, std::string_view second) {
+  const FloatScope environment;
   const auto [a, b] = linked(model, first, second);
   const Module &one = model.modules[a], &two = model.modules[b];
   return {channel_ranges(one.params.at("weight"), 0), input_ranges(two, out_channels(one), two.params.at("weight"))};
@@ -189,6 +192,7 @@ Chains equalizable(const Model& model, Relu6 relu6) {
 }
 
 std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
+  const FloatScope environment;
   const auto [a, b] = linked(model, first, second);
   Module &one = model.modules[a], &two = model.modules[b];
   Tensor &w1 = weight_of(one), &w2 = weight_of(two);
@@ -212,6 +216,7 @@ std::vector<double> cross_layer_equalization(Model& model, std::string_view firs
 }
 
 bool converged(const Model& current, const Model& previous, std::span<const std::string> layers, double threshold) {
+  const FloatScope environment;
   double sum = 0;
   for (const std::string& path : layers)
     sum += norm_of_difference(current[path].params.at("weight"), previous[path].params.at("weight"));
@@ -219,6 +224,7 @@ bool converged(const Model& current, const Model& previous, std::span<const std:
 }
 
 Model equalize(const Model& model, const EqualizeOptions& options) {
+  const FloatScope environment;
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
   Model equal = model;
   if (options.relu6 == Relu6::relu)
@@ -257,6 +263,7 @@ Model equalize(const Model& model, const EqualizeOptions& options) {
 }
 
 Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) {
+  const FloatScope environment;
   check(sigmas >= 0, "absorb_bias: sigmas must not be negative, got ", sigmas);
   Model absorbed = model;
   int count = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/f32/f32.h"
+#include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -35,6 +36,7 @@ void for_each_run(const Shape& shape, const QParams& q, Body&& body) {
 }  // namespace
 
 Var fake_quantize(const Var& x, const QParams& q) {
+  const FloatScope environment;
   const float* from = x.value().data<float>().data();
   Tensor y(x.shape(), DType::f32);
   float* to = y.mutable_data<float>().data();
@@ -58,6 +60,7 @@ Observer& FakeQuantize::observer() {
 }
 
 QParams FakeQuantize::qparams(std::string_view path) const {
+  const FloatScope environment;
   if (qparams_) return *qparams_;
   check(observer_->calibrated(), path, ": the ", observer_->kind(),
         " observer has seen no data; calibrate before rounding or converting");
@@ -65,10 +68,12 @@ QParams FakeQuantize::qparams(std::string_view path) const {
 }
 
 void FakeQuantize::refresh() {
+  const FloatScope environment;
   if (!qparams_ && observer_->calibrated()) qparams_ = observer_->qparams();
 }
 
 Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
+  const FloatScope environment;
   check(v.dtype() == DType::f32 || !(observe || round), path, ": observers and fake quantization need f32, got ",
         to_string(v.dtype()));
   if (observe && mode != Mode::eval) {
@@ -80,6 +85,7 @@ Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
 }
 
 Var FakeQuantize::peek(const Var& v, std::string_view path) const {
+  const FloatScope environment;
   check(!round || v.dtype() == DType::f32, path, ": fake quantization needs f32, got ", to_string(v.dtype()));
   return round ? fake_quantize(v, qparams(path)) : v;
 }

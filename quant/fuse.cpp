@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/ops/functional.h"
+#include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -184,11 +185,13 @@ class Fuser {
 }  // namespace
 
 Model fuse(const Model& model, Aim aim, const FuseOptions& options) {
+  const FloatScope environment;
   const Fuser fuser(model, aim);
   return fuser.apply(fuser.find(options));
 }
 
 Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) {
+  const FloatScope environment;
   const Fuser fuser(model, aim);
   std::vector<Sequence> chosen;
   std::set<int> used;

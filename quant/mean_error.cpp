@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/ops/functional.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -35,6 +36,7 @@ Tensor as_float(const Tensor& t) {
 }  // namespace
 
 void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {
+  const FloatScope environment;
   const Tensor x = as_float(input);
   const float* from = x.data<float>().data();
   if (const auto* conv = std::get_if<Conv2d>(&op)) {
@@ -56,12 +58,14 @@ void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {
 }
 
 void PatchSum::merge(const PatchSum& other) {
+  const FloatScope environment;
   sum.resize(std::max(sum.size(), other.sum.size()));
   for (size_t i = 0; i < other.sum.size(); ++i) sum[i] += other.sum[i];
   positions += other.positions;
 }
 
 std::vector<double> PatchSum::mean() const {
+  const FloatScope environment;
   check(positions > 0, "PatchSum: no data");
   std::vector<double> m = sum;
   for (double& v : m) v /= static_cast<double>(positions);
@@ -69,6 +73,7 @@ std::vector<double> PatchSum::mean() const {
 }
 
 std::vector<double> mean_output(const Op& op, const Tensor& weight, const Tensor* bias, std::span<const double> mean_input) {
+  const FloatScope environment;
   const Tensor w = as_float(weight);
   const float* from = w.data<float>().data();
   const auto* conv = std::get_if<Conv2d>(&op);
@@ -90,6 +95,7 @@ std::vector<double> mean_output(const Op& op, const Tensor& weight, const Tensor
 
 std::vector<double> mean_error(const Op& op, const Tensor& weight, const Tensor* bias, const Tensor& quantized_weight,
                                const Tensor* quantized_bias, std::span<const double> mean_input) {
+  const FloatScope environment;
   check(weight.shape() == quantized_weight.shape(), "mean_error: weights of shapes ", to_string(weight.shape()), " and ",
         to_string(quantized_weight.shape()));
   std::vector<double> error = mean_output(op, quantized_weight, quantized_bias, mean_input);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/f32/f32.h"
+#include "kernels/float_scope.h"
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 
@@ -25,6 +26,7 @@ std::pair<int32_t, int32_t> ObserverSpec::range() const {
 }
 
 QParams calculate_qparams(std::span<const float> min, std::span<const float> max, const ObserverSpec& spec) {
+  const FloatScope environment;
   check(min.size() == max.size() && !min.empty(), "calculate_qparams: ", min.size(), " minima and ", max.size(), " maxima");
   QParams q;
   std::tie(q.qmin, q.qmax) = spec.range();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
 #include "engine/module_check.h"
+#include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -54,6 +55,7 @@ std::string crossing_path(const Model& a, const Model& b, const std::string& pro
 }  // namespace
 
 Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
+  const FloatScope environment;
   check_prefixes(model, map);
   Model prepared;
   prepared.rounding = model.rounding;

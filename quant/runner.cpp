@@ -3,6 +3,7 @@
 #include "quant/runner.h"
 
 #include "engine/module_check.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 
@@ -15,6 +16,7 @@ ModuleRunner::ModuleRunner(Model model, QEngine engine)
 }
 
 std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs) {
+  const FloatScope environment;
   if (!quantized_.at(index)) return infer_module(model_, index, inputs);
   const Module& module = model_.modules[index];
   std::vector<Shape> shapes;

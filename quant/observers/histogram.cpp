@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/f32/f32.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
@@ -100,6 +101,7 @@ HistogramObserver::HistogramObserver(ObserverSpec spec, int bins) : spec_(spec),
 }
 
 void HistogramObserver::observe(const Tensor& x, std::string_view path) {
+  const FloatScope environment;
   if (x.numel() == 0) return;
   const auto [lo, hi] = finite_min_max(x, path);
   const auto values = x.data<float>();
@@ -127,6 +129,7 @@ void HistogramObserver::observe(const Tensor& x, std::string_view path) {
 }
 
 QParams HistogramObserver::qparams() const {
+  const FloatScope environment;
   check(calibrated(), kKind, ": the observer has seen no data");
   const float width = (max_ - min_) / static_cast<float>(bins_);
   const auto [start, end] = best_window(histogram_, width);

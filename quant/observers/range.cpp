@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/f32/f32.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 
@@ -22,6 +23,7 @@ void RangeObserver::check_spec(const ObserverSpec& spec, std::optional<float> co
 }
 
 void RangeObserver::observe(const Tensor& x, std::string_view path) {
+  const FloatScope environment;
   if (x.numel() == 0) return;
   std::vector<float> lo(1), hi(1);
   if (!per_channel_) {
@@ -57,6 +59,7 @@ void RangeObserver::observe(const Tensor& x, std::string_view path) {
 }
 
 QParams RangeObserver::qparams() const {
+  const FloatScope environment;
   check(calibrated(), kind(), ": the observer has seen no data");
   return calculate_qparams(min_, max_, spec_);
 }
