@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever rounding mode or flush-to-zero the caller computes in, every number of octet is the same, and the caller's mode comes
 // back. A program of its own: the thread pool is made while the mode is wrong.
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include <cfenv>
 #include <limits>
 #include <string>
@@ -51,12 +47,12 @@ constexpr Environment kModes[] = {{"nearest", FE_TONEAREST, false},
 void set_mode(const Environment& m) {
   std::fesetround(m.rounding);
 #if defined(__x86_64__)
-  _mm_setcsr(m.flush ? _mm_getcsr() | kFlushes : _mm_getcsr() & ~kFlushes);
+  __builtin_ia32_ldmxcsr(m.flush ? __builtin_ia32_stmxcsr() | kFlushes : __builtin_ia32_stmxcsr() & ~kFlushes);
 #endif
 }
 bool in_mode(const Environment& m) {
 #if defined(__x86_64__)
-  if (((_mm_getcsr() & kFlushes) == kFlushes) != m.flush) return false;
+  if (((__builtin_ia32_stmxcsr() & kFlushes) == kFlushes) != m.flush) return false;
 #endif
   return std::fegetround() == m.rounding;
 }
