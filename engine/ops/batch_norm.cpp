@@ -43,7 +43,7 @@ Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Mome
     const auto inv = inv_std.mutable_data<T>(), a = scale.mutable_data<T>(), s = shift.mutable_data<T>();
     for (int64_t i = 0; i < c; ++i) {
       const T d = divisor ? divisor->data<T>()[i] : T(1);
-      inv[i] = 1 / (d * std::sqrt(variance[i] / (d * d) + T(eps)));
+      inv[i] = std::copysign(T(1), d) / std::sqrt(variance[i] + T(eps) * d * d);
       a[i] = g[i] * inv[i];
       s[i] = b[i] - mean[i] * a[i];
     }

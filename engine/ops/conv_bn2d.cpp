@@ -3,11 +3,16 @@
 // deployed.
 //
 // Training: k = gamma / sqrt(running_var + eps), y0 = conv(x, hook(W * k)), out = batch norm of y0 / k (+ bias) with the batch's
-// moments. The division by k is folded into the batch norm. k is a constant of the step (its two uses cancel) and kept away from
-// zero, so that gamma = 0 trains on instead of giving 0/0. Frozen and eval: conv(x, hook(W * k)) + folded bias, differentiable in
-// gamma too.
+// moments. The division by k is folded into the batch norm, where only eps * k^2 is left of it, so k may be as small as it likes:
+// inputs of any size train alike. k is a constant of the step (its two uses cancel). A channel with no k to speak of (gamma = 0) is
+// deployed as a constant; the hook sees its zeros, and it trains on unrounded, W / sqrt(running_var + eps) in its place. Frozen and
+// eval: conv(x, hook(W * k)) + folded bias, differentiable in gamma too.
+//
+// As in PyTorch training divides gamma by the deviation and deployment multiplies by its reciprocal: the last bit may differ, and
+// codes at a tie with it. Eval computes what will be deployed.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
@@ -17,7 +22,7 @@ namespace octet {
 namespace {
 
 constexpr int64_t kElementsPerThread = 16384;  // worth handing to another thread
-constexpr double kSmallestFactor = 1e-3;       // below this |k| is clamped while batch statistics are used
+constexpr double kSmallestGamma = 1e-15;       // below this |gamma| the square of y0 may leave the floats
 
 /// y[o, …] = w[o, …] * factor[o], a linear map of w.
 Var scale_rows(const Var& w, const Tensor& factor) {
@@ -47,24 +52,24 @@ Tensor inverse_std(const Tensor& variance, double eps) {
   return r;
 }
 
-/// W * (gamma * r), differentiable in W and gamma.
-Var fold_weight(const Var& w, const Var& gamma, const Tensor& r) {
+/// W * k, differentiable in W and gamma; k is gamma * r, however rounded.
+Var fold_weight(const Var& w, const Var& gamma, const Tensor& r, const Tensor& k) {
   return dispatch_float(w.dtype(), "conv_bn2d", [&]<class T>() {
     const int64_t out = w.value().size(0), row = w.value().numel() / out;
     Tensor y = w.value();
     const auto to = y.mutable_data<T>();
     for (int64_t o = 0; o < out; ++o) {
-      const T k = gamma.value().data<T>()[o] * r.data<T>()[o];
-      for (int64_t i = 0; i < row; ++i) to[o * row + i] *= k;
+      const T by = k.data<T>()[o];
+      for (int64_t i = 0; i < row; ++i) to[o * row + i] *= by;
     }
-    auto vjp = [out, row, r, w = w.value(), gamma = gamma.value()](const Tensor& grad, const Needs& needs) {
+    auto vjp = [out, row, r, k, w = w.value()](const Tensor& grad, const Needs& needs) {
       std::vector<Tensor> grads(2);
       if (needs[0]) {
         grads[0] = grad;
         const auto dw = grads[0].mutable_data<T>();
         for (int64_t o = 0; o < out; ++o) {
-          const T k = gamma.data<T>()[o] * r.data<T>()[o];
-          for (int64_t i = o * row; i < (o + 1) * row; ++i) dw[i] *= k;
+          const T by = k.data<T>()[o];
+          for (int64_t i = o * row; i < (o + 1) * row; ++i) dw[i] *= by;
         }
       }
       if (needs[1]) {
@@ -107,17 +112,52 @@ Var fold_bias(const Var* b, const Var& gamma, const Var& beta, const Tensor& mea
   });
 }
 
-/// The factor the trained weight is scaled by: gamma * r kept at least kSmallestFactor away from zero.
-Tensor safe_factor(const Tensor& gamma, const Tensor& r) {
+/// gamma * r, as PyTorch folds for deployment.
+Tensor product(const Tensor& gamma, const Tensor& r) {
   Tensor k = gamma;
   dispatch_float(k.dtype(), "conv_bn2d", [&]<class T>() {
     const auto v = k.mutable_data<T>();
-    for (size_t o = 0; o < v.size(); ++o) {
-      v[o] *= r.data<T>()[o];
-      if (std::abs(v[o]) < T(kSmallestFactor)) v[o] = std::copysign(T(kSmallestFactor), v[o]);
-    }
+    for (size_t o = 0; o < v.size(); ++o) v[o] *= r.data<T>()[o];
   });
   return k;
+}
+
+/// gamma / sqrt(variance + eps), as PyTorch trains.
+Tensor quotient(const Tensor& gamma, const Tensor& variance, double eps) {
+  Tensor k = gamma;
+  dispatch_float(k.dtype(), "conv_bn2d", [&]<class T>() {
+    const auto v = k.mutable_data<T>();
+    for (size_t o = 0; o < v.size(); ++o) v[o] /= std::sqrt(variance.data<T>()[o] + static_cast<T>(eps));
+  });
+  return k;
+}
+
+/// Channels whose k is too small to divide by.
+std::vector<bool> without_factor(const Tensor& k, const Tensor& gamma) {
+  std::vector<bool> rows(static_cast<size_t>(k.numel()));
+  dispatch_float(k.dtype(), "conv_bn2d", [&]<class T>() {
+    for (size_t o = 0; o < rows.size(); ++o)
+      rows[o] = !std::isnormal(k.data<T>()[o]) || std::abs(gamma.data<T>()[o]) < T(kSmallestGamma);
+  });
+  return rows;
+}
+
+/// a with the chosen output channels taken from b, a tensor of the same shape.
+Var with_rows(const Var& a, const Var& b, const std::vector<bool>& from_b) {
+  return dispatch_float(a.dtype(), "conv_bn2d", [&]<class T>() {
+    const size_t row = static_cast<size_t>(a.value().numel()) / from_b.size();
+    const auto mixed = [from_b, row](Tensor x, const T* others) {  // null: zeros
+      const auto to = x.mutable_data<T>();
+      for (size_t o = 0; o < from_b.size(); ++o)
+        for (size_t i = o * row; from_b[o] && i < (o + 1) * row; ++i) to[i] = others ? others[i] : T(0);
+      return x;
+    };
+    auto vjp = [mixed, from_b](const Tensor& grad, const Needs&) {
+      const Tensor zero = Tensor::zeros(grad.shape(), grad.dtype());
+      return std::vector<Tensor>{mixed(grad, nullptr), mixed(zero, grad.data<T>().data())};
+    };
+    return Var::made(mixed(a.value(), b.value().data<T>().data()), {a, b}, std::move(vjp));
+  });
 }
 
 /// Moments of y0 / k + b from those of y0.
@@ -128,7 +168,7 @@ Moments unscaled(const Moments& m, const Tensor& k, const Tensor* b) {
     for (size_t o = 0; o < mean.size(); ++o) {
       const T factor = k.data<T>()[o];
       mean[o] = mean[o] / factor + (b ? b->data<T>()[o] : T(0));
-      variance[o] /= factor * factor;
+      variance[o] = variance[o] / factor / factor;
     }
   });
   return u;
@@ -158,13 +198,19 @@ std::vector<Var> ConvBn2d::forward(const Call& call) const {
   const Tensor mean = call.param("bn.running_mean").value(), variance = call.param("bn.running_var").value();
   const Tensor r = inverse_std(variance, eps);
   const bool frozen = call.param("bn.frozen").value().item() != 0;
-  if (call.mode != Mode::train || frozen) {
-    const Var weight = call.hooked("weight", fold_weight(w, gamma, r));
+  const bool training = call.mode == Mode::train;
+  Tensor k = training ? quotient(gamma.value(), variance, eps) : product(gamma.value(), r);
+  if (!training || frozen) {
+    const Var weight = call.hooked("weight", fold_weight(w, gamma, r, k));
     const Var bias = fold_bias(conv.bias ? &b : nullptr, gamma, beta, mean, r);
     return {conv2d(conv, x, weight, &bias, conv.act, call.path)};
   }
-  const Tensor k = safe_factor(gamma.value(), r);
-  const Var y0 = conv2d(conv, x, call.hooked("weight", scale_rows(w, k)), nullptr, Activation::none, call.path);
+  Var weight = call.hooked("weight", scale_rows(w, k));
+  if (const std::vector<bool> none = without_factor(k, gamma.value()); std::ranges::find(none, true) != none.end()) {
+    weight = with_rows(weight, scale_rows(w, r), none);
+    k = with_rows(k, r, none).value();
+  }
+  const Var y0 = conv2d(conv, x, weight, nullptr, Activation::none, call.path);
   const int64_t n = y0.value().numel() / conv.out;
   check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got output shape ",
         to_string(y0.shape()));
@@ -180,7 +226,8 @@ FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tenso
                            const Tensor& variance, double eps, std::string_view path) {
   const Tensor r = inverse_std(variance, eps);
   const Var b = bias ? Var(*bias) : Var();
-  FoldedConv folded{fold_weight(weight, gamma, r).value(), fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
+  FoldedConv folded{fold_weight(weight, gamma, r, product(gamma, r)).value(),
+                    fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
   dispatch_float(weight.dtype(), path, [&]<class T>() {
     const int64_t out = weight.size(0), row = weight.numel() / out;
     for (int64_t o = 0; o < out; ++o) {

@@ -29,8 +29,8 @@ struct Moments {
   Tensor mean, variance;
 };
 Moments moments(const Tensor& x);
-/// act(gamma * (x - mean) / (divisor * sqrt(variance / divisor^2 + eps)) + beta) with the batch's own moments of x: the batch norm
-/// of x / divisor. divisor may be null (ones).
+/// act(gamma * sign(divisor) * (x - mean) / sqrt(variance + eps * divisor^2) + beta) with the batch's own moments of x: the batch
+/// norm of x / divisor, which may be tiny. divisor may be null (ones).
 Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments&, const Tensor* divisor, double eps,
                      Activation);
 /// x * scale[c] + shift[c] with constant scale and shift: batch norm with running statistics. Gradients reach x, gamma and beta.
