@@ -75,10 +75,10 @@ int main(int argc, char** argv) {
   const double real = timed(fused), quantized = timed(int8);
   compare(model, int8, {&x, 1});
   const int64_t before = tools::peak_memory();
-  compare(model, int8, 4, batch);
+  compare(model, int8, {4, batch});
   const int64_t few = tools::peak_memory();
   double begin = tools::now();
-  compare(model, int8, count, batch);
+  compare(model, int8, {count, batch});
   const double all = tools::now() - begin;
   const int64_t many = tools::peak_memory();
   std::printf("%lld images of %lldx%lld: float %.2f s, int8 %.2f s; outputs, shadows and weights %.2f s = %.2f x the two\n",

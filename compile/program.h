@@ -97,7 +97,10 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The first output, in float, of a model with one input for any number of rows, run in batches of at most `batch` rows.
+/// The first output, in float, for any number of rows, run in batches of at most `batch` rows. One tensor per input of the model,
+/// all with the same number of rows; throws naming the input that differs.
+Tensor run_batched(const std::shared_ptr<const Program>&, std::span<const Tensor> inputs, int64_t batch);
+/// The same for models with one input.
 Tensor run_batched(const std::shared_ptr<const Program>&, const Tensor& inputs, int64_t batch);
 
 }  // namespace octet

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "compile/plan.h"
+#include "engine/batches.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
@@ -223,20 +224,33 @@ std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
 const Plan& Session::plan() const { return *impl_->plan; }
 MemoryReport Session::memory() const { return impl_->plan->memory; }
 
-Tensor run_batched(const std::shared_ptr<const Program>& program, const Tensor& inputs, int64_t batch) {
+Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<const Tensor> inputs, int64_t batch) {
   const FloatScope environment;
+  check(program != nullptr, "run_batched: no program");
   check(batch > 0, "run_batched: batch must be positive, got ", batch);
-  check(inputs.rank() > 0 && inputs.size(0) > 0, "run_batched: no rows in ", to_string(inputs.shape()));
+  check(!inputs.empty(), "run_batched: no data");
+  check_input_count(program->model(), inputs.size(), "run_batched: the data");
+  for (const Tensor& t : inputs) {
+    check(t.rank() > 0 && t.size(0) > 0, "run_batched: no rows in ", to_string(t.shape()));
+    check(t.size(0) == inputs[0].size(0), "run_batched: input ", &t - inputs.data(), " has ", t.size(0), " rows, input 0 has ",
+          inputs[0].size(0));
+  }
   std::vector<Tensor> parts;
   std::optional<Session> session;
   int64_t prepared = 0;
-  for (int64_t begin = 0; begin < inputs.size(0); begin += batch) {
-    const Tensor x = rows(inputs, begin, std::min(begin + batch, inputs.size(0)));
-    if (x.size(0) != prepared) session.emplace(program, std::vector<Shape>{x.shape()});
-    prepared = x.size(0);
-    parts.push_back(dequantize(session->run({&x, 1})[0]));
+  for (int64_t begin = 0, all = inputs[0].size(0); begin < all; begin += batch) {
+    std::vector<Tensor> x;
+    std::vector<Shape> shapes;
+    for (const Tensor& t : inputs) x.push_back(rows(t, begin, std::min(begin + batch, all))), shapes.push_back(x.back().shape());
+    if (x[0].size(0) != prepared) session.emplace(program, std::move(shapes));
+    prepared = x[0].size(0);
+    parts.push_back(dequantize(session->run(x)[0]));
   }
   return concat(parts, 0);
+}
+
+Tensor run_batched(const std::shared_ptr<const Program>& program, const Tensor& inputs, int64_t batch) {
+  return run_batched(program, {&inputs, 1}, batch);
 }
 
 }  // namespace octet

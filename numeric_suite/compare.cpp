@@ -8,6 +8,7 @@
 #include <iomanip>
 
 #include "kernels/float_scope.h"
+#include "numeric_suite/output_figures.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
 
@@ -50,10 +51,11 @@ double sqnr(const Tensor& reference, const Tensor& test) {
   return s.metrics().sqnr_db;
 }
 
-ModelComparison compare(const Model& reference, const Model& quantized, int64_t count, const std::function<Tensor(int64_t)>& batch,
-                        const CompareOptions& options) {
+ModelComparison compare(const Model& reference, const Model& quantized, const Batches& batches, const CompareOptions& options) {
   const FloatScope environment;
-  check(count > 0, "compare: no data");
+  check(!batches.empty(), "compare: no data");
+  check(options.labels.empty() || options.outputs, "compare: labels need the outputs, which are switched off");
+  check_labels(options.labels, batches, quantized, "compare");
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized, options.engine);
   const size_t modules = quantized.modules.size();
@@ -62,10 +64,10 @@ ModelComparison compare(const Model& reference, const Model& quantized, int64_t 
   std::vector<Accumulators> sums(modules, fresh);
   ModelComparison result;
   result.unmatched = pairing.unmatched;
-  for (int64_t i = 0; i < count && (options.outputs || options.shadows); ++i) {
-    const Tensor x = batch(i);
-    check(x.rank() > 0 && x.numel() > 0, "compare: batch ", i, " is empty");
-    Walk test(integers, {&x, 1}), truth(floats, {&x, 1});
+  OutputSums network;
+  for (int64_t i = 0; i < batches.count() && (options.outputs || options.shadows); ++i) {
+    const std::vector<Tensor> x = batches.batch(i, quantized, "compare");
+    Walk test(integers, x), truth(floats, x);
     for (size_t m = 0; m < modules; ++m) {
       const std::vector<Tensor>& got = test.next();
       const int other = pairing.counterpart[m];
@@ -81,9 +83,17 @@ ModelComparison compare(const Model& reference, const Model& quantized, int64_t 
         sums[m].shadow.add(floats.run(other, in)[0], got[0], path);
       }
     }
-    result.samples += x.size(0);
-    if (options.progress && !options.progress(i + 1, count)) break;
+    if (options.outputs) {
+      while (!truth.done()) truth.next();
+      network.add(dequantize(truth.output()), dequantize(test.output()), options.labels.empty() ? nullptr : &options.labels[i]);
+    }
+    result.samples += rows_of(x);
+    if (options.progress && !options.progress(i + 1, batches.count())) {
+      result.stopped = i + 1 < batches.count();
+      break;
+    }
   }
+  if (options.outputs) result.output = network.figures();
   for (size_t m = 0; m < modules; ++m) {
     if (pairing.counterpart[m] < 0) continue;
     const Module &module = quantized.modules[m], &other = pairing.reference.modules[pairing.counterpart[m]];
@@ -103,14 +113,7 @@ ModelComparison compare(const Model& reference, const Model& quantized, int64_t 
   return result;
 }
 
-ModelComparison compare(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                        const CompareOptions& options) {
-  const FloatScope environment;
-  return compare(
-      reference, quantized, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, options);
-}
-
-std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches) {
+std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, const Batches& batches) {
   const FloatScope environment;
   std::vector<OutputComparison> rows;
   for (const LayerComparison& layer : compare(reference, quantized, batches, {.shadows = false, .weights = false}).layers) {
@@ -133,6 +136,13 @@ std::string to_table(std::span<const OutputComparison> rows) {
          << row.max_abs_error << std::setw(11) << percent(row.saturated) << '\n';
   }
   return text.str();
+}
+
+std::string to_string(const OutputFigures& f) {
+  std::string text = "output SQNR " + (f.samples > 0 ? decibels(f.sqnr_db) : "-") + " dB";
+  if (f.float_accuracy)
+    text += ", accuracy " + percent(*f.float_accuracy) + " float, " + percent(*f.quantized_accuracy) + " quantized";
+  return text + " (" + std::to_string(f.samples) + (f.samples == 1 ? " sample)" : " samples)");
 }
 
 std::string to_table(const ModelComparison& comparison) {

@@ -30,24 +30,30 @@ struct LayerComparison {
   std::optional<Metrics> weight;  ///< channels are output channels
 };
 
+/// The network's first output in float against quantized.
+struct OutputFigures {
+  double sqnr_db = 0;
+  std::optional<double> float_accuracy, quantized_accuracy;  ///< shares of right answers, if labels were given
+  int64_t samples = 0;                                       ///< rows these figures are made from
+};
+
 struct CompareOptions {
   bool outputs = true, shadows = true, weights = true;
   QEngine engine = QEngine::automatic;  ///< runs the quantized model's integer modules; every engine gives the same bytes
+  std::span<const Tensor> labels{};     ///< i32, one tensor a batch; empty: no accuracies. Needs `outputs`
   Progress progress{};                  ///< batches done of all; false stops and gives what was seen
 };
 struct ModelComparison {
   std::vector<LayerComparison> layers;  ///< in the quantized model's order, those with a counterpart
   std::vector<std::string> unmatched;   ///< modules of the quantized model without one
+  OutputFigures output;                 ///< no samples: outputs were not compared
   int64_t samples = 0;                  ///< rows seen
+  bool stopped = false;                 ///< by `progress`, before all batches were seen
 };
 
-/// Compares a float model (fused or not) with the quantized, or prepared, model made from it; both have one input. Throws for
-/// models that do not correspond (pair_up), for no batches and for a value that is not finite.
-ModelComparison compare(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                        const CompareOptions& = {});
-/// The same for batches made on demand: `batch(i)` for i in [0, count).
-ModelComparison compare(const Model& reference, const Model& quantized, int64_t count, const std::function<Tensor(int64_t)>& batch,
-                        const CompareOptions& = {});
+/// Compares a float model (fused or not) with the quantized, or prepared, model made from it. Throws for models that do not
+/// correspond (pair_up), for no batches, for labels that do not fit and for a value that is not finite.
+ModelComparison compare(const Model& reference, const Model& quantized, const Batches&, const CompareOptions& = {});
 
 /// One module's output against its float counterpart's, over all batches.
 struct OutputComparison {
@@ -62,10 +68,12 @@ struct OutputComparison {
 };
 
 /// The outputs alone, end to end. Throws if `batches` is empty or nothing matches.
-std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, std::span<const Tensor> batches);
+std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, const Batches&);
 
 /// The comparison as a text table, one module a line.
 std::string to_table(std::span<const OutputComparison>);
 std::string to_table(const ModelComparison&);
+/// "output SQNR 34.20 dB, accuracy 91.20 % float, 91.10 % quantized (10000 samples)".
+std::string to_string(const OutputFigures&);
 
 }  // namespace octet

@@ -13,6 +13,7 @@
 #include "numeric_suite/cause.h"
 #include "numeric_suite/error_split.h"
 #include "numeric_suite/first_order.h"
+#include "numeric_suite/output_figures.h"
 #include "quant/equalize.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
@@ -74,22 +75,18 @@ Tensor run_variant(Variant& v, ModuleRunner& integers, const BatchRun& base) {
   return dequantize(value(v.model.output_wires()[0]));
 }
 
-double squared_difference(const Tensor& a, const Tensor& b) {
-  const auto x = a.data<float>(), y = b.data<float>();
-  double sum = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const double d = static_cast<double>(x[i]) - static_cast<double>(y[i]);
-    sum += d * d;
-  }
-  return sum;
-}
-
+/// Equal values share the mean of the ranks they take up.
 std::vector<double> ranks(const std::vector<double>& v) {
   std::vector<size_t> order(v.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::sort(order, [&](size_t a, size_t b) { return v[a] < v[b]; });
   std::vector<double> rank(v.size());
-  for (size_t i = 0; i < order.size(); ++i) rank[order[i]] = static_cast<double>(i);
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin + 1;
+    while (end < order.size() && v[order[end]] == v[order[begin]]) ++end;
+    for (size_t i = begin; i < end; ++i) rank[order[i]] = static_cast<double>(begin + end - 1) / 2;
+    begin = end;
+  }
   return rank;
 }
 
@@ -105,14 +102,6 @@ double spearman(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() < 3) return NAN;
   const auto ra = ranks(a), rb = ranks(b);
   return covariance(ra, rb) / std::sqrt(covariance(ra, ra) * covariance(rb, rb));
-}
-
-void check_labels(std::span<const Tensor> batches, std::span<const Tensor> labels) {
-  if (labels.empty()) return;
-  check(labels.size() == batches.size(), "diagnose: ", labels.size(), " label tensors for ", batches.size(), " batches");
-  for (size_t b = 0; b < batches.size(); ++b)
-    check(labels[b].numel() == batches[b].size(0), "diagnose: batch ", b, " has ", batches[b].size(0), " rows and ",
-          labels[b].numel(), " labels");
 }
 
 }  // namespace
@@ -137,13 +126,10 @@ std::vector<PairImbalance> pair_imbalances(const Model& fused) {
   return pairs;
 }
 
-Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                   const DiagnoseOptions& options) {
+Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches& batches, const DiagnoseOptions& options) {
   const FloatScope environment;
   check(!batches.empty(), "diagnose: no data");
-  for (size_t b = 0; b < batches.size(); ++b)
-    check(batches[b].rank() > 0 && batches[b].numel() > 0, "diagnose: batch ", b, " is empty");
-  check_labels(batches, options.labels);
+  check_labels(options.labels, batches, quantized, "diagnose");
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized, options.engine);
   SplitSums splits(pairing, quantized);
@@ -156,13 +142,17 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<con
   check(!variants.empty(), "diagnose: the quantized model has no module with codes of its own; convert it first");
 
   Diagnosis result;
-  double signal = 0, noise = 0;
-  int64_t right_float = 0, right_quantized = 0;
+  result.pairs = pair_imbalances(pairing.reference);
+  OutputSums network;
   std::vector<double> estimate;
-  const auto total = static_cast<int64_t>(batches.size());
-  for (size_t b = 0; b < batches.size(); ++b) {
+  for (int64_t b = 0; b < batches.count() && !result.stopped; ++b) {
+    const auto proceed = [&](int64_t done) { return !options.progress || options.progress(done, batches.count()); };
+    const std::vector<Tensor> x = batches.batch(b, quantized, "diagnose");
+    const Tensor* labels = options.labels.empty() ? nullptr : &options.labels[b];
+    // Sums of a batch count when it is whole.
+    const SplitSums::Layers before = splits.layers();
     BatchRun base;
-    Walk test(integers, {&batches[b], 1}), truth(floats, {&batches[b], 1});
+    Walk test(integers, x), truth(floats, x);
     while (!test.done()) {
       const int index = test.position();
       base.out.push_back(test.next());
@@ -174,25 +164,32 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<con
     }
     while (!truth.done()) truth.next();
     const Tensor expected = dequantize(truth.output()), got = dequantize(test.output());
-    signal += squared_difference(expected, Tensor::zeros(expected.shape())), noise += squared_difference(expected, got);
-    if (!options.labels.empty())
-      right_float += correct(expected, options.labels[b]), right_quantized += correct(got, options.labels[b]);
-    if (b == 0) estimate = first_order_drops(pairing, quantized, batches[0], options.estimate_rows);
+    if (b == 0) {
+      FirstOrder first = first_order_drops(pairing, quantized, x, options.estimate_rows);
+      estimate = std::move(first.drops), result.estimated_samples = first.rows;
+    }
+    std::vector<std::pair<double, int64_t>> measured;  // noise and right answers by variant
     for (Variant& v : variants) {
       if (!options.measure) break;
+      if (!proceed(b)) {
+        result.stopped = true;
+        break;
+      }
       const Tensor y = run_variant(v, integers, base);
-      v.noise += squared_difference(expected, y);
-      if (!options.labels.empty()) v.right += correct(y, options.labels[b]);
+      measured.emplace_back(squared_difference(expected, y), labels ? correct(y, *labels) : 0);
     }
-    result.samples += batches[b].size(0);
-    if (options.progress && !options.progress(static_cast<int64_t>(b) + 1, total)) break;
+    if (result.stopped) {
+      splits.restore(before);
+      break;
+    }
+    network.add(expected, got, labels);
+    for (size_t i = 0; i < measured.size(); ++i) variants[i].noise += measured[i].first, variants[i].right += measured[i].second;
+    result.stopped = !proceed(b + 1) && b + 1 < batches.count();
   }
-  result.output_sqnr_db = noise == 0 ? INFINITY : signal == 0 ? -INFINITY : 10 * std::log10(signal / noise);
-  result.pairs = pair_imbalances(pairing.reference);
-  const auto n = static_cast<double>(result.samples);
-  if (!options.labels.empty())
-    result.float_accuracy = static_cast<double>(right_float) / n,
-    result.quantized_accuracy = static_cast<double>(right_quantized) / n;
+  result.output = network.figures();
+  if (result.output.samples == 0) return result;
+  const double noise = network.noise();
+  const auto n = static_cast<double>(result.output.samples);
   std::vector<double> measured, estimated;
   for (const Variant& v : variants) {
     const Module& module = quantized.modules[v.index];
@@ -220,12 +217,10 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<con
 std::string to_table(const Diagnosis& diagnosis, size_t most) {
   const FloatScope environment;
   std::ostringstream text;
-  text << std::fixed << std::setprecision(2) << "output SQNR " << decibels(diagnosis.output_sqnr_db) << " dB over "
-       << diagnosis.samples << " samples";
-  if (diagnosis.float_accuracy)
-    text << ", accuracy " << 100 * *diagnosis.float_accuracy << " % float, " << 100 * *diagnosis.quantized_accuracy
-         << " % quantized";
-  text << "\nworst first: layer, gain of the output's SQNR with it alone in float, cause\n";
+  if (diagnosis.layers.empty()) return "stopped before a batch was diagnosed: no causes\n";
+  text << std::fixed << std::setprecision(2) << "causes from: " << to_string(diagnosis.output)
+       << (diagnosis.stopped ? ", stopped early" : "")
+       << "\nworst first: layer, gain of the output's SQNR with it alone in float, cause\n";
   for (size_t i = 0; i < diagnosis.layers.size() && i < most; ++i) {
     const LayerDiagnosis& d = diagnosis.layers[i];
     text << std::setw(3) << i + 1 << "  " << d.path << "  " << std::showpos << d.gain_db << std::noshowpos << " dB  "

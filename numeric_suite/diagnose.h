@@ -3,6 +3,7 @@
 // improves when one alone is kept float, a cause in words and the call that mends it.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,19 +62,20 @@ struct DiagnoseOptions {
   std::span<const Tensor> labels{};  ///< i32, one tensor a batch; empty: no accuracies
   bool measure = true;               ///< leave-one-float, a part of a network's run for every layer
   int64_t estimate_rows = 32;        ///< of the first batch; the estimate keeps a graph
+  /// Batches done of all, asked after every layer of every batch; false stops and gives what whole batches said.
   Progress progress{};
 };
 struct Diagnosis {
   std::vector<LayerDiagnosis> layers;  ///< worst first: by `share`, or by `estimated` if nothing was measured
   std::vector<PairImbalance> pairs;
-  double output_sqnr_db = 0;
-  double rank_correlation = 0;  ///< Spearman's, between estimated and measured; NaN where not defined
-  std::optional<double> float_accuracy, quantized_accuracy;
-  int64_t samples = 0;
+  OutputFigures output;           ///< its samples are those of all figures here
+  int64_t estimated_samples = 0;  ///< but of `estimated`
+  double rank_correlation = NAN;  ///< Spearman's, between estimated and measured; NaN where not defined
+  bool stopped = false;           ///< by `progress`; without a whole batch there are no layers
 };
 
-/// Throws as compare() does, and for labels that do not fit the data. Activations before a layer are computed once for all layers.
-Diagnosis diagnose(const Model& reference, const Model& quantized, std::span<const Tensor> batches, const DiagnoseOptions& = {});
+/// Throws as compare() does. Activations before a layer are computed once for all layers.
+Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches&, const DiagnoseOptions& = {});
 
 /// The pairs of a fused float model that can be equalized, with how unbalanced they are.
 std::vector<PairImbalance> pair_imbalances(const Model& fused);

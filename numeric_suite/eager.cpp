@@ -69,14 +69,14 @@ ComparedByKey compare_weights(const Dict& real, const Dict& quantized) {
 }
 
 ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std::span<const std::string_view> module_swap_list,
-                                 std::span<const Tensor> data, bool first_sample_only) {
+                                 const Batches& data, bool first_sample_only) {
   const FloatScope environment;
   check(!data.empty(), "compare_model_stub: no data");
   const Pairing pairing = pair_up(real, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized);
   ComparedByKey result;
-  for (const Tensor& batch : data)
-    for (Walk walk(integers, {&batch, 1}); !walk.done();) {
+  for (int64_t b = 0; b < data.count(); ++b)
+    for (Walk walk(integers, data.batch(b, quantized, "compare_model_stub")); !walk.done();) {
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
@@ -91,15 +91,16 @@ ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std:
   return result;
 }
 
-ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, std::span<const Tensor> data) {
+ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, const Batches& data) {
   const FloatScope environment;
   check(!data.empty(), "compare_model_outputs: no data");
   const Pairing pairing = pair_up(real, quantized);
   ModuleRunner floats(pairing.reference), integers(quantized);
   ComparedByKey result;
-  for (const Tensor& batch : data) {
-    Walk truth(floats, {&batch, 1});
-    for (Walk walk(integers, {&batch, 1}); !walk.done();) {
+  for (int64_t b = 0; b < data.count(); ++b) {
+    const std::vector<Tensor> batch = data.batch(b, quantized, "compare_model_outputs");
+    Walk truth(floats, batch);
+    for (Walk walk(integers, batch); !walk.done();) {
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];

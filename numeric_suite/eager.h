@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/batches.h"
 
 namespace octet {
 
@@ -33,9 +33,9 @@ ComparedByKey compare_weights(const std::map<std::string, Tensor, std::less<>>& 
 /// {"conv.stats": {float outputs, quantized outputs}}. All samples are kept; with `first_sample_only` the first of each batch, as
 /// PyTorch does. The data is a list of batches.
 ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std::span<const std::string_view> module_swap_list,
-                                 std::span<const Tensor> data, bool first_sample_only = false);
+                                 const Batches& data, bool first_sample_only = false);
 
 /// Outputs of both models wherever the quantized one has codes of its own: {"conv.stats": …, "quant.stats": …}.
-ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, std::span<const Tensor> data);
+ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, const Batches& data);
 
 }  // namespace octet

@@ -9,11 +9,17 @@
 namespace octet {
 
 class SplitSums {
+  struct Layer;
+
  public:
+  using Layers = std::vector<Layer>;
   SplitSums(const Pairing&, const Model& quantized);
   /// One batch of module `index` of the quantized model: its inputs, the float model's output there, its own output.
   void add(int index, std::span<const Tensor> inputs, const Tensor& truth, const Tensor& output, ModuleRunner& floats);
   Symptoms symptoms(int index) const;
+  /// The sums as they are, and back to such.
+  const Layers& layers() const { return layers_; }
+  void restore(Layers layers) { layers_ = std::move(layers); }
 
  private:
   struct Layer {
@@ -26,7 +32,7 @@ class SplitSums {
   const Pairing& pairing_;
   const Model& quantized_;
   Model unrounded_;  ///< the quantized model's weights and biases, float outputs
-  std::vector<Layer> layers_;
+  Layers layers_;
 };
 
 }  // namespace octet

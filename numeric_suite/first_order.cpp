@@ -2,18 +2,25 @@
 // One backward pass through the float model, with a zero added to every layer's output to differentiate by.
 #include "numeric_suite/first_order.h"
 
+#include <algorithm>
+
+#include "engine/batches.h"
 #include "engine/loss.h"
 #include "engine/ops/functional.h"
 #include "quant/runner.h"
 
 namespace octet {
 
-std::vector<double> first_order_drops(const Pairing& pairing, const Model& quantized, const Tensor& batch, int64_t most) {
-  const Tensor x = rows(batch, 0, std::min(most, batch.size(0)));
+FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std::span<const Tensor> batch, int64_t most) {
+  const int64_t all = rows_of(batch);
+  const bool cut = std::ranges::all_of(batch, [&](const Tensor& t) { return t.rank() > 0 && t.size(0) == all; });
+  std::vector<Tensor> x(batch.begin(), batch.end());
+  for (Tensor& t : x)
+    if (cut) t = rows(t, 0, std::min(most, all));
   Model model = pairing.reference;
   ModuleRunner floats(model), integers(quantized);
   std::vector<Tensor> error(quantized.modules.size());  // own, by quantized module
-  Walk walk(integers, {&x, 1});
+  Walk walk(integers, x);
   while (!walk.done()) {
     const int index = walk.position(), twin = pairing.counterpart[index];
     const Tensor out = walk.next()[0];
@@ -32,10 +39,11 @@ std::vector<double> first_order_drops(const Pairing& pairing, const Model& quant
   for (size_t i = 0; i < error.size(); ++i)
     if (error[i].numel() > 0) wanted[pairing.counterpart[i]] = true;
   std::vector<Var> values(model.modules.size());
+  size_t next_input = 0;
   for (size_t i = 0; i < model.modules.size(); ++i) {
     const Module& module = model.modules[i];
     std::vector<Var> in;
-    if (std::holds_alternative<Input>(module.op)) in.emplace_back(x);
+    if (std::holds_alternative<Input>(module.op)) in.emplace_back(x[next_input++]);
     for (const Wire& w : module.inputs) in.push_back(values[w.module]);
     values[i] = run(model, static_cast<int>(i), in, Mode::eval)[0];
     if (wanted[i])
@@ -44,16 +52,16 @@ std::vector<double> first_order_drops(const Pairing& pairing, const Model& quant
   Var loss = mse_loss(values[model.output_wires()[0].module], target);
   const double mean = loss.value().item();
   const Grads grads = backward(std::move(loss));
-  std::vector<double> drops(error.size());
+  FirstOrder result{std::vector<double>(error.size()), rows_of(x)};
   for (size_t i = 0; i < error.size(); ++i) {
     const auto gradient = grads.find(quantized.modules[i].path);
     if (error[i].numel() == 0 || gradient == grads.end() || mean == 0) continue;
     double product = 0;
     for (int64_t k = 0; k < error[i].numel(); ++k)
       product += static_cast<double>(gradient->second.data<float>()[k]) * static_cast<double>(error[i].data<float>()[k]);
-    drops[i] = -product / 2 / mean;
+    result.drops[i] = -product / 2 / mean;
   }
-  return drops;
+  return result;
 }
 
 }  // namespace octet

@@ -18,6 +18,13 @@ Json number(double v) {
   return v > 0 ? "inf" : "-inf";
 }
 
+Json to_object(const OutputFigures& f) {
+  Json j{{"samples", f.samples}};
+  if (f.samples > 0) j["output_sqnr_db"] = number(f.sqnr_db);
+  if (f.float_accuracy) j["accuracy"] = {{"float", *f.float_accuracy}, {"quantized", *f.quantized_accuracy}};
+  return j;
+}
+
 Json to_object(const Metrics& m, bool own) {
   Json j{{"sqnr_db", number(m.sqnr_db)},
          {"cosine", number(m.cosine)},
@@ -60,35 +67,41 @@ std::vector<WiringRow> wiring_of(const Model& model) {
 
 }  // namespace
 
-Report make_report(const Model& reference, const Model& quantized, std::span<const Tensor> batches, const ReportOptions& options) {
+Report make_report(const Model& reference, const Model& quantized, const Batches& batches, const ReportOptions& options) {
   const FloatScope environment;
   check(!batches.empty(), "report: no data");
-  check(options.labels.empty() || options.labels.size() == batches.size(), "report: ", options.labels.size(), " label tensors for ",
-        batches.size(), " batches");
-  const auto count = static_cast<int64_t>(batches.size()), some = std::clamp<int64_t>(options.diagnosis_batches, 1, count);
+  const int64_t count = batches.count(), some = std::clamp<int64_t>(options.diagnosis_batches, 1, count);
+  bool stopped = false;
+  const auto from = [&](int64_t before) {
+    return [&, before](int64_t done, int64_t) {
+      stopped |= options.progress && !options.progress(before + done, count + some);
+      return !stopped;
+    };
+  };
   Report report;
   report.title = options.title;
-  report.comparison = compare(reference, quantized, batches, {.engine = options.engine, .progress = [&](int64_t done, int64_t) {
-                                                                return !options.progress || options.progress(done, count + some);
-                                                              }});
-  const auto few = static_cast<size_t>(some);
-  report.diagnosis = diagnose(
-      reference, quantized, batches.first(few),
-      {.engine = options.engine,
-       .labels = options.labels.empty() ? options.labels : options.labels.first(few),
-       .progress = [&](int64_t done, int64_t) { return !options.progress || options.progress(count + done, count + some); }});
   report.wiring = wiring_of(quantized);
+  report.comparison =
+      compare(reference, quantized, batches, {.engine = options.engine, .labels = options.labels, .progress = from(0)});
+  if (stopped) {
+    report.diagnosis.stopped = true;
+    return report;
+  }
+  report.diagnosis = diagnose(reference, quantized, batches.first(some),
+                              {.engine = options.engine,
+                               .labels = options.labels.first(options.labels.empty() ? 0 : static_cast<size_t>(some)),
+                               .progress = from(count)});
   return report;
 }
 
 std::string to_json(const Report& report) {
   const FloatScope environment;
   const Diagnosis& d = report.diagnosis;
-  Json j{{"title", report.title},
-         {"samples", report.comparison.samples},
-         {"output_sqnr_db", number(d.output_sqnr_db)},
-         {"rank_correlation", number(d.rank_correlation)}};
-  if (d.float_accuracy) j["accuracy"] = {{"float", *d.float_accuracy}, {"quantized", *d.quantized_accuracy}};
+  Json j{{"title", report.title}, {"stopped", report.comparison.stopped || d.stopped}};
+  j.update(to_object(report.comparison.output));
+  j["diagnosed"] = to_object(d.output);
+  j["diagnosed"].update({{"estimated_samples", d.estimated_samples}, {"rank_correlation", number(d.rank_correlation)}});
+  j["layers"] = j["diagnosis"] = j["pairs"] = Json::array();
   for (const LayerComparison& l : report.comparison.layers) {
     Json row{{"path", l.path}, {"op", l.op}, {"dtype", l.dtype}};
     if (l.output) row["end_to_end"] = to_object(*l.output, false);
@@ -123,6 +136,10 @@ std::string to_json(const Report& report) {
   return j.dump(1) + "\n";
 }
 
-std::string to_table(const Report& report) { return to_table(report.diagnosis) + "\n" + to_table(report.comparison); }
+std::string to_table(const Report& report) {
+  std::string text =
+      "all data: " + to_string(report.comparison.output) + (report.comparison.stopped ? ", stopped early" : "") + "\n";
+  return text + to_table(report.diagnosis) + "\n" + to_table(report.comparison);
+}
 
 }  // namespace octet

@@ -30,10 +30,11 @@ struct ReportOptions {
   QEngine engine = QEngine::automatic;
   std::span<const Tensor> labels{};  ///< i32, one tensor a batch
   int64_t diagnosis_batches = 4;     ///< of the batches, for the causes and the leave-one-float measurement
-  Progress progress{};               ///< batches of both parts
+  Progress progress{};               ///< batches of both parts; false stops
 };
-/// compare() over all batches and diagnose() over the first few.
-Report make_report(const Model& reference, const Model& quantized, std::span<const Tensor> batches, const ReportOptions& = {});
+/// compare() over all batches, from which the headline figures are, and diagnose() over the first few. Stopped during the first,
+/// the report has no diagnosis.
+Report make_report(const Model& reference, const Model& quantized, const Batches&, const ReportOptions& = {});
 
 std::string to_html(const Report&);
 std::string to_json(const Report&);

@@ -127,21 +127,30 @@ void tile(Page& page, const std::string& value, const std::string& what) {
 }
 
 void header(Page& page, const Report& r) {
-  const Diagnosis& d = r.diagnosis;
+  const OutputFigures& all = r.comparison.output;
+  const std::string of = ", " + counted(all.samples, "sample");
   const auto integers = std::ranges::count(r.wiring, true, &WiringRow::integer),
              crossings = std::ranges::count(r.wiring, true, &WiringRow::crossing);
   page << "<h1>" << escaped(r.title) << "</h1><div class=\"tiles\">";
-  if (d.float_accuracy)
-    tile(page, percent(*d.float_accuracy), "accuracy, float"), tile(page, percent(*d.quantized_accuracy), "accuracy, int8");
-  tile(page, decibels(d.output_sqnr_db) + " dB", "SQNR of the output");
+  if (all.float_accuracy)
+    tile(page, percent(*all.float_accuracy), "accuracy, float" + of),
+        tile(page, percent(*all.quantized_accuracy), "accuracy, int8" + of);
+  tile(page, decibels(all.sqnr_db) + " dB", "SQNR of the output" + of);
   tile(page, std::to_string(integers) + " of " + std::to_string(r.wiring.size()),
        "modules in int8, " + counted(crossings, "crossing"));
-  tile(page, std::to_string(r.comparison.samples), "samples; causes from " + std::to_string(d.samples));
+  tile(page, std::to_string(r.comparison.samples),
+       "samples; causes from " + std::to_string(r.diagnosis.output.samples) +
+           (r.comparison.stopped || r.diagnosis.stopped ? "; stopped early" : ""));
   page << "</div>";
 }
 
 void verdicts(Page& page, const Diagnosis& d) {
   page << "<h2>Which layer, why, and what to change</h2>";
+  if (d.layers.empty()) {
+    page << "<p>Stopped before a batch was diagnosed.</p>";
+    return;
+  }
+  page << "<p class=\"soft\">From " << escaped(to_string(d.output)) << ".</p>";
   std::string pairs;
   for (const PairImbalance& p : d.pairs)
     if (p.unbalanced)
@@ -168,13 +177,16 @@ void verdicts(Page& page, const Diagnosis& d) {
          << " alone in float removes less than 2 % of the output's noise.</p>";
   if (std::isfinite(d.rank_correlation))
     page << "<p class=\"soft\">First-order estimate against this measurement: rank correlation " << number(d.rank_correlation, 2)
-         << ".</p>";
+         << " (estimated from " << counted(d.estimated_samples, "sample") << ").</p>";
 }
 
 void table(Page& page, const Report& r) {
   std::map<std::string, const LayerDiagnosis*> by_path;
   for (const LayerDiagnosis& l : r.diagnosis.layers) by_path[l.path] = &l;
-  page << "<h2>Layers</h2><p class=\"soft screen\">A click on a column sorts by it.</p><div class=\"scroll\"><table "
+  page << "<h2>Layers</h2><p class=\"soft\">Cause, gain and noise share are from " << counted(r.diagnosis.output.samples, "sample")
+       << ", estimated from " << std::to_string(r.diagnosis.estimated_samples) << ", all else from "
+       << std::to_string(r.comparison.samples)
+       << ".</p><p class=\"soft screen\">A click on a column sorts by it.</p><div class=\"scroll\"><table "
           "id=\"layers\"><thead><tr>";
   for (const char* name : {"layer", "cause", "end to end dB", "own dB", "weights dB", "gain dB", "noise share", "estimated",
                            "max |error|", "cosine", "clip low", "clip high", "codes used", "bits", "dead", "op", "out"})
@@ -218,7 +230,8 @@ void drawings(Page& page, const Report& r) {
           "inherited</span>"
           "<span><i class=\"own\"></i>own error alone</span><span class=\"soft\">numbers: end to end / own, dB</span></p>"
        << "<div class=\"scroll wide\">" << svg::sqnr_bars(r.comparison) << "</div>"
-       << "<h2>Where each layer's error comes from</h2><p class=\"legend\"><span><i "
+       << "<h2>Where each layer's error comes from</h2><p class=\"soft\">From " << counted(r.diagnosis.output.samples, "sample")
+       << ".</p><p class=\"legend\"><span><i "
           "class=\"inherited\"></i>inherited</span><span><i "
           "class=\"weight\"></i>weights</span><span><i class=\"bias\"></i>bias</span><span><i class=\"rounding\"></i>activation "
           "rounding"

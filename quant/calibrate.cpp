@@ -35,10 +35,9 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
 
 }  // namespace
 
-int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vector<Tensor>(int64_t)>& inputs,
-                  const Progress& progress) {
+int64_t calibrate(Model& prepared, const Batches& batches, const Progress& progress) {
   const FloatScope environment;
-  check(count > 0, "calibrate: the calibration set is empty");
+  check(!batches.empty(), "calibrate: the calibration set is empty");
   bool observes = false;
   for (Module& module : prepared.modules)
     for (auto& [point, box] : module.hooks) {
@@ -48,27 +47,13 @@ int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vecto
   check(observes, "calibrate: no observer is switched on; prepare the model first");
   Model work = prepared;  // a batch that is refused leaves the caller's observers as they were
   int64_t done = 0;
-  while (done < count) {
-    const std::vector<Tensor> x = inputs(done);
-    for (const Tensor& t : x) check(t.numel() > 0, "calibrate: batch ", done, " is empty");
-    forward(work, x, Mode::calibrate);
+  while (done < batches.count()) {
+    forward(work, batches.batch(done, work, "calibrate"), Mode::calibrate);
     ++done;
-    if (progress && !progress(done, count)) break;
+    if (progress && !progress(done, batches.count())) break;
   }
   prepared = std::move(work);
   return done;
-}
-
-int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& progress) {
-  const FloatScope environment;
-  return calibrate(
-      prepared, count, [&](int64_t i) { return std::vector<Tensor>{batch(i)}; }, progress);
-}
-
-int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& progress) {
-  const FloatScope environment;
-  return calibrate(
-      prepared, static_cast<int64_t>(batches.size()), [&](int64_t i) { return batches[i]; }, progress);
 }
 
 void enable_observer(Model& model, std::string_view prefix) {

@@ -16,38 +16,47 @@ namespace {
 /// The values of all batches between the modules that have run and those that have not.
 class Frontier {
  public:
-  Frontier(const Model& model, std::span<const Tensor> batches)
+  Frontier(const Model& model, const Batches& batches)
       : batches_(batches),
-        values_(batches.size(), std::vector<std::vector<Tensor>>(model.modules.size())),
+        values_(static_cast<size_t>(batches.count()), std::vector<std::vector<Tensor>>(model.modules.size())),
         last_(model.modules.size(), -1) {
     for (size_t i = 0; i < model.modules.size(); ++i)
       for (const Wire& w : model.modules[i].inputs) last_[w.module] = static_cast<int>(i);
   }
 
-  std::vector<Tensor> inputs(const Module& module, size_t batch) const {
-    if (std::holds_alternative<Input>(module.op)) return {batches_[batch]};
+  std::vector<Tensor> inputs(const Model& model, int index, size_t batch) const {
+    const Module& module = model.modules[index];
+    if (std::holds_alternative<Input>(module.op)) {
+      const auto before = std::span(model.modules).first(static_cast<size_t>(index));
+      const auto which = std::ranges::count_if(before, [](const Module& m) { return std::holds_alternative<Input>(m.op); });
+      return {batches_.batch(static_cast<int64_t>(batch), model, "correct_bias")[static_cast<size_t>(which)]};
+    }
     std::vector<Tensor> in;
     for (const Wire& w : module.inputs) in.push_back(values_[batch][w.module].at(w.port));
     return in;
   }
 
-  void run(ModuleRunner& runner, int index) {
+  /// False if `proceed`, which is asked after every batch, says so; the values are of no use then.
+  bool run(ModuleRunner& runner, int index, const std::function<bool()>& proceed) {
     const Module& module = runner.model().modules[index];
-    for (size_t b = 0; b < batches_.size(); ++b) {
-      values_[b][index] = runner.run(index, inputs(module, b));
+    for (size_t b = 0; b < values_.size(); ++b) {
+      values_[b][index] = runner.run(index, inputs(runner.model(), index, b));
+      if (!proceed()) return false;
       for (const Wire& w : module.inputs)
         if (last_[w.module] == index) values_[b][w.module].clear();
     }
+    return true;
   }
 
-  PatchSum patches(const Module& module) const {
+  PatchSum patches(const Model& model, int index) const {
     PatchSum sum;
-    for (size_t b = 0; b < batches_.size(); ++b) sum.add(module.op, inputs(module, b)[0], module.path);
+    for (size_t b = 0; b < values_.size(); ++b)
+      sum.add(model.modules[index].op, inputs(model, index, b)[0], model.modules[index].path);
     return sum;
   }
 
  private:
-  std::span<const Tensor> batches_;
+  const Batches& batches_;
   std::vector<std::vector<std::vector<Tensor>>> values_;  // by batch, module, port
   std::vector<int> last_;
 };
@@ -93,11 +102,6 @@ Model with_biases(Model model, const std::vector<bool>& wanted) {
   return model;
 }
 
-void check_batches(std::span<const Tensor> batches, const char* who) {
-  check(!batches.empty(), who, ": no data");
-  for (size_t i = 0; i < batches.size(); ++i) check(batches[i].numel() > 0, who, ": batch ", i, " is empty");
-}
-
 }  // namespace
 
 double MeanError::worst() const {
@@ -107,15 +111,14 @@ double MeanError::worst() const {
   return range > 0 ? largest / range : largest;
 }
 
-std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                                       QEngine engine) {
+std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, const Batches& batches, QEngine engine) {
   const FloatScope environment;
-  check_batches(batches, "own_mean_errors");
+  check(!batches.empty(), "own_mean_errors: no data");
   const Pairing pairing = pair_up(reference, quantized);
   ModuleRunner runner(quantized, engine);
   std::vector<PatchSum> sums(quantized.modules.size());
-  for (const Tensor& batch : batches)
-    for (Walk walk(runner, {&batch, 1}); !walk.done();) {
+  for (int64_t b = 0; b < batches.count(); ++b)
+    for (Walk walk(runner, batches.batch(b, quantized, "own_mean_errors")); !walk.done();) {
       const int index = walk.position();
       walk.next();
       if (correctable(quantized, index))
@@ -135,10 +138,9 @@ std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quan
   return rows;
 }
 
-Model correct_bias(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                   const CorrectBiasOptions& options) {
+Model correct_bias(const Model& reference, const Model& quantized, const Batches& batches, const CorrectBiasOptions& options) {
   const FloatScope environment;
-  check_batches(batches, "correct_bias");
+  check(!batches.empty(), "correct_bias: no data");
   check(options.passes > 0, "correct_bias: passes must be positive, got ", options.passes);
   const Pairing pairing = pair_up(reference, quantized);
   const int count = static_cast<int>(quantized.modules.size());
@@ -155,6 +157,7 @@ Model correct_bias(const Model& reference, const Model& quantized, std::span<con
 
   ModuleRunner runner(with_biases(quantized, wanted), options.engine);
   int64_t done = 0;
+  const auto proceed = [&] { return !options.progress || options.progress(done, total); };
   for (int pass = 0; pass < options.passes; ++pass) {
     Frontier frontier(runner.model(), batches);
     for (int i = 0; i < count; ++i) {
@@ -162,13 +165,13 @@ Model correct_bias(const Model& reference, const Model& quantized, std::span<con
       const Module& owner = model.owner(model.modules[i]);
       const std::vector<int> calls = wanted[i] ? calls_of(model, owner) : std::vector<int>{};
       if (wanted[i] && i == calls.front()) {
-        PatchSum patches = frontier.patches(model.modules[i]);
+        PatchSum patches = frontier.patches(model, i);
         if (calls.size() > 1) {
           // What the later calls see, with the bias as it still is.
           Frontier ahead = frontier;
           for (int j = i; j < calls.back(); ++j) {
-            ahead.run(runner, j);
-            if (std::ranges::count(calls, j + 1)) patches.merge(ahead.patches(model.modules[j + 1]));
+            if (!ahead.run(runner, j, proceed)) return runner.model();
+            if (std::ranges::count(calls, j + 1)) patches.merge(ahead.patches(model, j + 1));
           }
         }
         const std::vector<double> error = error_of(pairing, model, i, patches);
@@ -177,8 +180,8 @@ Model correct_bias(const Model& reference, const Model& quantized, std::span<con
         for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
         runner.set_param(i, "bias", std::move(bias));
       }
-      frontier.run(runner, i);
-      if (wanted[i] && options.progress && !options.progress(++done, total)) return runner.model();
+      done += wanted[i];
+      if (!frontier.run(runner, i, proceed)) return runner.model();
     }
   }
   return runner.model();

@@ -25,18 +25,17 @@ struct CorrectBiasOptions {
   std::vector<std::string> layers{};  ///< paths or starts of paths to correct; empty: all
   int passes = 1;                     ///< a tied layer whose calls depend on each other may want more
   QEngine engine = QEngine::automatic;
-  Progress progress{};  ///< layers done of all
+  Progress progress{};  ///< layers done of all, asked after every batch of every layer; false stops with what is corrected
 };
 
 /// The quantized model with corrected biases; a layer without a bias gets one. `reference` is the float model it came from, fused
-/// or not; both have one input. Convolutions and linear layers with int8 weights are corrected, in order; calls that share a layer
+/// or not. Convolutions and linear layers with int8 weights are corrected, in order; calls that share a layer
 /// (tied) are corrected together, by their mean. Keeps the codes between the layers of all batches, each until its last reader ran.
 /// Throws for models that do not correspond, no data, a prefix that matches nothing, and if nothing can be corrected.
-[[nodiscard]] Model correct_bias(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
-                                 const CorrectBiasOptions& = {});
+[[nodiscard]] Model correct_bias(const Model& reference, const Model& quantized, const Batches&, const CorrectBiasOptions& = {});
 
 /// What correct_bias would take away, for the model as it is.
-std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, std::span<const Tensor> batches,
+std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, const Batches&,
                                        QEngine engine = QEngine::automatic);
 
 }  // namespace octet

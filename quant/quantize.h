@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/batches.h"
 #include "quant/qconfig.h"
 
 namespace octet {
@@ -43,11 +43,7 @@ enum class Ties : uint8_t { own, shared };
 using Progress = std::function<bool(int64_t done, int64_t total)>;
 /// Runs the batches through a prepared model in calibrate mode. Throws for an empty set, a model without observers, or data that
 /// is not finite; the observers then stay as they were. Returns the number of batches run.
-int64_t calibrate(Model& prepared, std::span<const Tensor> batches, const Progress& = {});
-/// The same for batches made on demand: `batch(i)` for i in [0, count).
-int64_t calibrate(Model& prepared, int64_t count, const std::function<Tensor(int64_t)>& batch, const Progress& = {});
-/// The same for models with several inputs: `inputs(i)` gives one tensor per input.
-int64_t calibrate(Model& prepared, int64_t count, const std::function<std::vector<Tensor>(int64_t)>& inputs, const Progress& = {});
+int64_t calibrate(Model& prepared, const Batches&, const Progress& = {});
 
 // Switches on every FakeQuantize below a path prefix ("" = all). Throw if the prefix matches no hook.
 void enable_observer(Model&, std::string_view prefix = "");

@@ -82,7 +82,7 @@ Model float_form(const Model& settled) { return fuse(settled, Aim::inference); }
 
 Model int8_form(const Network& n, const Model& settled) {
   Model prepared = prepare(float_form(settled), {{"", octet_qconfig()}});
-  calibrate(prepared, kPasses, [&](int64_t i) { return inputs_of(settled, batch_for(settled), 200 + static_cast<uint64_t>(i)); });
+  calibrate(prepared, {kPasses, [&](int64_t i) { return inputs_of(settled, batch_for(settled), 200 + static_cast<uint64_t>(i)); }});
   Model int8 = convert(prepared);
   const QuantizationSummary s = summarize(int8);
   check(s.weighted == n.weighted && s.int8_kernels == n.weighted, n.name, ": ", s.int8_kernels, " int8 kernels of ", s.weighted,

@@ -88,12 +88,11 @@ Model post_training(const Model& model, const Data& data, const QConfig& qconfig
                     Model* keep_prepared = nullptr) {
   Model prepared = prepare(fuse(model, Aim::inference), {{"", qconfig}});
   tools::ProgressBar bar(title, data.calibration.batches(), "images", 100);
-  calibrate(
-      prepared, data.calibration.batches(), [&](int64_t i) { return data.calibration.batch(i).inputs; },
-      [&](int64_t done, int64_t) {
-        bar.update(done);
-        return true;
-      });
+  const Batches batches(data.calibration.batches(), [&](int64_t i) { return data.calibration.batch(i).inputs; });
+  calibrate(prepared, batches, [&](int64_t done, int64_t) {
+    bar.update(done);
+    return true;
+  });
   if (keep_prepared) *keep_prepared = prepared;
   return convert(prepared);
 }

@@ -225,7 +225,7 @@ TEST_CASE("Models that do not correspond are refused with what matched and the f
   wider["head"].op = Linear{12, 6};
   wider["head"].params.at("weight") = Tensor::zeros({6, 12});
   CHECK(message([&] { compare(wider, int8, data); }).find("the float model has linear [6, 12] there") != std::string::npos);
-  CHECK(message([&] { compare(m, int8, std::span<const Tensor>{}); }) == "compare: no data");
+  CHECK(message([&] { compare(m, int8, {}); }) == "compare: no data");
   const Tensor empty = Tensor::zeros({0, 8, 8, 3});
   CHECK(message([&] { compare(m, int8, {&empty, 1}); }).find("batch 0 is empty") != std::string::npos);
   Tensor bad = data[0];

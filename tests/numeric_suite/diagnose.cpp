@@ -173,8 +173,8 @@ TEST_CASE("Accuracies come with labels, and labels must fit") {
     labels.push_back(best);
   }
   const Diagnosis d = diagnose(c.model, c.int8, c.data, {.labels = labels});
-  CHECK(d.float_accuracy == 1.0);
-  CHECK(*d.quantized_accuracy <= 1.0);
+  CHECK(d.output.float_accuracy == 1.0);
+  CHECK(*d.output.quantized_accuracy <= 1.0);
   CHECK(d.layers[0].accuracy.has_value());
   labels.pop_back();
   CHECK_THROWS_WITH(diagnose(c.model, c.int8, c.data, {.labels = labels}), "diagnose: 1 label tensors for 2 batches");

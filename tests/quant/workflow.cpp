@@ -196,7 +196,7 @@ TEST_CASE("models with several inputs are calibrated by the list") {
   initialize(m, g);
   Model p = prepare(m, {{"", octet_qconfig()}});
   const std::vector<Tensor> x{rand(g, {64, 4}), rand(g, {64, 4})};
-  CHECK(calibrate(p, 1, [&](int64_t) { return x; }) == 1);
+  CHECK(calibrate(p, {1, [&](int64_t) { return x; }}) == 1);
   const Model int8 = convert(p);
   REQUIRE(summarize(int8).int8_kernels == 1);
   CHECK(sqnr(infer(m, x)[0], infer(int8, x)[0]) > kGoodSqnr);
