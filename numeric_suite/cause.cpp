@@ -37,6 +37,14 @@ Span span_of(const std::vector<double>& ranges) {
 
 std::string entry(const std::string& path, const char* qconfig) { return "{\"" + path + "\", " + qconfig + "}"; }
 
+/// What is left of a layer that has eight bits and no other fault.
+std::string less_rounding(const Symptoms& s) {
+  if (s.island.empty()) return "train with the rounding in place: fuse(float_model, Aim::training), prepare, train, convert";
+  std::string entries;
+  for (const std::string& path : s.island) entries += (entries.empty() ? "" : ", ") + entry(path, "std::nullopt");
+  return entries;
+}
+
 }  // namespace
 
 std::string_view to_string(Cause cause) {
@@ -51,6 +59,11 @@ std::string_view to_string(Cause cause) {
     case Cause::activation_rounding: return "activation rounding";
   }
   return "";
+}
+
+bool needs_mending(const ErrorSplit& e, const Symptoms& s) {
+  const double own_db = s.signal > 0 && e.own() > 0 ? 10 * std::log10(s.signal / e.own()) : e.own() > 0 ? -INFINITY : INFINITY;
+  return (s.share >= kNoticedShare && own_db < kHealthyDb) || (s.share >= kDominantShare && s.network_sqnr_db < kHealthyDb);
 }
 
 void name_cause(LayerDiagnosis& d, const Symptoms& s) {
@@ -103,13 +116,17 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
         Cause::bias,
         "rounding its weights moves the mean: channel " + std::to_string(s.worst_bias_channel) + " by " + number(s.worst_bias),
         "correct_bias(float_model, int8, data)");
+  const bool mend = needs_mending(e, s);
+  const std::string end = mend ? "" : "; that is what 8 bits cost";
   if (s.has_weights && e.weight >= e.rounding)
     return say(Cause::weight_rounding,
                percent(e.weight / own) + " of its own error is rounding of " +
-                   (s.per_tensor_weights ? "per-tensor" : "per-channel") + " weights",
-               s.per_tensor_weights ? entry(d.path, "octet_qconfig()") : entry(d.path, "std::nullopt"));
-  say(Cause::activation_rounding, percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid,
-      entry(d.path, "std::nullopt"));
+                   (s.per_tensor_weights ? "per-tensor" : "per-channel") + " weights" + end,
+               !mend                  ? ""
+               : s.per_tensor_weights ? entry(d.path, "octet_qconfig()")
+                                      : less_rounding(s));
+  say(Cause::activation_rounding, percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid + end,
+      mend ? less_rounding(s) : "");
 }
 
 }  // namespace octet

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <numeric>
 
 #include "engine/loss.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/cause.h"
+#include "numeric_suite/correlation.h"
 #include "numeric_suite/error_split.h"
 #include "numeric_suite/first_order.h"
 #include "numeric_suite/output_figures.h"
@@ -53,6 +53,30 @@ Variant keep_float(const Model& quantized, int index, const Pairing& pairing) {
   return v;
 }
 
+/// The layers to configure float so that this one's weights and outputs are not rounded: it, the calls tied to it, and whoever
+/// reads it, because a quantized reader would round its input at the crossing. Nothing if those are many: then it is no island any
+/// more.
+std::vector<std::string> island(const Model& quantized, const Pairing& pairing, int index) {
+  constexpr size_t kMost = 4;
+  const Module& chosen = quantized.modules[index];
+  std::vector<int> sources;
+  for (size_t j = 0; j < quantized.modules.size(); ++j) {
+    const bool tied = is_weighted(chosen) && &quantized.owner(quantized.modules[j]) == &quantized.owner(chosen);
+    if (static_cast<int>(j) == index || tied) sources.push_back(static_cast<int>(j));
+  }
+  std::vector<std::string> paths;
+  std::vector<bool> passes(quantized.modules.size());
+  for (size_t j = 0; j < quantized.modules.size(); ++j) {
+    const Module& module = quantized.modules[j];
+    const bool source = std::ranges::count(sources, static_cast<int>(j)) > 0;
+    const bool reads = std::ranges::any_of(module.inputs, [&](const Wire& w) { return passes[w.module]; });
+    passes[j] = source || (reads && keeps_qparams(module.op));
+    // A crossing is no module of the float model: it goes away with its reader.
+    if ((source || (reads && !passes[j])) && pairing.counterpart[j] >= 0) paths.push_back(module.path);
+  }
+  return paths.size() > kMost ? std::vector<std::string>{} : paths;
+}
+
 /// Values of one batch, all kept: what every variant starts from.
 struct BatchRun {
   std::vector<std::vector<Tensor>> in, out;
@@ -73,35 +97,6 @@ Tensor run_variant(Variant& v, ModuleRunner& integers, const BatchRun& base) {
     out[j] = v.apart[j] ? infer_module(v.model, static_cast<int>(j), in) : integers.run(static_cast<int>(j), in);
   }
   return dequantize(value(v.model.output_wires()[0]));
-}
-
-/// Equal values share the mean of the ranks they take up.
-std::vector<double> ranks(const std::vector<double>& v) {
-  std::vector<size_t> order(v.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, [&](size_t a, size_t b) { return v[a] < v[b]; });
-  std::vector<double> rank(v.size());
-  for (size_t begin = 0; begin < order.size();) {
-    size_t end = begin + 1;
-    while (end < order.size() && v[order[end]] == v[order[begin]]) ++end;
-    for (size_t i = begin; i < end; ++i) rank[order[i]] = static_cast<double>(begin + end - 1) / 2;
-    begin = end;
-  }
-  return rank;
-}
-
-double covariance(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto n = static_cast<double>(a.size());
-  const double ma = std::accumulate(a.begin(), a.end(), 0.0) / n, mb = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - ma) * (b[i] - mb);
-  return sum / n;
-}
-
-double spearman(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() < 3) return NAN;
-  const auto ra = ranks(a), rb = ranks(b);
-  return covariance(ra, rb) / std::sqrt(covariance(ra, ra) * covariance(rb, rb));
 }
 
 }  // namespace
@@ -190,6 +185,8 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
   if (result.output.samples == 0) return result;
   const double noise = network.noise();
   const auto n = static_cast<double>(result.output.samples);
+  const bool islands =
+      options.float_layers && quantized.rounding != Rounding::fixed_double && quantized.rounding != Rounding::fixed_single;
   std::vector<double> measured, estimated;
   for (const Variant& v : variants) {
     const Module& module = quantized.modules[v.index];
@@ -201,6 +198,8 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
       if (!options.labels.empty()) d.accuracy = static_cast<double>(v.right) / n;
     }
     Symptoms s = splits.symptoms(v.index);
+    s.share = options.measure ? d.share : d.estimated, s.network_sqnr_db = result.output.sqnr_db;
+    if (islands) s.island = island(quantized, pairing, v.index);
     for (const PairImbalance& p : result.pairs) s.equalizable |= p.first == d.path || p.second == d.path;
     d.split = s.split;
     name_cause(d, s);

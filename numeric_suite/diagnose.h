@@ -60,8 +60,11 @@ inline constexpr double kUnbalancedDecades = 0.25;
 struct DiagnoseOptions {
   QEngine engine = QEngine::automatic;
   std::span<const Tensor> labels{};  ///< i32, one tensor a batch; empty: no accuracies
-  bool measure = true;               ///< leave-one-float, a part of a network's run for every layer
-  int64_t estimate_rows = 32;        ///< of the first batch; the estimate keeps a graph
+  /// Whether what runs the model can keep layers in float. A firmware image cannot; models in a fixed-point rounding are for
+  /// devices and are never advised to.
+  bool float_layers = true;
+  bool measure = true;         ///< leave-one-float, a part of a network's run for every layer
+  int64_t estimate_rows = 32;  ///< of the first batch; the estimate keeps a graph
   /// Batches done of all, asked after every layer of every batch; false stops and gives what whole batches said.
   Progress progress{};
 };

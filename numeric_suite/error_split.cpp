@@ -55,7 +55,7 @@ void SplitSums::add(int index, std::span<const Tensor> inputs, const Tensor& tru
     for (size_t c = 0; c < channels; ++c, ++i) {
       // Up to half a code beyond the ends is rounding as anywhere else.
       const float cut = std::clamp(e[i], grid_low - half, grid_high + half);
-      s.inherited += square(f[i], t[i]), s.own += square(e[i], f[i]);
+      s.signal += square(f[i], 0), s.inherited += square(f[i], t[i]), s.own += square(e[i], f[i]);
       s.clipping += square(cut, e[i]), s.rounding += square(r[i], cut);
       s.mean[c] += static_cast<double>(e[i]) - static_cast<double>(f[i]);
       s.magnitude[c] = std::max(s.magnitude[c], std::abs(e[i]));
@@ -76,7 +76,8 @@ Symptoms SplitSums::symptoms(int index) const {
     s.split.bias += mean * mean / static_cast<double>(l.mean.size());
     if (std::abs(mean) > std::abs(s.worst_bias)) s.worst_bias = mean, s.worst_bias_channel = static_cast<int>(c);
   }
-  s.split.inherited = l.inherited / n, s.split.rounding = l.rounding / n, s.split.clipping = l.clipping / n;
+  s.signal = l.signal / n, s.split.inherited = l.inherited / n, s.split.rounding = l.rounding / n,
+  s.split.clipping = l.clipping / n;
   s.split.weight = std::max(0.0, l.own / n - s.split.bias);
   s.low = static_cast<double>(l.min), s.high = static_cast<double>(l.max);
   s.clipped_low = static_cast<double>(l.low) / n, s.clipped_high = static_cast<double>(l.high) / n;

@@ -24,7 +24,7 @@ class SplitSums {
  private:
   struct Layer {
     int64_t elements = 0, low = 0, high = 0;
-    double inherited = 0, own = 0, rounding = 0, clipping = 0;
+    double signal = 0, inherited = 0, own = 0, rounding = 0, clipping = 0;
     float min = INFINITY, max = -INFINITY;
     std::vector<double> mean;
     std::vector<float> magnitude;

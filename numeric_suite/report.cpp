@@ -90,6 +90,7 @@ Report make_report(const Model& reference, const Model& quantized, const Batches
   report.diagnosis = diagnose(reference, quantized, batches.first(some),
                               {.engine = options.engine,
                                .labels = options.labels.first(options.labels.empty() ? 0 : static_cast<size_t>(some)),
+                               .float_layers = options.float_layers,
                                .progress = from(count)});
   return report;
 }

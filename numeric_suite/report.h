@@ -29,6 +29,7 @@ struct ReportOptions {
   std::string title = "Float against int8";
   QEngine engine = QEngine::automatic;
   std::span<const Tensor> labels{};  ///< i32, one tensor a batch
+  bool float_layers = true;          ///< as DiagnoseOptions
   int64_t diagnosis_batches = 4;     ///< of the batches, for the causes and the leave-one-float measurement
   Progress progress{};               ///< batches of both parts; false stops
 };
