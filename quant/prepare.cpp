@@ -24,6 +24,10 @@ void check_prefixes(const Model& model, const QConfigMap& map) {
   for (const auto& [prefix, config] : map) {
     bool matched = false;
     for (const Module& module : model.modules) matched |= below(module.path, prefix);
+    for (const Module& module : model.modules)
+      for (const std::string& part : module.fused)
+        check(matched || !below(part, prefix), "prepare: \"", part, "\" was fused into \"", module.path, "\"; configure \"",
+              module.path, "\"");
     check(matched, "prepare: \"", prefix, "\" matches no module; a configuration's key is a dotted path or the start of one");
   }
 }

@@ -2,6 +2,9 @@
 // .npy files: round trips, headers as NumPy writes them, truncation at every byte and headers that lie.
 #include "io/npy.h"
 
+#include <array>
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "tests/catch.h"
@@ -103,4 +106,50 @@ TEST_CASE("npy headers that lie about sizes are refused before anything is alloc
   Bytes long_header = npy(dict("<f4", "False", "(1,)"), 4, 2);
   long_header[11] = std::byte{0x7f};
   CHECK_THAT(npy_error(long_header), Contains("claims"));
+}
+
+TEST_CASE("every integer type, bool and floats without a fraction are labels", "[io]") {
+  const auto file = [](const std::string& descr, const auto& values) {
+    Bytes b = npy(dict(descr, "False", "(" + std::to_string(values.size()) + ",)"), values.size() * sizeof(values[0]));
+    std::memcpy(b.data() + b.size() - values.size() * sizeof(values[0]), values.data(), values.size() * sizeof(values[0]));
+    return b;
+  };
+  const auto holds = [&](const std::string& descr, const auto& values) {
+    INFO(descr);
+    const Tensor got = parse_npy_integers(file(descr, values), "y.npy"), real = parse_npy_floats(file(descr, values), "y.npy");
+    REQUIRE((got.dtype() == DType::i32 && got.numel() == static_cast<int64_t>(values.size())));
+    for (size_t i = 0; i < values.size(); ++i) {
+      CHECK(got.data<int32_t>()[i] == static_cast<int32_t>(values[i]));
+      CHECK(real.data<float>()[i] == static_cast<float>(values[i]));
+    }
+  };
+  holds("|b1", std::array<uint8_t, 2>{0, 1});
+  holds("|u1", std::array<uint8_t, 3>{0, 9, 255});
+  holds("|i1", std::array<int8_t, 2>{-128, 127});
+  holds("<u2", std::array<uint16_t, 2>{0, 65535});
+  holds("<i2", std::array<int16_t, 2>{-32768, 32767});
+  holds("<u4", std::array<uint32_t, 2>{3, 2147483647});
+  holds("<i4", std::array<int32_t, 2>{INT32_MIN, INT32_MAX});
+  holds("<u8", std::array<uint64_t, 2>{5, 2147483647});
+  holds("<i8", std::array<int64_t, 3>{0, INT32_MIN, INT32_MAX});
+  holds("<f4", std::array<float, 3>{-0.0F, 9, -16777216});
+  holds("<f8", std::array<double, 3>{0, -2147483648.0, 2147483647.0});
+  const auto refused = [&](const std::string& descr, const auto& values, const std::string& words) {
+    CHECK_THAT(error_of([&] { parse_npy_integers(file(descr, values), "y.npy"); }),
+               StartsWith("y.npy: element 1 is") && Contains(words));
+  };
+  refused("<i8", std::array<int64_t, 2>{0, int64_t{1} << 31}, "2147483648, which does not fit");
+  refused("<u8", std::array<uint64_t, 2>{0, UINT64_MAX}, "18446744073709551615, which does not fit");
+  refused("<u4", std::array<uint32_t, 2>{0, 1U << 31}, "does not fit");
+  refused("<f4", std::array<float, 2>{1, 0.5F}, "0.5, expected an integer");
+  refused("<f4", std::array<float, 2>{1, NAN}, "nan, expected an integer");
+  refused("<f8", std::array<double, 2>{1, INFINITY}, "inf, which does not fit");
+  refused("<f8", std::array<double, 2>{1, 2147483648.0}, "does not fit");
+  CHECK_THAT(error_of([&] {
+               parse_npy_floats(file("<f8", std::array<double, 2>{1, 1e39}), "x.npy");
+             }),
+             StartsWith("x.npy: element 1 is") && Contains("float32 cannot hold"));
+  CHECK_THAT(error_of([&] { parse_npy_integers(npy(dict(">i8", "False", "(1,)"), 8), "y.npy"); }),
+             Contains("'>i8' is not supported"));
+  CHECK_THAT(error_of([&] { parse_npy(npy(dict("<i8", "False", "(1,)"), 8), "y.npy"); }), Contains("'<i8' is not supported"));
 }

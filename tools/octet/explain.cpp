@@ -5,9 +5,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "io/model_file.h"
 #include "kernels/parallel.h"
-#include "quant/fake_quantize.h"
+#include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
 
 namespace octet::cli {
@@ -26,12 +25,10 @@ QEngine engine_of(const std::string& name) {
 }
 
 void run(const Options& o) {
-  const Model model = load_model(o.model, make_hook).model;
+  const Model model = open_model(o.model);
   if (o.threads > 0) set_threads(o.threads);
   std::vector<Shape> shapes;
-  if (o.batch > 0)
-    for (const Module& module : model.modules)
-      if (std::holds_alternative<Input>(module.op)) shapes.push_back(module.nominal[0]), shapes.back()[0] = o.batch;
+  if (o.batch > 0) shapes = input_shapes(model, o.batch);
   std::printf("%s", to_string(explain(bind(model, engine_of(o.engine)), std::move(shapes), o.repeats)).c_str());
 }
 
@@ -44,9 +41,11 @@ void add_explain(CLI::App& app) {
   for (const QEngineInfo& info : qengines()) names.emplace_back(to_string(info.engine));
   command->add_option("model", o->model, "float or converted model, as save_model writes it")->required();
   command->add_option("--engine", o->engine, "who computes the integer layers")->check(CLI::IsMember(names))->capture_default_str();
-  command->add_option("--batch", o->batch, "pictures at once (default: as the model says)")->check(CLI::Range(1, 1 << 20));
-  command->add_option("--threads", o->threads, "threads (default: the hardware's)")->check(CLI::Range(1, 1024));
-  command->add_option("--repeats", o->repeats, "runs to take the median of")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o->batch, "pictures at once (default: as the model says)")->check(whole_number(1, 1 << 20));
+  command->add_option("--threads", o->threads, "threads (default: the hardware's)")->check(whole_number(1, 1024));
+  command->add_option("--repeats", o->repeats, "runs to take the median of")
+      ->check(whole_number(1, 1000000))
+      ->capture_default_str();
   command->callback([o] { run(*o); });
 }
 

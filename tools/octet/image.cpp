@@ -27,7 +27,7 @@ void add_image(CLI::App& app) {
   command->add_option("--c-source", options->c_folder, "folder for NAME.c and NAME.h");
   command->add_option("--c-name", options->c_name, "NAME: prefix of the C names")->capture_default_str();
   command->callback([options] {
-    check(!options->output.empty() || !options->c_folder.empty(), "image: give --output, --c-source or both");
+    if (options->output.empty() && options->c_folder.empty()) throw CLI::RequiredError("--output, --c-source or both");
     const FirmwarePlan plan = options->plan();
     check_budget(plan, options->ram, options->flash);
     if (!options->output.empty()) write_file(options->output, image_bytes(plan));

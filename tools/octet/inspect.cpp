@@ -7,6 +7,7 @@
 
 #include "io/file.h"
 #include "runtime/walk.h"
+#include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
 
 namespace octet::cli {
@@ -61,14 +62,19 @@ void inspect(const std::string& path) {
   const std::unique_ptr<uint8_t, void (*)(uint8_t*)> image(
       new (kAlign) uint8_t[bytes.size() + 1], [](uint8_t* p) { ::operator delete[](p, std::align_val_t{OCTET_ALIGNMENT}); });
   std::memcpy(image.get(), bytes.data(), bytes.size());
-  check(bytes.size() >= sizeof(image::Header), path, ": ", bytes.size(), " bytes are no image");
+  const std::string kind = kind_of_file(path);
+  const bool starts_as_one =
+      bytes.size() >= sizeof image::kMagic && std::memcmp(bytes.data(), image::kMagic, sizeof image::kMagic) == 0;
+  check(starts_as_one, path, ": expected a firmware image, this is ", kind.empty() ? "something else" : kind);
+  check(bytes.size() >= sizeof(image::Header), path, ": a firmware image that ends after ", bytes.size(),
+        " bytes, within its header");
   const image::Header h = image::header_of(image.get());
   const std::vector<octet_op> ops = any_ops(h);
   std::vector<const octet_op*> list;
   for (const octet_op& op : ops) list.push_back(&op);
   octet_model model{};
   const octet_status status = octet_model_open(&model, image.get(), bytes.size(), list.data(), list.size());
-  check(status == OCTET_OK, path, ": ", octet_status_name(status));
+  check(status == OCTET_OK, path, ": a damaged or foreign firmware image: ", octet_status_name(status));
   std::printf("version %u, %u bytes, rounding %s, arena %u bytes, CRC-32 %08x\n", h.version, h.bytes,
               std::string(to_string(h.rounding)).c_str(), h.arena_bytes, h.crc);
   for (uint32_t i = 0; i < h.inputs; ++i) print_port(model, i, false);

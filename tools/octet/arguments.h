@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands read from their arguments: numbers, names that were nearly right, and files that are what they should be.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model.h"
+
+namespace octet::cli {
+
+/// A whole number in these bounds, decimal digits only.
+CLI::Validator whole_number(int64_t least = 1, int64_t most = std::numeric_limits<int64_t>::max());
+/// A finite number, not negative if so asked; independent of the locale.
+CLI::Validator finite_number(bool negative);
+double number_of(const std::string& text);
+
+/// ", did you mean "plan"?" for a name a few letters away, or nothing.
+std::string did_you_mean(const std::string& name, std::span<const std::string> names);
+
+/// Loads a model. Throws naming the file, and for a file of another kind what it is and which command takes it.
+Model open_model(const std::string& path);
+/// "a firmware image (octet-tool inspect prints it)", "a NumPy array", …; empty: not known.
+std::string kind_of_file(const std::string& path);
+
+/// The input shapes of a model with so many rows.
+std::vector<Shape> input_shapes(const Model&, int64_t batch);
+
+}  // namespace octet::cli
