@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // convert: observed ranges become quantization parameters, float weights become codes, hooks disappear.
+#include <algorithm>
+#include <cmath>
+
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "kernels/float_scope.h"
@@ -28,7 +31,18 @@ void fold(Module& module) {
   module.params.insert_or_assign("bias", std::move(folded.bias));
 }
 
-void quantize_weight(Module& module, const FakeQuantize& hook) {
+/// In integer roundings a bias is an int32 in units of input scale times weight scale. A channel whose weights are so small that
+/// its bias would not fit gets a larger scale: what its weights add is less than a bias code then.
+void make_room_for_bias(QParams& q, const Tensor& bias, const QParams& input) {
+  constexpr float kMostCodes = 0x1p30F;
+  for (size_t c = 0; c < q.scale.size(); ++c) {
+    const float least = std::abs(bias.data<float>()[c]) / kMostCodes / input.scale[0];
+    if (std::isfinite(least)) q.scale[c] = std::max(q.scale[c], least);
+  }
+}
+
+/// `input`: the codes it reads, if it reads codes.
+void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding, const QParams* input) {
   const auto found = module.params.find("weight");
   check(found != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
   const std::string where = module.path + ".weight";
@@ -36,14 +50,27 @@ void quantize_weight(Module& module, const FakeQuantize& hook) {
   // Post-training hooks saw nothing yet; a trained hook keeps the ranges it was trained with.
   if (!seen.observer().calibrated()) seen.observer().observe(found->second, where);
   finite_min_max(found->second, where);
-  found->second = quantize(found->second, seen.qparams(where));
+  QParams q = seen.qparams(where);
+  check_qparams(q, found->second.shape(), where);
+  const auto bias = module.params.find("bias");
+  if (rounding != Rounding::real && input && q.axis == 0 && bias != module.params.end())
+    make_room_for_bias(q, bias->second, *input);
+  found->second = quantize(found->second, q);
   check(found->second.dtype() == DType::i8, where, ": weights must be int8, their observer gives ",
         to_string(found->second.dtype()));
 }
 
+/// What the first input's codes mean; null if it carries floats.
+const QParams* codes_read_by(const Model& converted, const Module& module) {
+  if (module.inputs.empty()) return nullptr;
+  const auto& [from, port] = module.inputs[0];
+  const auto& q = converted.modules[static_cast<size_t>(from)].out_q;
+  return static_cast<size_t>(port) < q.size() && q[static_cast<size_t>(port)] ? &*q[static_cast<size_t>(port)] : nullptr;
+}
+
 }  // namespace
 
-Model convert(const Model& prepared) {
+Model convert(const Model& prepared, QuantizationSummary* summary) {
   const FloatScope environment;
   Model converted = prepared;
   int hooks = 0;
@@ -54,39 +81,27 @@ Model convert(const Model& prepared) {
     hooks += static_cast<int>(module.hooks.size());
     check_module(source, source.path);
     if (std::holds_alternative<ConvBn2d>(module.op)) fold(module);
-    if (const FakeQuantize* weight = hook_at(source, "weight")) quantize_weight(module, *weight);
+    if (const FakeQuantize* weight = hook_at(source, "weight"))
+      quantize_weight(module, *weight, converted.rounding, codes_read_by(converted, module));
     const FakeQuantize* output = hook_at(source, "output");
     if (!output && !source.tied_to.empty()) output = hook_at(owner, "output");
     if (output) {
       module.out_q.assign(module.nominal.size(), output->qparams(module.path));
     } else if (keeps_qparams(module.op) && !module.inputs.empty()) {
-      const Wire& from = module.inputs[0];
-      const auto& q = converted.modules[from.module].out_q;
-      if (!q.empty() && q[from.port]) module.out_q.assign(module.nominal.size(), q[from.port]);
+      if (const QParams* q = codes_read_by(converted, module)) module.out_q.assign(module.nominal.size(), *q);
     }
     module.hooks.clear();
+    check_module(module, module.path);  // an observer may be a user's own
   }
   check(hooks > 0, "convert: the model has no hooks; prepare it first");
-  return converted;
-}
-
-QuantizationSummary summarize(const Model& model) {
-  QuantizationSummary s;
-  for (size_t i = 0; i < model.modules.size(); ++i) {
-    const Module& module = model.modules[i];
-    s.weight_hooks += module.hooks.contains("weight");
-    s.output_hooks += module.hooks.contains("output");
-    s.quantized_outputs += !module.out_q.empty();
-    const auto weight = model.owner(module).params.find("weight");
-    const bool weighted = std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
-                          std::holds_alternative<Linear>(module.op);
-    if (!weighted) continue;
-    ++s.weighted;
-    s.int8_weights += weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
-    s.int8_kernels += runs_quantized(model, static_cast<int>(i));
+  if (summary) {
+    *summary = summarize(converted);
+    std::vector<std::string> notes = summarize(prepared).notes;  // what calibration showed
+    for (std::string& note : summary->notes)
+      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(std::move(note));
+    summary->notes = std::move(notes);
   }
-  s.parameter_bytes = parameter_bytes(model);
-  return s;
+  return converted;
 }
 
 }  // namespace octet

@@ -3,7 +3,10 @@
 #include "quant/fake_quantize.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "engine/module_check.h"
+#include "engine/ops/functional.h"
 #include "kernels/f32/f32.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
@@ -31,6 +34,12 @@ void for_each_run(const Shape& shape, const QParams& q, Body&& body) {
            [&](int, int64_t begin, int64_t end) {
              for (int64_t i = begin; i < end; ++i) body(one(static_cast<size_t>(i % channels)), i * inner, inner);
            });
+}
+
+/// With what an observer proposes, which may be a user's own.
+Var rounded(const Var& x, const QParams& q, std::string_view path) {
+  check_qparams(q, x.shape(), path);
+  return fake_quantize(x, q);
 }
 
 }  // namespace
@@ -76,18 +85,24 @@ Var FakeQuantize::operator()(const Var& v, Mode mode, std::string_view path) {
   const FloatScope environment;
   check(v.dtype() == DType::f32 || !(observe || round), path, ": observers and fake quantization need f32, got ",
         to_string(v.dtype()));
-  if (observe && mode != Mode::eval) {
-    observer_->observe(v.value(), path);
-    qparams_.reset();
+  if (!observe || mode == Mode::eval) {
+    if (round) refresh();
+    return round ? rounded(v, qparams(path), path) : v;
   }
-  if (round) refresh();
-  return round ? fake_quantize(v, qparams(path)) : v;
+  Var x = v;
+  if (guard)
+    if (const float limit = guard->limit(v.value(), path); std::isfinite(limit)) x = clamp(v, {-limit, limit});
+  observer_->observe(x.value(), path);
+  qparams_.reset();
+  if (!round) return x;
+  refresh();
+  return rounded(x, qparams(path), path);
 }
 
 Var FakeQuantize::peek(const Var& v, std::string_view path) const {
   const FloatScope environment;
   check(!round || v.dtype() == DType::f32, path, ": fake quantization needs f32, got ", to_string(v.dtype()));
-  return round ? fake_quantize(v, qparams(path)) : v;
+  return round ? rounded(v, qparams(path), path) : v;
 }
 
 std::string FakeQuantize::kind() const { return std::string(kPrefix) + std::string(observer_->kind()); }
@@ -95,16 +110,21 @@ std::string FakeQuantize::kind() const { return std::string(kPrefix) + std::stri
 StateDict FakeQuantize::state() const {
   StateDict state = observer_->state();
   state["enabled"] = Tensor::of<int32_t>({2}, std::vector<int32_t>{observe, round});
+  if (guard) state["guard"] = guard->state();
   return state;
 }
 
 void FakeQuantize::load(const StateDict& state) {
   const auto enabled = state_tensor(state, "enabled", DType::i32).data<int32_t>();
   check(enabled.size() == 2, "observer state: \"enabled\" has ", enabled.size(), " values, expected 2");
+  std::optional<OutlierGuard> guarded;
+  if (const auto found = state.find("guard"); found != state.end()) guarded.emplace().load(found->second);
   observer_->load(state);
   observe = enabled[0] != 0;
   round = enabled[1] != 0;
+  guard = guarded;
   qparams_.reset();
+  if (round) refresh();  // peeks may not keep what they compute
 }
 
 HookBox make_hook(std::string_view kind) {

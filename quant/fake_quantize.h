@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "quant/observer.h"
+#include "quant/outlier_guard.h"
 
 namespace octet {
 
@@ -17,11 +18,22 @@ class FakeQuantize final : public Hook {
   FakeQuantize(std::unique_ptr<Observer> observer, bool observe, bool round)
       : observe(observe), round(round), observer_(std::move(observer)) {}
   FakeQuantize(const FakeQuantize& other)
-      : observe(other.observe), round(other.round), observer_(other.observer_->clone()), qparams_(other.qparams_) {}
-  FakeQuantize& operator=(const FakeQuantize&) = delete;
+      : observe(other.observe),
+        round(other.round),
+        guard(other.guard),
+        observer_(other.observer_->clone()),
+        qparams_(other.qparams_) {}
+  FakeQuantize(FakeQuantize&&) noexcept = default;
+  FakeQuantize& operator=(FakeQuantize other) noexcept {
+    observe = other.observe, round = other.round, guard = other.guard;
+    observer_.swap(other.observer_);
+    qparams_.swap(other.qparams_);
+    return *this;
+  }
 
-  bool observe;  ///< watch values in calibrate and train mode
-  bool round;    ///< fake-quantize what passes
+  bool observe;                       ///< watch values in calibrate and train mode
+  bool round;                         ///< fake-quantize what passes
+  std::optional<OutlierGuard> guard;  ///< limits absurd values before they are observed and before they flow on
 
   const Observer& observer() const { return *observer_; }
   Observer& observer();

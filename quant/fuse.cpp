@@ -187,7 +187,22 @@ class Fuser {
 Model fuse(const Model& model, Aim aim, const FuseOptions& options) {
   const FloatScope environment;
   const Fuser fuser(model, aim);
-  return fuser.apply(fuser.find(options));
+  // Only "real" adds a residual before it rounds; the others add codes, as their runtimes do.
+  return fuser.apply(fuser.find({.residual = options.residual && model.rounding == Rounding::real}));
+}
+
+std::vector<std::vector<std::string>> fusable(const Model& model) {
+  Model bare;  // the wiring alone: what it computes with does not matter
+  bare.outputs = model.outputs;
+  for (const Module& m : model.modules)
+    bare.modules.push_back({.path = m.path, .op = m.op, .inputs = m.inputs, .tied_to = m.tied_to, .nominal = m.nominal});
+  const Fuser fuser(bare, Aim::inference);
+  std::vector<std::vector<std::string>> all;
+  for (const Sequence& s : fuser.find({.residual = false})) {
+    std::vector<std::string>& paths = all.emplace_back();
+    for (const int i : s) paths.push_back(model.modules[static_cast<size_t>(i)].path);
+  }
+  return all;
 }
 
 Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) {
@@ -200,7 +215,7 @@ Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequ
     Sequence s{model.index(paths[0])};
     for (size_t i = 1; i < paths.size(); ++i) {
       const int next = model.index(paths[i]);
-      check(fuser.joins(s, next, true), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1],
+      check(fuser.joins(s, next, model.rounding == Rounding::real), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1],
             " (", name_of(model.modules[s.back()].op), ") here: no known sequence, a value somebody else reads, or a tied module");
       s.push_back(next);
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/f32/f32.h"
 #include "kernels/float_scope.h"
@@ -25,6 +26,20 @@ std::pair<int32_t, int32_t> ObserverSpec::range() const {
   return {lo, hi};
 }
 
+namespace {
+
+/// eps = 0: scales of ranges of zero and subnormal ones. A channel of zeros has no size of its own; with its neighbours' scale its
+/// bias fits the integers that theirs fit.
+void fill_floors(std::vector<float>& scale) {
+  const float largest = *std::ranges::max_element(scale);
+  for (float& s : scale) {
+    if (s == 0) s = largest > 0 ? largest : 1;
+    s = std::max(s, std::numeric_limits<float>::min());
+  }
+}
+
+}  // namespace
+
 QParams calculate_qparams(std::span<const float> min, std::span<const float> max, const ObserverSpec& spec) {
   const FloatScope environment;
   check(min.size() == max.size() && !min.empty(), "calculate_qparams: ", min.size(), " minima and ", max.size(), " maxima");
@@ -36,19 +51,19 @@ QParams calculate_qparams(std::span<const float> min, std::span<const float> max
     check(std::isfinite(min[c]) && std::isfinite(max[c]) && min[c] <= max[c], "calculate_qparams: range ", min[c], "..", max[c],
           " of channel ", c);
     const float lo = std::min(min[c], 0.0F), hi = std::max(max[c], 0.0F);
+    float scale = spec.symmetric() ? std::max(-lo, hi) / (levels / 2) : (hi - lo) / levels;
+    if (!std::isfinite(scale)) scale = static_cast<float>((static_cast<double>(hi) - lo) / levels);  // hi - lo overflowed
+    q.scale.push_back(std::max(scale, spec.eps));
+  }
+  if (spec.eps == 0) fill_floors(q.scale);
+  for (size_t c = 0; c < min.size(); ++c) {
     if (spec.symmetric()) {
-      const float reach = std::max(-lo, hi);
-      q.scale.push_back(std::max(reach / (levels / 2), spec.eps));
       // Codes of u8 are symmetric around the middle: 128, or the middle of a custom range.
       const int32_t middle = spec.quant_range ? static_cast<int32_t>(std::floor((q.qmin + q.qmax) / 2.0)) : 128;
       q.zero_point.push_back(spec.dtype == DType::u8 ? middle : 0);
       continue;
     }
-    float scale = (hi - lo) / levels;
-    if (!std::isfinite(scale)) scale = static_cast<float>((static_cast<double>(hi) - lo) / levels);  // hi - lo overflowed
-    scale = std::max(scale, spec.eps);
-    const float zero = static_cast<float>(q.qmin) - std::nearbyint(lo / scale);
-    q.scale.push_back(scale);
+    const float zero = static_cast<float>(q.qmin) - std::nearbyint(std::min(min[c], 0.0F) / q.scale[c]);
     q.zero_point.push_back(static_cast<int32_t>(std::clamp(zero, static_cast<float>(q.qmin), static_cast<float>(q.qmax))));
   }
   return q;
@@ -79,7 +94,7 @@ ObserverSpec load_spec(const StateDict& state) {
   check(v[0] >= 0 && v[0] <= static_cast<int32_t>(DType::i32) && v[1] >= 0 &&
             v[1] <= static_cast<int32_t>(QScheme::per_channel_symmetric),
         "observer state: dtype ", v[0], " or scheme ", v[1], " is unknown");
-  check(std::isnormal(eps[0]) && eps[0] > 0, "observer state: eps ", eps[0]);
+  check(eps[0] == 0 || (std::isnormal(eps[0]) && eps[0] > 0), "observer state: eps ", eps[0]);
   check(v[6] >= 0 && v[6] < 8, "observer state: axis ", v[6]);
   ObserverSpec spec{.dtype = static_cast<DType>(v[0]), .scheme = static_cast<QScheme>(v[1]), .reduce_range = v[2] != 0};
   if (v[3] != 0) spec.quant_range = {v[4], v[5]};

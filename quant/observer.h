@@ -21,8 +21,8 @@ struct ObserverSpec {
   QScheme scheme = QScheme::per_tensor_affine;
   bool reduce_range = false;                                 ///< halve the code range, floor(q/2)
   std::optional<std::pair<int32_t, int32_t>> quant_range{};  ///< custom [quant_min, quant_max]
-  float eps = 0x1p-23F;                                      ///< smallest scale
-  int axis = 0;                                              ///< of per-channel schemes
+  float eps = 0x1p-23F;  ///< smallest scale; 0: none, a range of zero takes the tensor's largest scale (or 1), scales stay normal
+  int axis = 0;          ///< of per-channel schemes
 
   bool symmetric() const { return scheme == QScheme::per_tensor_symmetric || scheme == QScheme::per_channel_symmetric; }
   bool per_channel() const { return scheme == QScheme::per_channel_affine || scheme == QScheme::per_channel_symmetric; }
@@ -43,6 +43,10 @@ class Observer {
   virtual bool calibrated() const = 0;
   /// Throws if nothing was observed.
   virtual QParams qparams() const = 0;
+  /// One pair of parameters for each channel; what activations cannot have.
+  virtual bool per_channel() const { return false; }
+  /// Smallest and largest value of what was seen, for summaries; empty: nothing seen, per channel, or not known.
+  virtual std::optional<std::pair<float, float>> seen() const { return std::nullopt; }
   virtual void reset() = 0;
   virtual std::unique_ptr<Observer> clone() const = 0;
   /// "min_max", "histogram", …

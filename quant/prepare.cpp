@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
+#include <utility>
+
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
@@ -33,6 +35,12 @@ void check_prefixes(const Model& model, const QConfigMap& map) {
 }
 
 HookBox hook(const std::optional<FakeQuantize>& prototype) { return prototype ? HookBox(prototype->clone()) : HookBox(); }
+
+void check_activation(const QConfig* config, std::string_view path) {
+  if (!config || !config->activation) return;
+  const Observer& observer = std::as_const(*config->activation).observer();
+  check(!observer.per_channel(), path, ": a ", observer.kind(), " observer for its activations; wires are quantized per tensor");
+}
 
 bool has_weight(const Module& module) {
   return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
@@ -76,6 +84,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
     check(module.hooks.empty(), module.path, ": prepare takes a model without hooks; this one is prepared");
     for (Wire& w : module.inputs) w.module = moved[w.module];
     const QConfig* config = config_for(module.path, map);
+    check_activation(config, module.path);
     const bool observed = config && !keeps_qparams(module.op);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");

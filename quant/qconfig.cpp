@@ -23,6 +23,14 @@ constexpr ObserverSpec kQnnpackChannelWeight{
     .dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = CodeRange{-127, 127}, .eps = kQnnpackEps};
 constexpr float kMemoryless = 1;
 
+// octet's own have no absolute floor: a network computes the same whatever its units are.
+constexpr float kNoFloor = 0;
+constexpr ObserverSpec kOctetActivation{.eps = kNoFloor};
+constexpr ObserverSpec kOctetWeight{.dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .eps = kNoFloor};
+constexpr ObserverSpec kDeviceActivation{.dtype = DType::i8, .eps = kNoFloor};
+constexpr ObserverSpec kDeviceWeight{
+    .dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = CodeRange{-127, 127}, .eps = kNoFloor};
+
 template <class O>
 FakeQuantize observing(O observer) {
   return {std::make_unique<O>(std::move(observer)), true, false};
@@ -35,6 +43,11 @@ FakeQuantize at_convert(O observer) {
 template <class O>
 FakeQuantize training(O observer) {
   return {std::make_unique<O>(std::move(observer)), true, true};
+}
+
+FakeQuantize guarded(FakeQuantize hook) {
+  hook.guard.emplace();
+  return hook;
 }
 
 enum class Backend { fbgemm, x86, qnnpack, onednn };
@@ -99,12 +112,21 @@ QConfig default_per_channel_symmetric_qnnpack_qat_qconfig() {
 }
 
 QConfig octet_qconfig() {
-  return {observing(HistogramObserver(kActivation)), at_convert(PerChannelMinMaxObserver(kChannelWeight))};
+  return {guarded(observing(HistogramObserver(kOctetActivation))), at_convert(PerChannelMinMaxObserver(kOctetWeight))};
 }
 
 QConfig octet_qat_qconfig() {
-  return {training(MovingAverageMinMaxObserver(kActivation)),
-          training(MovingAveragePerChannelMinMaxObserver(kChannelWeight, kMemoryless))};
+  return {guarded(training(MovingAverageMinMaxObserver(kOctetActivation))),
+          training(MovingAveragePerChannelMinMaxObserver(kOctetWeight, kMemoryless))};
+}
+
+QConfig octet_device_qconfig() {
+  return {guarded(observing(HistogramObserver(kDeviceActivation))), at_convert(PerChannelMinMaxObserver(kDeviceWeight))};
+}
+
+QConfig octet_device_qat_qconfig() {
+  return {guarded(training(MovingAverageMinMaxObserver(kDeviceActivation))),
+          training(MovingAveragePerChannelMinMaxObserver(kDeviceWeight, kMemoryless))};
 }
 
 }  // namespace octet

@@ -39,9 +39,13 @@ QConfig default_per_channel_symmetric_qnnpack_qat_qconfig();
 
 // octet's own.
 /// Histogram activations and per-channel symmetric weights, both with all 256 codes: exact on every engine here, so nothing is
-/// given away.
+/// given away. Unlike PyTorch's presets octet's have no absolute floor for scales (ObserverSpec::eps = 0), so that a network's
+/// units do not matter, and limit absurd values in calibration data (OutlierGuard).
 QConfig octet_qconfig();
 /// Its training twin: moving-average activations, weights observed anew at every step.
 QConfig octet_qat_qconfig();
+/// For microcontrollers: i8 activations and weights -127..127, which the packed kernels of firmware take.
+QConfig octet_device_qconfig();
+QConfig octet_device_qat_qconfig();
 
 }  // namespace octet

@@ -18,7 +18,7 @@ namespace octet {
 enum class Aim : uint8_t { inference, training };
 
 struct FuseOptions {
-  bool residual = true;  ///< additions into the convolution before them (inference only; rounding "real" only)
+  bool residual = true;  ///< additions into the convolution before them: for inference, where the model's rounding has it ("real")
 };
 
 /// Finds and fuses conv-bn, conv-bn-relu, conv-relu (relu6 too), linear-bn (inference), linear-relu, add-relu and, for inference,
@@ -26,6 +26,9 @@ struct FuseOptions {
 [[nodiscard]] Model fuse(const Model&, Aim, const FuseOptions& = {});
 /// Fuses exactly these sequences of paths. Throws naming the paths that do not form one of the sequences above.
 [[nodiscard]] Model fuse(const Model&, const std::vector<std::vector<std::string>>& sequences, Aim);
+
+/// The sequences of paths that fuse(…, Aim::inference) would still join, residuals aside; of any model, converted ones too.
+std::vector<std::vector<std::string>> fusable(const Model&);
 
 /// Whether the calls of a tied module share one output observer, as PyTorch's do, or have their own.
 enum class Ties : uint8_t { own, shared };
@@ -35,9 +38,25 @@ enum class Ties : uint8_t { own, shared };
 /// prefix that matches no module, and for a tied call that is configured float while its owner is quantized.
 [[nodiscard]] Model prepare(const Model&, const QConfigMap&, Ties = Ties::own);
 
+/// What a model consists of: how far the workflow has come, for tests and summaries.
+struct QuantizationSummary {
+  int weighted = 0;           ///< convolutions and linear layers
+  int int8_weights = 0;       ///< of those, with int8 weights
+  int int8_kernels = 0;       ///< of those, running as integer kernels
+  int quantized_outputs = 0;  ///< modules whose output is codes
+  int weight_hooks = 0, output_hooks = 0;
+  int64_t parameter_bytes = 0;
+  /// Of a prepared or converted model, one sentence each, naming the module: codes of which fewer than 32 are used, calibration
+  /// data that was constant or absurd (as far as its observers tell), modules that fuse() would have joined.
+  std::vector<std::string> notes{};
+};
+QuantizationSummary summarize(const Model&);
+
 /// Quantizes weights (by the rule of Rounding::real), gives every observed output its parameters and removes the hooks. Throws
-/// naming a module whose observer saw no data. Modules with a weight hook only keep int8 weights and compute in float.
-[[nodiscard]] Model convert(const Model& prepared);
+/// naming a module whose observer saw no data or proposes what codes cannot be (a scale of zero, a zero point outside the codes).
+/// In integer roundings a channel whose bias would not fit 32 bits gets a larger weight scale. `summary` gets summarize() of the
+/// result with the notes of both models. Modules with a weight hook only keep int8 weights and compute in float.
+[[nodiscard]] Model convert(const Model& prepared, QuantizationSummary* summary = nullptr);
 
 /// Reports progress (done of total) and may stop the work by returning false.
 using Progress = std::function<bool(int64_t done, int64_t total)>;
@@ -53,16 +72,5 @@ void disable_fake_quant(Model&, std::string_view prefix = "");
 /// Batch norms of ConvBn2d modules use (and keep) their running statistics even in training.
 void freeze_bn_stats(Model&, std::string_view prefix = "");
 void update_bn_stats(Model&, std::string_view prefix = "");
-
-/// What a model consists of: how far the workflow has come, for tests and summaries.
-struct QuantizationSummary {
-  int weighted = 0;           ///< convolutions and linear layers
-  int int8_weights = 0;       ///< of those, with int8 weights
-  int int8_kernels = 0;       ///< of those, running as integer kernels
-  int quantized_outputs = 0;  ///< modules whose output is codes
-  int weight_hooks = 0, output_hooks = 0;
-  int64_t parameter_bytes = 0;
-};
-QuantizationSummary summarize(const Model&);
 
 }  // namespace octet

@@ -15,6 +15,10 @@ class HistogramObserver final : public Observer {
   void observe(const Tensor&, std::string_view path) override;
   bool calibrated() const override { return !histogram_.empty(); }
   QParams qparams() const override;
+  std::optional<std::pair<float, float>> seen() const override {
+    if (histogram_.empty()) return std::nullopt;
+    return std::pair{min_, max_};
+  }
   void reset() override;
   std::unique_ptr<Observer> clone() const override { return std::make_unique<HistogramObserver>(*this); }
   std::string_view kind() const override { return kKind; }

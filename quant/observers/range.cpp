@@ -10,6 +10,18 @@
 
 namespace octet {
 
+namespace {
+
+/// PyTorch's m + c * (batch - m), in float32; in double where the difference leaves the floats.
+float averaged(float m, float batch, float constant) {
+  if (constant == 1) return batch;
+  const float difference = batch - m;
+  if (std::isfinite(difference)) return m + constant * difference;
+  return static_cast<float>(m + static_cast<double>(constant) * (static_cast<double>(batch) - m));
+}
+
+}  // namespace
+
 RangeObserver::RangeObserver(ObserverSpec spec, std::optional<float> averaging_constant, bool per_channel)
     : spec_(spec), averaging_constant_(averaging_constant), per_channel_(per_channel) {
   check_spec(spec_, averaging_constant_, per_channel_);
@@ -52,8 +64,9 @@ void RangeObserver::observe(const Tensor& x, std::string_view path) {
       min_[c] = std::min(min_[c], lo[c]);
       max_[c] = std::max(max_[c], hi[c]);
     } else {
-      min_[c] += *averaging_constant_ * (lo[c] - min_[c]);
-      max_[c] += *averaging_constant_ * (hi[c] - max_[c]);
+      min_[c] = averaged(min_[c], lo[c], *averaging_constant_);
+      max_[c] = averaged(max_[c], hi[c], *averaging_constant_);
+      if (min_[c] > max_[c]) std::swap(min_[c], max_[c]);  // a range of one value, rounded apart
     }
   }
 }
@@ -62,6 +75,11 @@ QParams RangeObserver::qparams() const {
   const FloatScope environment;
   check(calibrated(), kind(), ": the observer has seen no data");
   return calculate_qparams(min_, max_, spec_);
+}
+
+std::optional<std::pair<float, float>> RangeObserver::seen() const {
+  if (per_channel_ || min_.empty()) return std::nullopt;
+  return std::pair{min_[0], max_[0]};
 }
 
 void RangeObserver::reset() {

@@ -6,12 +6,15 @@
 
 namespace octet {
 
-/// What the four classes share: one min and max per tensor or channel, replaced by m + c*(batch - m) when averaging.
+/// What the four classes share: one min and max per tensor or channel, replaced by m + c*(batch - m) when averaging (c = 1: by the
+/// batch's, exactly).
 class RangeObserver : public Observer {
  public:
   void observe(const Tensor&, std::string_view path) override;
   bool calibrated() const override { return !min_.empty(); }
   QParams qparams() const override;
+  bool per_channel() const override { return per_channel_; }
+  std::optional<std::pair<float, float>> seen() const override;
   void reset() override;
   StateDict state() const override;
   void load(const StateDict&) override;
