@@ -21,7 +21,7 @@ constexpr std::string_view kStyle = R"css(
 h1{font-size:1.5em;margin:0 0 .3em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid var(--line)}
 h3{font-size:1em;margin:0 0 .2em;overflow-wrap:anywhere}
 p{margin:.3em 0}.soft{color:var(--soft)}.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:12px 0}
-.tile{border:1px solid var(--line);border-radius:6px;padding:8px 14px;min-width:120px}.tile b{display:block;font-size:1.35em}
+.tile{border:1px solid var(--line);border-radius:6px;padding:8px 14px;min-width:120px;flex:1 1 0}.tile b{display:block;font-size:1.35em}
 .card{border:1px solid var(--line);border-left:4px solid var(--red);border-radius:4px;padding:8px 12px;margin:8px 0;
 break-inside:avoid}
 .card.mild{border-left-color:var(--grey)}
@@ -150,7 +150,7 @@ void verdicts(Page& page, const Diagnosis& d) {
     page << "<p>Stopped before a batch was diagnosed.</p>";
     return;
   }
-  page << "<p class=\"soft\">From " << escaped(to_string(d.output)) << ".</p>";
+  page << "<p class=\"soft\">On the samples that causes are from: " << escaped(to_string(d.output)) << ".</p>";
   std::string pairs;
   for (const PairImbalance& p : d.pairs)
     if (p.unbalanced)
@@ -167,7 +167,7 @@ void verdicts(Page& page, const Diagnosis& d) {
     page << "<div class=\"card" << (l.share < 0.1 ? " mild" : "") << "\"><h3>" << std::to_string(i + 1) << ". " << escaped(l.path)
          << ": " << to_string(l.cause) << "</h3><p>" << escaped(sentence(l.words))
          << "</p><p class=\"soft\">Alone in float: output " << (l.gain_db >= 0 ? "+" : "") << fixed(l.gain_db) << " dB";
-    if (l.accuracy) page << ", accuracy " << percent(*l.accuracy);
+    if (l.accuracy) page << ", accuracy " << percent(*l.accuracy) << " (" << percent(*d.output.quantized_accuracy) << " as it is)";
     page << ".</p>";
     if (!l.mend.empty()) page << "<p>Mend: <code>" << escaped(l.mend) << "</code></p>";
     page << "</div>";

@@ -18,35 +18,6 @@ namespace {
 
 constexpr int64_t kRows = 32;
 
-/// Two branches that want different data, joined and classified.
-Model two_inputs(uint64_t seed) {
-  Model m;
-  const int left = m.add("left", Input{{1, 6, 6, 3}}), right = m.add("right", Input{{1, 6, 6, 3}});
-  const int a = m.add("a", Conv2d{.in = 3, .out = 6, .padding = pad_all(1), .act = Activation::relu}, {left});
-  const int b = m.add("b", Conv2d{.in = 3, .out = 6, .padding = pad_all(1), .act = Activation::relu}, {right});
-  m.add("both", Concat{3}, {a, b});
-  m.add("mix", Conv2d{.in = 12, .out = 8, .kernel = {1, 1}, .act = Activation::relu});
-  m.add("mean", Pool2d{.kind = Pool::adaptive_average});
-  m.add("flatten", Reshape{{0, -1}});
-  m.add("head", Linear{8, 4});
-  Generator g(seed);
-  initialize(m, g);
-  return m;
-}
-
-/// The right input is thirty times larger than the left, so a swap is no small thing.
-std::vector<std::vector<Tensor>> pairs(int count, uint64_t seed) {
-  Generator g(seed);
-  std::vector<std::vector<Tensor>> all;
-  for (int i = 0; i < count; ++i) {
-    Tensor left = rand(g, {kRows, 6, 6, 3}), right = randn(g, {kRows, 6, 6, 3});
-    for (float& v : left.mutable_data<float>()) v *= 0.1F;
-    for (float& v : right.mutable_data<float>()) v *= 3;
-    all.push_back({left, right});
-  }
-  return all;
-}
-
 std::vector<std::vector<Tensor>> swapped(std::vector<std::vector<Tensor>> data) {
   for (auto& batch : data) std::swap(batch[0], batch[1]);
   return data;
@@ -54,7 +25,7 @@ std::vector<std::vector<Tensor>> swapped(std::vector<std::vector<Tensor>> data) 
 
 struct Case {
   Model model, int8;
-  std::vector<std::vector<Tensor>> data = pairs(3, 7);
+  std::vector<std::vector<Tensor>> data = pairs(3, kRows, 7);
 };
 Case make_case() {
   Case c;

@@ -52,5 +52,14 @@ int main(int argc, char** argv) {
   save_npy(folder + "/labels.npy", concat(labels, 0));
   save_npy(folder + "/labels_few.npy", Tensor::zeros({23}, DType::i32));
   save_npy(folder + "/labels_column.npy", Tensor::zeros({24, 1}, DType::i32));
+  // Two inputs, each with data of its own.
+  const Model both = two_inputs(1);
+  const std::vector<std::vector<Tensor>> sides = pairs(1, 24, 7);
+  Model prepared = prepare(both, {{"", octet_qconfig()}});
+  calibrate(prepared, sides);
+  save_model(folder + "/both.octet", both);
+  save_model(folder + "/both_int8.octet", convert(prepared));
+  save_npy(folder + "/left.npy", sides[0][0]);
+  save_npy(folder + "/right.npy", sides[0][1]);
   return 0;
 }

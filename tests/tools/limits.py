@@ -67,6 +67,23 @@ def main():
     expect('a drop of accuracy', status == LIMIT and len(lines) == 1 and f'a drop of {drop:.2f} points' in lines[0], lines)
     expect('a drop within the limit', report('int8_wrong.octet', *labels, '--fail-accuracy-drop', drop + 0.5)[0] == 0, drop)
 
+    # A model with two inputs: a file for each, in the model's order.
+    figures = {}
+    for name, files in {'right order': ('left', 'right'), 'swapped': ('right', 'left')}.items():
+      data = [work / (f + '.npy') for f in files]
+      models = work / 'both.octet', work / 'both_int8.octet'
+      status, _, err = run('report', *models, *data, '--batch', 7, '--json', work / 'two.json')
+      expect(f'two inputs, {name}', status == 0, err)
+      figures[name] = json.loads((work / 'two.json').read_text())
+    right, swapped = figures['right order'], figures['swapped']
+    expect('two inputs', right['samples'] == 24 and right['output_sqnr_db'] > 25, right)
+    expect('swapped inputs', swapped['output_sqnr_db'] < right['output_sqnr_db'] - 10, swapped)
+    status, _, lines = run('report', work / 'both.octet', work / 'both_int8.octet', work / 'left.npy')
+    expect('one file for two inputs', status == 1 and '2 inputs, 1 file' in lines[-1], lines)
+    for verb in 'plan', 'explain':
+      status, out, lines = run(verb, work / 'both_int8.octet', '--batch', 2)
+      expect(f'{verb} of two inputs', status == 0 and 'both' in out, (status, lines))
+
     def changes(*options, before=good_json, after=bad_json):
       return run('compare-reports', before, after, *options)
 

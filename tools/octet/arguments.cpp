@@ -74,12 +74,14 @@ std::string did_you_mean(const std::string& name, std::span<const std::string> n
 }
 
 std::string kind_of_file(const std::string& path) {
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) return "";  // opening a pipe would wait for its writer
   std::array<char, 16> head{};
   std::ifstream file(path, std::ios::binary);
   file.read(head.data(), head.size());
   const std::string_view bytes(head.data(), static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
   const std::string_view magic(reinterpret_cast<const char*>(image::kMagic), sizeof image::kMagic);
-  if (file.is_open() && bytes.empty() && std::filesystem::is_regular_file(path)) return "an empty file";
+  if (file.is_open() && bytes.empty()) return "an empty file";
   if (bytes.starts_with(magic)) return "a firmware image (octet-tool inspect prints it)";
   if (bytes.starts_with("\x93NUMPY")) return "a NumPy array (data of octet-tool report)";
   if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet-tool explain, report, plan and image read it)";
