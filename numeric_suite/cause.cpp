@@ -72,6 +72,7 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
   const auto say = [&](Cause cause, const std::string& words, const std::string& mend) {
     d.cause = cause, d.words = words, d.mend = mend;
   };
+  const char* recipe = s.device ? "octet_device_qconfig()" : "octet_qconfig()";
   if (own <= 0) return say(Cause::none, "no error of its own", "");
   const std::string seen = number(s.low) + ".." + number(s.high), grid = number(s.grid_low) + ".." + number(s.grid_high);
   const double width = s.grid_high - s.grid_low;
@@ -89,9 +90,8 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
     return say(Cause::channel_span,
                "channel " + std::to_string(worst.largest) + "'s " + (by_weights ? "weights" : "outputs") + " span " +
                    number(worst.ratio) + "x channel " + std::to_string(worst.middle) + "'s, and all share one scale",
-               s.equalizable
-                   ? "equalize(fuse(float_model, Aim::inference)), then quantize again; or " + entry(d.path, "octet_qconfig()")
-                   : entry(d.path, "octet_qconfig()"));
+               s.equalizable ? "equalize(fuse(float_model, Aim::inference)), then quantize again; or " + entry(d.path, recipe)
+                             : entry(d.path, recipe));
   }
   if (s.grid && e.clipping >= kDominant * own) {
     const bool top = s.clipped_high * std::abs(s.high - s.grid_high) >= s.clipped_low * std::abs(s.grid_low - s.low);
@@ -101,16 +101,16 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
     if (unused > kUnused)
       return say(Cause::zero_point,
                  clips + ", while " + percent(unused) + " of the codes at the other end are never used: the zero point is off",
-                 "calibrate(prepared, data) and convert(prepared) again: " + entry(d.path, "octet_qconfig()"));
-    return say(
-        Cause::range_too_narrow, clips + ": calibration did not see such values",
-        "calibrate with data that reaches " + number(top ? s.high : s.low) + ", " + entry(d.path, "default_per_channel_qconfig()"));
+                 "calibrate(prepared, data) and convert(prepared) again: " + entry(d.path, recipe));
+    return say(Cause::range_too_narrow, clips + ": calibration did not see such values",
+               "calibrate with data that reaches " + number(top ? s.high : s.low) + ", " +
+                   entry(d.path, s.device ? recipe : "default_per_channel_qconfig()"));
   }
   const double used = width > 0 ? (std::min(s.high, s.grid_high) - std::max(s.low, s.grid_low)) / width : 1;
   if (s.grid && e.rounding >= kDominant * own && used < kWide)
     return say(Cause::range_too_wide,
                "codes cover " + grid + ", outputs only " + seen + ": " + percent(used) + " of the range is used",
-               "calibrate again: " + entry(d.path, "octet_qconfig()"));
+               "calibrate again: " + entry(d.path, recipe));
   if (s.has_weights && e.bias >= kDominant * own && e.bias >= e.rounding)
     return say(
         Cause::bias,
@@ -123,7 +123,7 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
                percent(e.weight / own) + " of its own error is rounding of " +
                    (s.per_tensor_weights ? "per-tensor" : "per-channel") + " weights" + end,
                !mend                  ? ""
-               : s.per_tensor_weights ? entry(d.path, "octet_qconfig()")
+               : s.per_tensor_weights ? entry(d.path, recipe)
                                       : less_rounding(s));
   say(Cause::activation_rounding, percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid + end,
       mend ? less_rounding(s) : "");

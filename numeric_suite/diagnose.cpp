@@ -199,6 +199,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
     }
     Symptoms s = splits.symptoms(v.index);
     s.share = options.measure ? d.share : d.estimated, s.network_sqnr_db = result.output.sqnr_db;
+    s.device = !islands;
     if (islands) s.island = island(quantized, pairing, v.index);
     for (const PairImbalance& p : result.pairs) s.equalizable |= p.first == d.path || p.second == d.path;
     d.split = s.split;

@@ -60,8 +60,8 @@ inline constexpr double kUnbalancedDecades = 0.25;
 struct DiagnoseOptions {
   QEngine engine = QEngine::automatic;
   std::span<const Tensor> labels{};  ///< i32, one tensor a batch; empty: no accuracies
-  /// Whether what runs the model can keep layers in float. A firmware image cannot; models in a fixed-point rounding are for
-  /// devices and are never advised to.
+  /// Whether what runs the model can keep layers in float. A firmware image cannot: then that is not advised, and configurations
+  /// are those for devices. Models in a fixed-point rounding are for devices whatever this says.
   bool float_layers = true;
   bool measure = true;         ///< leave-one-float, a part of a network's run for every layer
   int64_t estimate_rows = 32;  ///< of the first batch; the estimate keeps a graph

@@ -81,6 +81,7 @@ Report make_report(const Model& reference, const Model& quantized, const Batches
   Report report;
   report.title = options.title;
   report.wiring = wiring_of(quantized);
+  report.notes = summarize(quantized).notes;
   report.comparison =
       compare(reference, quantized, batches, {.engine = options.engine, .labels = options.labels, .progress = from(0)});
   if (stopped) {
@@ -133,13 +134,14 @@ std::string to_json(const Report& report) {
                           {"unbalanced", p.unbalanced}});
   for (const WiringRow& w : report.wiring)
     j["wiring"].push_back({{"path", w.path}, {"op", w.op}, {"inputs", w.inputs}, {"integer", w.integer}, {"crossing", w.crossing}});
-  j["unmatched"] = report.comparison.unmatched;
+  j["unmatched"] = report.comparison.unmatched, j["notes"] = report.notes;
   return j.dump(1) + "\n";
 }
 
 std::string to_table(const Report& report) {
   std::string text =
       "all data: " + to_string(report.comparison.output) + (report.comparison.stopped ? ", stopped early" : "") + "\n";
+  for (const std::string& note : report.notes) text += "note: " + note + "\n";
   return text + to_table(report.diagnosis) + "\n" + to_table(report.comparison);
 }
 

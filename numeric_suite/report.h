@@ -23,6 +23,7 @@ struct Report {
   ModelComparison comparison;
   Diagnosis diagnosis;
   std::vector<WiringRow> wiring;
+  std::vector<std::string> notes;  ///< summarize() of the quantized model
 };
 
 struct ReportOptions {

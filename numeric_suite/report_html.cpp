@@ -21,7 +21,8 @@ constexpr std::string_view kStyle = R"css(
 h1{font-size:1.5em;margin:0 0 .3em}h2{font-size:1.15em;margin:1.8em 0 .5em;border-bottom:1px solid var(--line)}
 h3{font-size:1em;margin:0 0 .2em;overflow-wrap:anywhere}
 p{margin:.3em 0}.soft{color:var(--soft)}.tiles{display:flex;flex-wrap:wrap;gap:10px;margin:12px 0}
-.tile{border:1px solid var(--line);border-radius:6px;padding:8px 14px;min-width:120px;flex:1 1 0}.tile b{display:block;font-size:1.35em}
+.tile{border:1px solid var(--line);border-radius:6px;padding:8px 14px;min-width:120px;flex:1 1 0}
+.tile b{display:block;font-size:1.35em}
 .card{border:1px solid var(--line);border-left:4px solid var(--red);border-radius:4px;padding:8px 12px;margin:8px 0;
 break-inside:avoid}
 .card.mild{border-left-color:var(--grey)}
@@ -144,7 +145,7 @@ void header(Page& page, const Report& r) {
   page << "</div>";
 }
 
-void verdicts(Page& page, const Diagnosis& d) {
+void verdicts(Page& page, const Diagnosis& d, const std::vector<std::string>& notes) {
   page << "<h2>Which layer, why, and what to change</h2>";
   if (d.layers.empty()) {
     page << "<p>Stopped before a batch was diagnosed.</p>";
@@ -159,6 +160,11 @@ void verdicts(Page& page, const Diagnosis& d) {
   if (!pairs.empty())
     page << "<div class=\"card\"><h3>Unbalanced pairs</h3><ul>" << pairs
          << "</ul><p>Mend: <code>equalize(fuse(float_model, Aim::inference))</code>, then quantize again</p></div>";
+  if (!notes.empty()) {
+    page << "<div class=\"card mild\"><h3>Worth a look</h3><ul>";
+    for (const std::string& note : notes) page << "<li>" << escaped(note) << "</li>";
+    page << "</ul></div>";
+  }
   // Layers that matter; the worst one always.
   size_t shown = 1;
   while (shown < std::min<size_t>(d.layers.size(), 8) && d.layers[shown].share >= 0.02) ++shown;
@@ -267,7 +273,7 @@ std::string to_html(const Report& report) {
           "initial-scale=1\"><title>"
        << escaped(report.title) << "</title><style>" << kStyle << "</style></head><body>\n";
   header(page, report);
-  verdicts(page, report.diagnosis);
+  verdicts(page, report.diagnosis, report.notes);
   table(page, report);
   drawings(page, report);
   page << "\n<script>" << kScript << "</script></body></html>\n";

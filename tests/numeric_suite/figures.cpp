@@ -83,6 +83,19 @@ TEST_CASE("Headline figures are of all samples, those of the causes say how few 
   CHECK_THAT(json, Contains("\"samples\": 48") && Contains("\"samples\": 8") && Contains("\"estimated_samples\": 8"));
 }
 
+TEST_CASE("What is worth a look stands in the report") {
+  const Model m = small_network(1);
+  const std::vector<Tensor> data = batches({8, 8, 8, 3}, 2, 2);
+  Model int8 = post_training(m, data);
+  CHECK(make_report(m, int8, data).notes.empty());
+  // As if one absurd weight had left the others a code or two.
+  for (int8_t& code : int8["head"].params.at("weight").mutable_data<int8_t>()) code = static_cast<int8_t>(code > 0);
+  const Report r = make_report(m, int8, data);
+  REQUIRE(r.notes.size() == 1);
+  CHECK_THAT(r.notes[0], Contains("head: its weights use"));
+  for (const std::string& text : {to_table(r), to_html(r), to_json(r)}) CHECK_THAT(text, Contains(r.notes[0]));
+}
+
 TEST_CASE("Equal values share the mean of their ranks") {
   CHECK(spearman({1, 2, 2, 4}, {1, 3, 2, 4}) == Approx(4.5 / std::sqrt(22.5)));
   CHECK(spearman({2, 4, 1, 2}, {2, 4, 1, 3}) == Approx(4.5 / std::sqrt(22.5)));  // whatever their order
@@ -204,11 +217,16 @@ TEST_CASE("Nothing is advised to run in float where it cannot") {
   REQUIRE(diagnose(m, int8, data).layers[0].mend == "{\"head\", std::nullopt}");
   Model device = m;
   device.rounding = Rounding::fixed_double;
-  const Model fixed = quantized(device, data, map);
+  Model fixed = quantized(device, data, map);
   REQUIRE(summarize(fixed).int8_kernels == 5);
   for (const Diagnosis& d : {diagnose(m, int8, data, {.float_layers = false}), diagnose(device, fixed, data)}) {
     for (const LayerDiagnosis& l : d.layers) CHECK(l.mend.find("nullopt") == std::string::npos);
     CHECK(d.layers[0].path == "head");
     CHECK_THAT(d.layers[0].mend, Contains("Aim::training"));
   }
+  fixed["dw"].out_q[0]->scale[0] *= 64;
+  const Diagnosis wide = diagnose(device, fixed, data);
+  const auto dw = std::ranges::find(wide.layers, "dw", &LayerDiagnosis::path);
+  CHECK(dw->cause == Cause::range_too_wide);
+  CHECK_THAT(dw->mend, Contains("octet_device_qconfig()") && !Contains("octet_qconfig()"));
 }
