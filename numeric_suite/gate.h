@@ -13,7 +13,7 @@
 namespace octet {
 
 struct ReportLimits {
-  std::optional<double> sqnr_db;           ///< least, end to end, of every layer and of the network's output
+  std::optional<double> sqnr_db{};         ///< least, end to end, of every layer and of the network's output
   std::map<std::string, double> layers{};  ///< least of these layers, in place of `sqnr_db`
   std::optional<double> accuracy_drop{};   ///< most, in points of percent: float minus quantized
 };

@@ -173,7 +173,7 @@ void verdicts(Page& page, const Diagnosis& d, const std::vector<std::string>& no
     page << "<div class=\"card" << (l.share < 0.1 ? " mild" : "") << "\"><h3>" << std::to_string(i + 1) << ". " << escaped(l.path)
          << ": " << to_string(l.cause) << "</h3><p>" << escaped(sentence(l.words))
          << "</p><p class=\"soft\">Alone in float: output " << (l.gain_db >= 0 ? "+" : "") << fixed(l.gain_db) << " dB";
-    if (l.accuracy) page << ", accuracy " << percent(*l.accuracy) << " (" << percent(*d.output.quantized_accuracy) << " as it is)";
+    if (l.accuracy) page << ", accuracy " << percent(*l.accuracy) << " in place of " << percent(*d.output.quantized_accuracy);
     page << ".</p>";
     if (!l.mend.empty()) page << "<p>Mend: <code>" << escaped(l.mend) << "</code></p>";
     page << "</div>";
