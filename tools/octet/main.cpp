@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `octet` command: saved models explained, compared, and made into firmware images.
 #include <cstdio>
+#include <new>
 
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
@@ -71,6 +72,8 @@ int main(int argc, char** argv) {
   } catch (const LimitBroken& e) {
     for (const std::string& line : e.lines) refuse("limit not kept: " + line, kLimitStatus);
     return kLimitStatus;
+  } catch (const std::bad_alloc&) {
+    return refuse("not enough memory", kErrorStatus);
   } catch (const std::exception& e) {
     return refuse(e.what(), kErrorStatus);
   }
