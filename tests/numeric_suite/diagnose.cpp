@@ -158,6 +158,10 @@ TEST_CASE("The parts of a layer's error are what they are called") {
   const double step = static_cast<double>(c.int8["pw"].out_q[0]->scale[0]);
   CHECK(at("pw").rounding == Approx(step * step / 12).epsilon(0.1));
   CHECK(at("image").weight == 0);
+  // A bias moves the mean alone: what rounding does to the weights is what it was.
+  const double weight = std::ranges::find(clean.layers, "pw", &LayerDiagnosis::path)->split.weight;
+  REQUIRE(weight > 0);
+  CHECK(at("pw").weight == Approx(weight).epsilon(0.01));
 }
 
 TEST_CASE("Accuracies come with labels, and labels must fit") {
