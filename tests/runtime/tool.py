@@ -54,7 +54,7 @@ def main():
     status, _, err = octet('plan', work / 'none.octet')
     expect('a missing model is named', status == 1 and 'none.octet' in err, err)
     status, _, err = octet('image', model)
-    expect('image without an output is refused', status == 1 and '--output' in err, err)
+    expect('image without an output is refused', status == 2 and '--output' in err, err)
   for finding in findings:
     print('FAILED:', finding)
   print('octet tool:', f'{len(findings)} findings' if findings else 'all checks passed')
