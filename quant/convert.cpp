@@ -31,12 +31,15 @@ void fold(Module& module) {
   module.params.insert_or_assign("bias", std::move(folded.bias));
 }
 
-/// In integer roundings a bias is an int32 in units of input scale times weight scale. A channel whose weights are so small that
-/// its bias would not fit gets a larger scale: what its weights add is less than a bias code then.
-void make_room_for_bias(QParams& q, const Tensor& bias, const QParams& input) {
-  constexpr float kMostCodes = 0x1p30F;
+/// Kernels multiply a weight scale by the input's, and in integer roundings a bias is an int32 in units of that product. A channel
+/// whose weights are so small that the product would be no normal float, or its bias no int32, gets a larger scale: what its
+/// weights add is nothing beside the other channels, or less than a bias code.
+void make_room(QParams& q, const Tensor* bias, const QParams& input) {
+  constexpr float kMostCodes = 0x1p30F, kNothing = 0x1p-60F, kLeastProduct = 0x1p-125F;
+  const float largest = *std::ranges::max_element(q.scale);
   for (size_t c = 0; c < q.scale.size(); ++c) {
-    const float least = std::abs(bias.data<float>()[c]) / kMostCodes / input.scale[0];
+    float least = std::min(kLeastProduct / input.scale[0], largest * kNothing);
+    if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / kMostCodes / input.scale[0]);
     if (std::isfinite(least)) q.scale[c] = std::max(q.scale[c], least);
   }
 }
@@ -53,8 +56,8 @@ void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding
   QParams q = seen.qparams(where);
   check_qparams(q, found->second.shape(), where);
   const auto bias = module.params.find("bias");
-  if (rounding != Rounding::real && input && q.axis == 0 && bias != module.params.end())
-    make_room_for_bias(q, bias->second, *input);
+  const bool integers = rounding != Rounding::real && bias != module.params.end();
+  if (input && q.axis == 0) make_room(q, integers ? &bias->second : nullptr, *input);
   found->second = quantize(found->second, q);
   check(found->second.dtype() == DType::i8, where, ": weights must be int8, their observer gives ",
         to_string(found->second.dtype()));

@@ -120,9 +120,11 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
   }
   if (is_weighted(module)) return layer_output(model, module, before, statistics, sigmas);
   const Expected& x = before[module.inputs[0].module];
-  if (std::holds_alternative<Unary>(module.op) && limits_of(module.op).lo == -INFINITY) return x;
   if (std::holds_alternative<Dropout>(module.op)) return x;
-  if (std::holds_alternative<Unary>(module.op)) {
+  if (const auto* unary = std::get_if<Unary>(&module.op)) {
+    if (unary->fn == UnaryFn::identity) return x;
+    const bool clamps = unary->fn == UnaryFn::relu || unary->fn == UnaryFn::relu6;
+    if (!clamps) return unknown("what " + module.path + " makes of it is not known");
     if (x.mean.empty()) return x;
     return activated(x.mean, x.variance, limits_of(module.op), sigmas);
   }
@@ -139,7 +141,7 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
       e.mean.push_back(x.mean[c % x.mean.size()]), e.variance.push_back(x.variance[c % x.mean.size()]);
     return e;
   }
-  if (std::holds_alternative<Binary>(module.op)) {
+  if (const auto* binary = std::get_if<Binary>(&module.op); binary && binary->fn == BinaryFn::add) {
     const Expected& y = before[module.inputs[1].module];
     if (x.mean.empty() || y.mean.size() != x.mean.size()) return unknown(x.mean.empty() ? x.why : y.why);
     std::vector<double> mean = x.mean, variance = x.variance;

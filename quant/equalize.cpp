@@ -20,8 +20,8 @@ Activation activation(const Module& module) {
   if (const auto* conv = as<Conv2d>(module)) return conv->act;
   if (const auto* linear = as<Linear>(module)) return linear->act;
   const auto* unary = as<Unary>(module);
-  if (!unary || unary->fn == UnaryFn::identity) return Activation::none;
-  return unary->fn == UnaryFn::relu ? Activation::relu : Activation::relu6;
+  if (unary && unary->fn == UnaryFn::relu) return Activation::relu;
+  return unary && unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
 }
 
 int64_t out_channels(const Module& module) { return as<Conv2d>(module) ? as<Conv2d>(module)->out : as<Linear>(module)->out; }
@@ -45,7 +45,9 @@ bool tied(const Model& model, const Module& module) {
 /// Whether values keep their channel (the last axis, or its remainder after flattening) and scale with it. Average pools that count
 /// no padding and max pools both do.
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
-  if (const auto* unary = as<Unary>(module)) return unary->fn != UnaryFn::relu6 || relu6 == Relu6::relu;
+  // Only what is known to scale: f(x * s) = f(x) * s for s > 0.
+  if (const auto* unary = as<Unary>(module))
+    return unary->fn == UnaryFn::identity || unary->fn == UnaryFn::relu || (unary->fn == UnaryFn::relu6 && relu6 == Relu6::relu);
   if (as<Pool2d>(module) || as<Dropout>(module)) return true;
   return as<Reshape>(module) && !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
 }
@@ -191,27 +193,72 @@ Chains equalizable(const Model& model, Relu6 relu6) {
   return chains;
 }
 
-std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
-  const FloatScope environment;
-  const auto [a, b] = linked(model, first, second);
-  Module &one = model.modules[a], &two = model.modules[b];
-  Tensor &w1 = weight_of(one), &w2 = weight_of(two);
-  const int64_t channels = out_channels(one);
-  const std::vector<double> r1 = channel_ranges(w1, 0), r2 = input_ranges(two, channels, w2);
+namespace {
+
+/// s = sqrt(r1 / r2) by channel; 1 where a side has no range, and for a channel that is little but its bias: what the weights add
+/// is small, and scaled up by their range the bias would take the range that all channels share.
+std::vector<double> factors(const Model& model, int first, int second, const ChannelStatistics* statistics) {
+  constexpr double kConstant = 10;
+  const Module &one = model.modules[static_cast<size_t>(first)], &two = model.modules[static_cast<size_t>(second)];
+  const std::vector<double> r1 = channel_ranges(one.params.at("weight"), 0),
+                            r2 = input_ranges(two, out_channels(one), two.params.at("weight"));
+  const auto bias = one.params.find("bias");
   std::vector<double> s(r1.size(), 1.0);
-  std::vector<float> multiply(r1.size()), divide(r1.size());
   for (size_t c = 0; c < s.size(); ++c) {
-    if (r1[c] > 0 && r2[c] > 0) s[c] = std::sqrt(r1[c] / (r2[c] + 1e-9));
+    const bool constant =
+        statistics ? std::abs(statistics->mean[c]) > kConstant * statistics->deviation[c]
+                   : bias != one.params.end() && std::abs(static_cast<double>(bias->second.data<float>()[c])) > kConstant * r1[c];
+    if (r1[c] > 0 && r2[c] > 0 && !constant) s[c] = std::sqrt(r1[c] / (r2[c] + 1e-9));
     if (!std::isfinite(s[c]) || s[c] < 1e-12) s[c] = 1;
-    multiply[c] = static_cast<float>(s[c]), divide[c] = static_cast<float>(1 / s[c]);
   }
+  return s;
+}
+
+/// The value below which this share of them lies.
+double quantile(std::vector<double> values, double share) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
+  std::ranges::nth_element(values, at);
+  return *at;
+}
+
+/// Whether a pair needed it: `total` is by what its channels were scaled until their ranges were equal. Only channels count whose
+/// range then is of the usual size: the others are nearly dead, and there was nothing to gain.
+bool was_unbalanced(const Model& equal, std::string_view first, std::string_view second, const std::vector<double>& total) {
+  constexpr double kCounts = 0.25, kUnbalanced = 4;
+  const PairRanges r = pair_ranges(equal, first, second);
+  std::vector<double> products, scaled;
+  for (size_t c = 0; c < total.size(); ++c)
+    if (r.first[c] > 0 && r.second[c] > 0) products.push_back(r.first[c] * r.second[c]);
+  if (products.empty()) return false;
+  const double usual = quantile(products, 0.9);  // most channels may be dead
+  for (size_t c = 0; c < total.size(); ++c)
+    if (r.first[c] * r.second[c] >= kCounts * usual) scaled.push_back(total[c]);
+  const double typical = quantile(scaled, 0.5);
+  return std::ranges::any_of(scaled, [&](double s) { return s > kUnbalanced * typical || s * kUnbalanced < typical; });
+}
+
+void scale(Module& one, Module& two, const std::vector<double>& s) {
+  Tensor &w1 = weight_of(one), &w2 = weight_of(two);
+  std::vector<float> multiply, divide;
+  for (const double v : s) multiply.push_back(static_cast<float>(v)), divide.push_back(static_cast<float>(1 / v));
   const auto rows = w1.mutable_data<float>();
   const size_t row = rows.size() / s.size();
   for (size_t i = 0; i < rows.size(); ++i) rows[i] *= divide[i / row];
   if (const auto bias = one.params.find("bias"); bias != one.params.end())
     for (size_t c = 0; c < s.size(); ++c) bias->second.mutable_data<float>()[c] *= divide[c];
   const auto columns = w2.mutable_data<float>();
-  each_input(two, channels, w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
+  each_input(two, out_channels(one), w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
+}
+
+}  // namespace
+
+std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
+  const FloatScope environment;
+  const auto [a, b] = linked(model, first, second);
+  Module &one = model.modules[a], &two = model.modules[b];
+  weight_of(one), weight_of(two);
+  std::vector<double> s = factors(model, a, b, nullptr);
+  scale(one, two, s);
   return s;
 }
 
@@ -237,6 +284,8 @@ Model equalize(const Model& model, const EqualizeOptions& options) {
           },
           module.op);
     }
+  const Model unscaled = equal;
+  const StatisticsByPath before = options.statistics ? *options.statistics : StatisticsByPath{};
   const Chains chains = options.chains.empty() ? equalizable(equal) : options.chains;
   std::vector<std::pair<std::string, std::string>> pairs;
   std::vector<std::string> layers;
@@ -246,19 +295,38 @@ Model equalize(const Model& model, const EqualizeOptions& options) {
     for (const std::string& path : chain)
       if (!std::ranges::count(layers, path)) layers.push_back(path);
   }
+  std::map<std::string, std::vector<double>, std::less<>> total;  // by first layer
   int sweep = 0;
   for (bool done = pairs.empty(); !done && sweep < options.max_sweeps; ++sweep) {
     const Model previous = equal;
     for (const auto& [first, second] : pairs) {
-      const std::vector<double> s = cross_layer_equalization(equal, first, second);
-      if (!options.statistics) continue;
-      const auto found = options.statistics->find(first);
-      if (found == options.statistics->end()) continue;
-      for (size_t c = 0; c < s.size(); ++c) found->second.mean[c] /= s[c], found->second.deviation[c] /= s[c];
+      ChannelStatistics* known = nullptr;
+      if (options.statistics)
+        if (const auto found = options.statistics->find(first); found != options.statistics->end()) known = &found->second;
+      const auto [one, two] = linked(equal, first, second);
+      weight_of(equal.modules[one]), weight_of(equal.modules[two]);
+      const std::vector<double> s = factors(equal, one, two, known);
+      scale(equal.modules[one], equal.modules[two], s);
+      std::vector<double>& product = total.try_emplace(first, s.size(), 1.0).first->second;
+      for (size_t c = 0; c < s.size(); ++c) {
+        product[c] *= s[c];
+        if (known) known->mean[c] /= s[c], known->deviation[c] /= s[c];
+      }
     }
     done = converged(equal, previous, layers, options.threshold);
   }
   if (options.sweeps) *options.sweeps = sweep;
+  if (!options.chains.empty()) return equal;
+  // A healthy chain found by itself stays as it was: equal ranges would cost it more than they give.
+  for (const auto& chain : chains) {
+    bool needed = false;
+    for (size_t i = 0; i + 1 < chain.size(); ++i) needed |= was_unbalanced(equal, chain[i], chain[i + 1], total.at(chain[i]));
+    for (const std::string& path : chain) {
+      if (needed) continue;
+      equal[path].params = unscaled[path].params;
+      if (const auto found = before.find(path); found != before.end()) options.statistics->at(path) = found->second;
+    }
+  }
   return equal;
 }
 

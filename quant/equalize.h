@@ -39,7 +39,7 @@ enum class Relu6 : uint8_t {
 };
 
 struct EqualizeOptions {
-  Chains chains{};          ///< which; empty: all of equalizable()
+  Chains chains{};          ///< which; empty: those of equalizable() in which a channel is out of balance by 4 or more
   double threshold = 1e-4;  ///< ends when no sweep changes the weights by more (sum of Frobenius norms)
   int max_sweeps = 200;
   Relu6 relu6 = Relu6::leave;
@@ -52,7 +52,8 @@ struct EqualizeOptions {
 Chains equalizable(const Model&, Relu6 = Relu6::leave);
 
 /// One step on one pair: s = sqrt(range1 / range2); channel i of the first is divided by s[i], of the second multiplied. A channel
-/// without range on either side stays. Returns s. Throws if the layers are not consecutive or cannot be scaled.
+/// without range on either side stays, and one that is little but its bias (10 times its weights' range or more). Returns s. Throws
+/// if the layers are not consecutive or cannot be scaled.
 std::vector<double> cross_layer_equalization(Model&, std::string_view first, std::string_view second);
 
 /// Whether the named layers' weights differ by less than the threshold in all (sum of Frobenius norms).

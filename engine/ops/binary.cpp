@@ -22,6 +22,7 @@ Var add(const Var& a, const Var& b, Activation act, std::string_view path) {
 
 std::vector<Shape> Binary::shapes(const ShapeCall& call) const {
   call.expect_inputs(2);
+  check(fn == BinaryFn::add, call.path, ": unknown binary function ", static_cast<int>(fn));
   check(call.inputs[0] == call.inputs[1], call.path, ": inputs of shapes ", to_string(call.inputs[0]), " and ",
         to_string(call.inputs[1]), " differ");
   return {call.inputs[0]};

@@ -19,6 +19,7 @@ int64_t pooled(int64_t in, int64_t kernel, int64_t stride, int64_t before, int64
 }  // namespace
 
 PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
+  check(op.kind <= Pool::adaptive_average, path, ": unknown kind of pool ", static_cast<int>(op.kind));
   check(x.size() == 4, path, ": pool2d needs an N,H,W,C input, got shape ", to_string(x));
   PoolGeometry g{x[0],
                  x[1],

@@ -6,13 +6,13 @@
 namespace octet {
 namespace {
 
-Activation activation(UnaryFn fn) {
+Activation activation(UnaryFn fn, std::string_view path) {
   switch (fn) {
     case UnaryFn::identity: return Activation::none;
     case UnaryFn::relu: return Activation::relu;
     case UnaryFn::relu6: return Activation::relu6;
   }
-  fail("unary: unknown function ", static_cast<int>(fn));
+  fail(path, ": unknown unary function ", static_cast<int>(fn));
 }
 
 }  // namespace
@@ -37,12 +37,13 @@ Var clamp(const Var& x, Limits limit) {
 
 std::vector<Shape> Unary::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
+  activation(fn, call.path);
   return {call.inputs[0]};
 }
 
 std::vector<Var> Unary::forward(const Call& call) const {
   if (fn == UnaryFn::identity) return {call.inputs[0]};
-  return {clamp(call.inputs[0], limits(activation(fn)))};
+  return {clamp(call.inputs[0], limits(activation(fn, call.path)))};
 }
 
 Lowered Unary::lower(const LowerCall& call) const {
@@ -50,7 +51,7 @@ Lowered Unary::lower(const LowerCall& call) const {
   if (fn == UnaryFn::identity) return {{copy_step(count)}, {}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
-  const kernels::OutputArgs output = output_args(call.inputs[0], activation(fn), call.rounding, false);
+  const kernels::OutputArgs output = output_args(call.inputs[0], activation(fn, call.path), call.rounding, false);
   a.clamp_min = output.clamp_min;
   a.clamp_max = output.clamp_max;
   a.type = code_type(call.inputs[0]);

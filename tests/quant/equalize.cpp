@@ -101,7 +101,7 @@ TEST_CASE("Equalizing PyTorch's linear chain takes twelve sweeps to its ranges")
   const Tensor x = randn(g, {20, 3});
   CHECK(largest_difference(run(m, x), run(e, x)) < 1e-6);
   REQUIRE(equalizable(m) == Chains{{"layer1", "layer2", "layer3"}});  // finds them itself, as one run
-  const Model found = equalize(m, {.threshold = 1e-6});
+  const Model found = equalize(m, {.chains = equalizable(m), .threshold = 1e-6});
   check_ranges(channel_ranges(found["layer1"].params.at("weight"), 0), expected);
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("Depthwise, grouped, pooled and flattened pairs keep their function; r
   initialize(m, g);
   const Chains chains = equalizable(m);
   REQUIRE(chains == Chains{{"a", "b", "c"}, {"f", "head"}});
-  const Model e = equalize(m);
+  const Model e = equalize(m, {.chains = chains});
   const Tensor x = randn(g, {2, 8, 8, 4});
   CHECK(largest_difference(run(m, x), run(e, x)) < 1e-5);
   CHECK(largest_difference(m["head"].params.at("weight"), e["head"].params.at("weight")) > 1e-3);
@@ -187,7 +187,7 @@ TEST_CASE("Depthwise, grouped, pooled and flattened pairs keep their function; r
 TEST_CASE("A channel without weights stays finite") {
   Model m = chain({Linear{3, 4}, Linear{4, 5}}, {2, 3}, 0);
   for (int i = 0; i < 3; ++i) m["layer1"].params.at("weight").mutable_data<float>()[3 + i] = 0;
-  const Model e = equalize(m);
+  const Model e = equalize(m, {.chains = equalizable(m)});
   const Tensor x = Tensor::full({2, 3}, 0.5);
   CHECK(largest_difference(run(m, x), run(e, x)) < 1e-6);
   for (const float w : e["layer2"].params.at("weight").data<float>()) CHECK(std::isfinite(w));
