@@ -66,14 +66,6 @@ const Tensor* bias_of(const Params& params) {
   return found == params.end() ? nullptr : &found->second;
 }
 
-/// The indices of a module and of all that share its parameters, in order.
-std::vector<int> calls_of(const Model& model, const Module& owner) {
-  std::vector<int> calls;
-  for (size_t i = 0; i < model.modules.size(); ++i)
-    if (&model.owner(model.modules[i]) == &owner) calls.push_back(static_cast<int>(i));
-  return calls;
-}
-
 bool correctable(const Model& model, int index) {
   const Module& module = model.modules[index];
   if (!std::holds_alternative<Conv2d>(module.op) && !std::holds_alternative<Linear>(module.op)) return false;
@@ -89,16 +81,8 @@ std::vector<double> error_of(const Pairing& pairing, const Model& quantized, int
 
 /// Every layer that may be corrected has a bias afterwards.
 Model with_biases(Model model, const std::vector<bool>& wanted) {
-  for (size_t i = 0; i < model.modules.size(); ++i) {
-    if (!wanted[i]) continue;
-    const auto add = [](auto& op) {
-      if constexpr (requires { op.bias; }) op.bias = true;
-    };
-    std::visit(add, model.modules[i].op);
-    Module& owner = model.owner(model.modules[i]);
-    std::visit(add, owner.op);
-    owner.params.try_emplace("bias", Tensor::zeros({owner.params.at("weight").size(0)}));
-  }
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    if (wanted[i]) bias_of_layer(model, static_cast<int>(i));
   return model;
 }
 
@@ -144,10 +128,11 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
   check(options.passes > 0, "correct_bias: passes must be positive, got ", options.passes);
   const Pairing pairing = pair_up(reference, quantized);
   const int count = static_cast<int>(quantized.modules.size());
-  std::vector<bool> wanted(count);
+  std::vector<bool> wanted(count);  // where a layer is corrected: at the first of its calls, whichever of them is named
   for (int i = 0; i < count; ++i) {
     const auto named = [&](const std::string& prefix) { return below(quantized.modules[i].path, prefix); };
-    wanted[i] = correctable(quantized, i) && (options.layers.empty() || std::ranges::any_of(options.layers, named));
+    if (correctable(quantized, i) && (options.layers.empty() || std::ranges::any_of(options.layers, named)))
+      wanted[calls_of(quantized, i).front()] = true;
   }
   for (const std::string& prefix : options.layers)
     check(std::ranges::any_of(quantized.modules, [&](const Module& m) { return below(m.path, prefix); }), "correct_bias: \"",
@@ -162,9 +147,8 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
     Frontier frontier(runner.model(), batches);
     for (int i = 0; i < count; ++i) {
       const Model& model = runner.model();
-      const Module& owner = model.owner(model.modules[i]);
-      const std::vector<int> calls = wanted[i] ? calls_of(model, owner) : std::vector<int>{};
-      if (wanted[i] && i == calls.front()) {
+      if (wanted[i]) {
+        const std::vector<int> calls = calls_of(model, i);
         PatchSum patches = frontier.patches(model, i);
         if (calls.size() > 1) {
           // What the later calls see, with the bias as it still is.
@@ -175,7 +159,7 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
           }
         }
         const std::vector<double> error = error_of(pairing, model, i, patches);
-        Tensor bias = owner.params.at("bias");
+        Tensor bias = model.modules[i].params.at("bias");
         const auto values = bias.mutable_data<float>();
         for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
         runner.set_param(i, "bias", std::move(bias));

@@ -214,28 +214,32 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
   Model corrected = quantized;
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
-    const int twin = pairing.counterpart[i];
-    if (twin < 0 || !is_weighted(module) || !module.tied_to.empty()) continue;
+    if (pairing.counterpart[i] < 0 || !is_weighted(module) || !module.tied_to.empty()) continue;
     const auto weight = module.params.find("weight");
     if (weight == module.params.end() || weight->second.dtype() != DType::i8) continue;
-    const Module& layer = real.modules[twin];
-    const Wire wire = layer.inputs[0];
-    const Expected& x = expected[wire.module];
-    if (x.mean.empty()) {
-      if (notes) notes->push_back(module.path + ": bias not corrected, " + x.why);
+    // Calls that share the layer share its bias: the mean of what each of them expects.
+    const std::vector<int> calls = calls_of(quantized, static_cast<int>(i));
+    std::vector<double> error(static_cast<size_t>(weight->second.size(0)));
+    std::string why;
+    for (const int call : calls) {
+      const Module& layer = real.modules[static_cast<size_t>(pairing.counterpart[static_cast<size_t>(call)])];
+      const Params& params = real.owner(layer).params;
+      const Wire wire = layer.inputs[0];
+      const Expected& x = expected[static_cast<size_t>(wire.module)];
+      if (x.mean.empty()) {
+        why = (calls.size() > 1 ? "of the input of " + layer.path + ": " : "") + x.why;
+        break;
+      }
+      const Shape& shape = real.modules[static_cast<size_t>(wire.module)].nominal[static_cast<size_t>(wire.port)];
+      const std::vector<double> one = mean_error(layer.op, params.at("weight"), bias_of(params), weight->second,
+                                                 bias_of(module.params), mean_patch(layer, shape, x.mean));
+      for (size_t c = 0; c < error.size(); ++c) error[c] += one[c] / static_cast<double>(calls.size());
+    }
+    if (!why.empty()) {
+      if (notes) notes->push_back(module.path + ": bias not corrected, " + why);
       continue;
     }
-    const std::vector<double> error =
-        mean_error(layer.op, layer.params.at("weight"), bias_of(layer.params), weight->second, bias_of(module.params),
-                   mean_patch(layer, real.modules[wire.module].nominal[wire.port], x.mean));
-    Module& target = corrected.modules[i];
-    std::visit(
-        [](auto& op) {
-          if constexpr (requires { op.bias; }) op.bias = true;
-        },
-        target.op);
-    Tensor& bias = target.params.try_emplace("bias", Tensor::zeros({weight->second.size(0)})).first->second;
-    const auto values = bias.mutable_data<float>();
+    const auto values = bias_of_layer(corrected, static_cast<int>(i)).mutable_data<float>();
     for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
   }
   return corrected;

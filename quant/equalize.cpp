@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/float_scope.h"
+#include "quant/mean_error.h"
 #include "quant/pairing.h"
 
 namespace octet {
@@ -361,13 +362,8 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
         ++count;
       }
       if (std::ranges::all_of(shift, [](float v) { return v == 0; })) continue;
-      std::visit(
-          [](auto& op) {
-            if constexpr (requires { op.bias; }) op.bias = true;
-          },
-          two.op);
+      auto& bias = bias_of_layer(absorbed, absorbed.index(chain[k + 1]));
       const Tensor& w = two.params.at("weight");
-      auto& bias = two.params.try_emplace("bias", Tensor::zeros({out_channels(two)})).first->second;
       std::vector<double> add(static_cast<size_t>(out_channels(two)));
       const int64_t row = w.numel() / w.size(0);
       each_input(two, out_channels(one), w, [&](int64_t i, int64_t c) {

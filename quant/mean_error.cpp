@@ -35,6 +35,25 @@ Tensor as_float(const Tensor& t) {
 
 }  // namespace
 
+std::vector<int> calls_of(const Model& model, int index) {
+  const Module& owner = model.owner(model.modules[static_cast<size_t>(index)]);
+  std::vector<int> calls;
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    if (&model.owner(model.modules[i]) == &owner) calls.push_back(static_cast<int>(i));
+  return calls;
+}
+
+Tensor& bias_of_layer(Model& model, int index) {
+  for (const int call : calls_of(model, index))
+    std::visit(
+        [](auto& op) {
+          if constexpr (requires { op.bias; }) op.bias = true;
+        },
+        model.modules[static_cast<size_t>(call)].op);
+  Module& owner = model.owner(model.modules[static_cast<size_t>(index)]);
+  return owner.params.try_emplace("bias", Tensor::zeros({owner.params.at("weight").size(0)})).first->second;
+}
+
 void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {
   const FloatScope environment;
   const Tensor x = as_float(input);

@@ -11,6 +11,12 @@
 
 namespace octet {
 
+/// The indices of a module's owner and of all modules that share its parameters, in order.
+std::vector<int> calls_of(const Model&, int index);
+/// The bias of the convolution or linear layer `index`, or of the one it is tied to. A layer without one gets zeros, and all its
+/// calls read them.
+Tensor& bias_of_layer(Model&, int index);
+
 /// Sums of a layer's input by tap and input channel over all output positions; padding counts as zero.
 struct PatchSum {
   std::vector<double> sum;  ///< [kH, kW, in] of a convolution, [in] of a linear layer

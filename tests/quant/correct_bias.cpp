@@ -8,9 +8,12 @@
 #include <iostream>
 
 #include "compile/program.h"
+#include "io/model_file.h"
 #include "numeric_suite/compare.h"
+#include "quant/data_free.h"
 #include "quant/mean_error.h"
 #include "tests/catch.h"
+#include "tests/io/temp_dir.h"
 #include "tests/quant/bias_chains.h"
 
 using namespace octet;
@@ -182,6 +185,88 @@ TEST_CASE("A layer called twice is corrected once, by the mean of its calls, and
   CHECK(std::ranges::equal(reference.data<float>(), output(mended, data, QEngine::automatic).data<float>()));
   CHECK(sqnr(output(m, data, QEngine::automatic), reference) >
         sqnr(output(m, data, QEngine::automatic), output(wrong, data, QEngine::automatic)) + 3);
+}
+
+TEST_CASE("A layer without bias that is called twice gets one that every call reads, whichever call is named") {
+  Model m;
+  m.add("x", Input{{4, 6, 6, 4}});
+  m.add("conv", Conv2d{.in = 4, .out = 4, .padding = pad_all(1), .bias = false, .act = Activation::relu});
+  m.add_tied("again", "conv");
+  m.add("head", Conv2d{.in = 4, .out = 3, .kernel = {1, 1}, .bias = false});
+  Generator g(13);
+  initialize(m, g);
+  const std::vector<Tensor> data{rand(g, {8, 6, 6, 4}), rand(g, {8, 6, 6, 4})};
+  Model prepared = prepare(m, {{"", default_qconfig()}});
+  calibrate(prepared, data);
+  const Model int8 = convert(prepared);
+  REQUIRE(summarize(int8).int8_kernels == 3);
+  const auto sum_of_errors = [&](const Model& model) {
+    const auto e = own_mean_errors(m, model, data);
+    double worst = 0;
+    for (size_t c = 0; c < 4; ++c) worst = std::max(worst, std::abs(e[0].error[c] + e[1].error[c]));
+    return worst;
+  };
+  REQUIRE(sum_of_errors(int8) > 1e-3);
+  const std::vector<std::vector<std::string>> names{{}, {"conv"}, {"again"}};
+  std::vector<Model> corrected;
+  for (const auto& layers : names) {
+    corrected.push_back(correct_bias(m, int8, data, {.layers = layers, .passes = 3}));
+    const Model& c = corrected.back();
+    CHECK(c["conv"].op == c["again"].op);
+    CHECK(std::get<Conv2d>(c["again"].op).bias);
+    CHECK(!c["again"].params.contains("bias"));
+    CHECK(sum_of_errors(c) < sum_of_errors(int8) / 20);
+    const testing::TempDir folder;
+    save_model(folder / "tied.octet", c);
+    const Model loaded = load_model(folder / "tied.octet").model;
+    const Tensor bytes = output(c, data, QEngine::reference);
+    CHECK(std::ranges::equal(bytes.data<float>(), output(loaded, data, QEngine::automatic).data<float>()));
+    const Model again = correct_bias(m, c, data, {.layers = layers, .passes = 3});  // nothing is left to take away
+    CHECK(sum_of_errors(again) < sum_of_errors(int8) / 20);
+  }
+  // Naming one call is naming the layer.
+  const auto bias = [](const Model& c) { return c["conv"].params.at("bias").data<float>(); };
+  CHECK(std::ranges::equal(bias(corrected[1]), bias(corrected[2])));
+}
+
+TEST_CASE("Analytic correction of a layer called twice is by the mean of what both calls expect") {
+  Model m;
+  m.add("x", Input{{4, 6, 6, 4}});
+  m.add("stem", Conv2d{.in = 4, .out = 4, .kernel = {1, 1}, .bias = false});
+  m.add("bn", BatchNorm{4});
+  m.add("conv", Conv2d{.in = 4, .out = 4, .kernel = {1, 1}, .bias = false});
+  m.add_tied("again", "conv");
+  Generator g(5);
+  initialize(m, g);
+  for (float& beta : m["bn"].params["bias"].mutable_data<float>()) beta = g.uniform() * 4;
+  const StatisticsByPath statistics = batch_norm_statistics(m);
+  const Model fused = fuse(m, Aim::inference);
+  const Tensor data = rand(g, {8, 6, 6, 4});
+  Model prepared = prepare(fused, {{"", default_qconfig()}});
+  calibrate(prepared, {&data, 1});
+  const Model int8 = convert(prepared);
+  std::vector<std::string> notes;
+  const Model corrected = correct_bias_analytic(fused, int8, statistics, {-4, 4, 0.5, 0.3}, &notes);
+  CHECK(notes.empty());
+  CHECK(corrected["conv"].op == corrected["again"].op);
+  // The mean inputs of both calls, by hand: the batch norm's beta, then W beta.
+  const auto w = fused["conv"].params.at("weight").data<float>(), beta = m["bn"].params.at("bias").data<float>();
+  const Tensor codes = dequantize(int8["conv"].params.at("weight"));
+  for (size_t o = 0; o < 4; ++o) {
+    double expected = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      double second = 0;
+      for (size_t j = 0; j < 4; ++j) second += static_cast<double>(w[i * 4 + j]) * static_cast<double>(beta[j]);
+      const double error = static_cast<double>(codes.data<float>()[o * 4 + i]) - static_cast<double>(w[o * 4 + i]);
+      expected -= error * (static_cast<double>(beta[i]) + second) / 2;
+    }
+    CHECK(corrected["conv"].params.at("bias").data<float>()[o] == Approx(expected).margin(1e-6));
+    CHECK(expected != 0);
+  }
+  std::vector<std::string> unknown;
+  const Model left = correct_bias_analytic(fused, int8, {}, {-4, 4, {}, {}}, &unknown);
+  CHECK(std::ranges::any_of(unknown, [](const std::string& note) { return note.starts_with("conv: bias not corrected"); }));
+  CHECK(!left["conv"].params.contains("bias"));
 }
 
 TEST_CASE("Bias correction refuses what it cannot do by name") {
