@@ -32,7 +32,8 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "run: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   const Module& owner = model.owner(module);
-  const auto expected = expected_params(owner.op);
+  auto expected = expected_params(owner.op);
+  expected.merge(optional_params(owner.op));
   std::vector<Shape> shapes;
   for (const Var& v : inputs) shapes.push_back(v.shape());
   std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, shapes}); }, module.op);

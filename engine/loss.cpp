@@ -22,11 +22,14 @@ void check_labels(const Tensor& logits, const Tensor& labels, const char* who) {
 
 }  // namespace
 
-Var cross_entropy(const Var& logits, const Tensor& labels) {
+Var cross_entropy(const Var& logits, const Tensor& labels, double label_smoothing) {
   const FloatScope environment;
   check_labels(logits.value(), labels, "cross_entropy");
   const int64_t n = logits.value().size(0), classes = logits.value().size(1);
   check(n > 0, "cross_entropy: empty batch");
+  check(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label smoothing ", label_smoothing, " outside 0..1");
+  // The target is 1 - e at the label and e / classes everywhere.
+  const double everywhere = label_smoothing / static_cast<double>(classes);
   return dispatch_float(logits.dtype(), "cross_entropy", [&]<class T>() {
     Tensor softmax = logits.value();  // p[i, c], kept for the gradient (p - onehot)/n
     const auto p = softmax.mutable_data<T>();
@@ -34,15 +37,26 @@ Var cross_entropy(const Var& logits, const Tensor& labels) {
     for (int64_t i = 0; i < n; ++i) {
       const auto row = p.subspan(i * classes, classes);
       const T largest = *std::ranges::max_element(row), at_label = row[labels.data<int32_t>()[i]];
+      double others = 0;  // sum over the classes of logit - largest
+      if (label_smoothing > 0)
+        for (const T v : row) others += static_cast<double>(v - largest);
       T sum = 0;
       for (T& v : row) sum += v = std::exp(v - largest);
       for (T& v : row) v /= sum;
-      loss += static_cast<double>(std::log(sum) - (at_label - largest));
+      if (label_smoothing == 0) {
+        loss += static_cast<double>(std::log(sum) - (at_label - largest));
+      } else {
+        const auto normalizer = static_cast<double>(std::log(sum));
+        loss += (1 - label_smoothing) * (normalizer - static_cast<double>(at_label - largest)) + label_smoothing * normalizer -
+                everywhere * others;
+      }
     }
-    auto vjp = [n, classes, softmax, labels](const Tensor& grad, const Needs&) {
+    auto vjp = [n, classes, softmax, labels, everywhere, label_smoothing](const Tensor& grad, const Needs&) {
       Tensor dx = softmax;
       const auto d = dx.mutable_data<T>();
-      for (int64_t i = 0; i < n; ++i) d[i * classes + labels.data<int32_t>()[i]] -= 1;
+      if (label_smoothing > 0)
+        for (T& v : d) v -= static_cast<T>(everywhere);
+      for (int64_t i = 0; i < n; ++i) d[i * classes + labels.data<int32_t>()[i]] -= static_cast<T>(1 - label_smoothing);
       const T factor = grad.data<T>()[0] / static_cast<T>(n);
       for (T& v : d) v *= factor;
       return std::vector<Tensor>{std::move(dx)};

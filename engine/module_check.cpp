@@ -76,6 +76,8 @@ Shapes expected_params(const Op& op) {
       op);
 }
 
+Shapes optional_params(const Op& op) { return std::holds_alternative<BatchNorm>(op) ? Shapes{{"frozen", {}}} : Shapes{}; }
+
 void check_qparams(const QParams& q, const Shape& shape, std::string_view where) {
   check(q.qmin <= q.qmax, where, ": qmin ", q.qmin, " is above qmax ", q.qmax);
   check(q.qmin < 0 ? q.qmin >= -128 && q.qmax <= 127 : q.qmax <= 255, where, ": codes ", q.qmin, "..", q.qmax,
@@ -100,9 +102,13 @@ void check_module(const Module& module, std::string_view where) {
     check(found != module.params.end(), where, ": parameter '", name, "' of shape ", to_string(shape), " is missing");
     check_param(found->second, shape, std::string(where) + "." + name);
   }
+  const Shapes optional = module.tied_to.empty() ? optional_params(module.op) : Shapes{};
+  for (const auto& [name, shape] : optional)
+    if (const auto found = module.params.find(name); found != module.params.end())
+      check_param(found->second, shape, std::string(where) + "." + name);
   for (const auto& [name, tensor] : module.params)
-    check(expected.contains(name), where, ": a ", name_of(module.op), module.tied_to.empty() ? "" : " tied to another",
-          " has no parameter '", name, "'");
+    check(expected.contains(name) || optional.contains(name), where, ": a ", name_of(module.op),
+          module.tied_to.empty() ? "" : " tied to another", " has no parameter '", name, "'");
   check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), where, ": quantization parameters for ",
         module.out_q.size(), " outputs, it has ", module.nominal.size());
   for (size_t port = 0; port < module.out_q.size(); ++port)

@@ -14,6 +14,8 @@ namespace octet {
 /// Names and shapes of the parameters an operator has: what its init() would make, without making it (a damaged file can claim
 /// attributes whose weights would not fit in memory).
 std::map<std::string, Shape, std::less<>> expected_params(const Op&);
+/// Those it may have besides: "frozen" of a batch norm, put there by freeze_bn_stats().
+std::map<std::string, Shape, std::less<>> optional_params(const Op&);
 
 /// Scales positive, finite and normal, zero points among the codes, codes of u8 or i8, as many pairs as the axis is long.
 void check_qparams(const QParams&, const Shape& shape, std::string_view where);

@@ -137,7 +137,8 @@ struct Linear {
   Lowered lower(const LowerCall&) const;
 };
 
-/// Batch norm over the last axis (BatchNorm1d and 2d). params: weight, bias, running_mean, running_var.
+/// Batch norm over the last axis (BatchNorm1d and 2d). params: weight, bias, running_mean, running_var; while its statistics are
+/// frozen: frozen (1).
 struct BatchNorm {
   int64_t channels = 0;
   double eps = 1e-5, momentum = 0.1;

@@ -10,6 +10,12 @@
 
 namespace octet {
 
+Sgd::Sgd(Options options) : options_(options) {
+  check(options.momentum >= 0 && options.weight_decay >= 0, "Sgd: momentum ", options.momentum, " and weight decay ",
+        options.weight_decay, " must not be negative");
+  check(!options.nesterov || options.momentum > 0, "Sgd: Nesterov's momentum needs a momentum above zero");
+}
+
 void Sgd::step(Model& model, const Grads& grads, double rate) {
   const FloatScope environment;
   // Everything is checked before anything moves.
@@ -32,8 +38,8 @@ void Sgd::step(Model& model, const Grads& grads, double rate) {
     Tensor& v = velocity_[update.second->first];
     if (v.shape() != w.shape() || v.dtype() != w.dtype()) v = Tensor::zeros(w.shape(), w.dtype());
     dispatch_float(w.dtype(), update.second->first, [&]<class T>() {
-      fk::sgd(w.numel(), T(rate), T(options_.momentum), T(options_.weight_decay), g.data<T>().data(), v.mutable_data<T>().data(),
-              w.mutable_data<T>().data());
+      fk::sgd(w.numel(), T(rate), T(options_.momentum), T(options_.weight_decay), options_.nesterov, g.data<T>().data(),
+              v.mutable_data<T>().data(), w.mutable_data<T>().data());
     });
   }
 }

@@ -6,13 +6,15 @@
 
 namespace octet {
 
-/// torch.optim.SGD: v = momentum*v + (g + weight_decay*w); w -= rate*v.
+/// torch.optim.SGD: d = g + weight_decay*w; v = momentum*v + d; w -= rate*v, or with Nesterov's momentum rate*(d + momentum*v).
 class Sgd {
  public:
   struct Options {
     double momentum = 0, weight_decay = 0;
+    bool nesterov = false;  ///< needs momentum
   };
-  explicit Sgd(Options options) : options_(options) {}
+  /// Throws for a negative momentum or weight decay, and for Nesterov without momentum, as PyTorch does.
+  explicit Sgd(Options options);
   /// One step on every parameter that has a gradient. Throws naming the parameter if a gradient fits none.
   void step(Model&, const Grads&, double rate);
 

@@ -121,7 +121,7 @@ Tensor randn(Generator& g, Shape shape) {
 std::vector<int64_t> permutation(Generator& g, int64_t n) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t{0});
-  for (int64_t i = n - 1; i > 0; --i) std::swap(order[i], order[g.integer(0, i + 1)]);
+  for (int64_t i = 0; i < n - 1; ++i) std::swap(order[i], order[i + g.integer(0, n - i)]);
   return order;
 }
 

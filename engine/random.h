@@ -39,9 +39,10 @@ class Generator {
 Tensor rand(Generator&, Shape, DType = DType::f32);
 /// Tensor.uniform_(a, b), float32.
 Tensor uniform(Generator&, Shape, double a, double b);
-/// torch.randn, float32: pairs below 16 elements, blocks of 16 from there on (equal to 6e-8 where PyTorch vectorizes).
+/// torch.randn, float32: pairs below 16 elements, blocks of 16 from there on (equal to 4.8e-7 there: PyTorch vectorizes its
+/// logarithm and sine).
 Tensor randn(Generator&, Shape);
-/// A permutation of 0..n-1 (Fisher-Yates over integer()).
+/// torch.randperm: a permutation of 0..n-1, from the front, one draw per element.
 std::vector<int64_t> permutation(Generator&, int64_t n);
 
 }  // namespace octet

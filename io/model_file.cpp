@@ -176,8 +176,11 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
     m.fused.push_back(json::string(f, where + " fused"));
   const json::Value& quantized = json::at(v, "params", where);
   check(quantized.is_object(), where, " params: expected a JSON object, got ", quantized.type_name());
-  if (!tied)
+  if (!tied) {
     for (const auto& [key, shape] : expected_params(m.op)) m.params.emplace(key, take(file, param_name(m, key), where));
+    for (const auto& [key, shape] : optional_params(m.op))
+      if (file.tensors.contains(param_name(m, key))) m.params.emplace(key, take(file, param_name(m, key), where));
+  }
   for (const auto& item : quantized.items()) {
     const auto param = m.params.find(item.key());
     check(param != m.params.end(), where, ": quantization parameters for the unknown parameter '", item.key(), "'");

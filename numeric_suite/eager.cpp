@@ -42,6 +42,13 @@ const Tensor* match(const Dict& real, const std::string& key) {
   return nullptr;
 }
 
+/// Whether the module is a quantized one: gives codes, or computes in float with int8 weights (weight-only).
+bool is_quantized(const Model& model, const Module& module, const Tensor& output) {
+  const Params& params = model.owner(module).params;
+  const auto weight = params.find("weight");
+  return output.qparams().has_value() || (weight != params.end() && weight->second.qparams().has_value());
+}
+
 Tensor kept(const Tensor& t, bool first_sample_only) { return first_sample_only && t.rank() > 0 ? rows(t, 0, 1) : t; }
 
 }  // namespace
@@ -81,7 +88,7 @@ ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std:
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
       // A module that computes in float is its own twin.
-      if (twin < 0 || !out.qparams() || !std::ranges::count(module_swap_list, name_of(module.op))) continue;
+      if (twin < 0 || !is_quantized(quantized, module, out) || !std::ranges::count(module_swap_list, name_of(module.op))) continue;
       std::vector<Tensor> in;
       for (const Tensor& t : walk.inputs()) in.push_back(dequantize(t));
       ComparedTensors& entry = result[module.path + ".stats"];
@@ -104,7 +111,7 @@ ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, c
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
-      if (twin < 0 || !out.qparams() || keeps_qparams(module.op)) continue;
+      if (twin < 0 || !is_quantized(quantized, module, out) || keeps_qparams(module.op)) continue;
       while (truth.position() < twin) truth.next();
       ComparedTensors& entry = result[module.path + ".stats"];
       entry.real.push_back(truth.next()[0]);

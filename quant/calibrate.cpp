@@ -24,13 +24,23 @@ void each_hook(Model& model, std::string_view prefix, const char* who, Act&& act
 void set_frozen(Model& model, std::string_view prefix, const char* who, bool frozen) {
   int seen = 0;
   for (Module& module : model.modules) {
-    if (!below(module.path, prefix) || !std::holds_alternative<ConvBn2d>(module.op)) continue;
-    const auto flag = module.params.find("bn.frozen");
-    check(flag != module.params.end(), module.path, ": parameter \"bn.frozen\" is missing; initialize or load the model first");
-    flag->second = Tensor::full({}, frozen ? 1 : 0, flag->second.dtype());
-    ++seen;
+    if (!below(module.path, prefix)) continue;
+    if (std::holds_alternative<ConvBn2d>(module.op) && module.tied_to.empty()) {
+      const auto flag = module.params.find("bn.frozen");
+      check(flag != module.params.end(), module.path, ": parameter \"bn.frozen\" is missing; initialize or load the model first");
+      flag->second = Tensor::full({}, frozen ? 1 : 0, flag->second.dtype());
+      ++seen;
+    } else if (std::holds_alternative<BatchNorm>(module.op) && module.tied_to.empty()) {
+      const auto weight = module.params.find("weight");
+      check(weight != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
+      if (frozen)
+        module.params.insert_or_assign("frozen", Tensor::full({}, 1, weight->second.dtype()));
+      else
+        module.params.erase("frozen");
+      ++seen;
+    }
   }
-  check(seen > 0, who, ": no conv_bn2d below \"", prefix, "\"; fuse for training first");
+  check(seen > 0, who, ": no batch norm below \"", prefix, "\"");
 }
 
 }  // namespace

@@ -154,7 +154,9 @@ class Fuser {
       m.op = ConvBn2d{.conv = std::get<Conv2d>(m.op), .eps = bn.eps, .momentum = bn.momentum};
       for (const char* name : {"weight", "bias", "running_mean", "running_var"})
         m.params.insert_or_assign(std::string("bn.") + name, param(norm, name));
-      m.params.insert_or_assign("bn.frozen", Tensor::zeros({}, param(norm, "weight").dtype()));
+      const auto frozen = norm.params.find("frozen");
+      m.params.insert_or_assign("bn.frozen",
+                                frozen == norm.params.end() ? Tensor::zeros({}, param(norm, "weight").dtype()) : frozen->second);
       return;
     }
     const auto bias = m.params.find("bias");

@@ -108,7 +108,8 @@ QConfig default_symmetric_qnnpack_qat_qconfig() {
 }
 
 QConfig default_per_channel_symmetric_qnnpack_qat_qconfig() {
-  return {training(MovingAverageMinMaxObserver(kSignedActivation)), training(PerChannelMinMaxObserver(kQnnpackChannelWeight))};
+  return {training(MovingAverageMinMaxObserver(kSignedActivation)),
+          training(MovingAveragePerChannelMinMaxObserver(kQnnpackChannelWeight))};
 }
 
 QConfig octet_qconfig() {

@@ -69,7 +69,8 @@ void enable_observer(Model&, std::string_view prefix = "");
 void disable_observer(Model&, std::string_view prefix = "");
 void enable_fake_quant(Model&, std::string_view prefix = "");
 void disable_fake_quant(Model&, std::string_view prefix = "");
-/// Batch norms of ConvBn2d modules use (and keep) their running statistics even in training.
+/// Batch norms, those of ConvBn2d modules and standing alone, use (and keep) their running statistics even in training. Throw if
+/// the prefix matches none.
 void freeze_bn_stats(Model&, std::string_view prefix = "");
 void update_bn_stats(Model&, std::string_view prefix = "");
 

@@ -121,7 +121,8 @@ std::vector<Var> BatchNorm::forward(const Call& call) const {
   const Var& x = call.inputs[0];
   const Var gamma = call.param("weight"), beta = call.param("bias");
   const Tensor mean = call.param("running_mean").value(), variance = call.param("running_var").value();
-  if (call.mode != Mode::train) return {batch_norm_eval(x, gamma, beta, mean, variance, eps)};
+  const bool frozen = call.has("frozen") && call.param("frozen").value().item() != 0;
+  if (call.mode != Mode::train || frozen) return {batch_norm_eval(x, gamma, beta, mean, variance, eps)};
   const int64_t n = x.value().numel() / channels;
   check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got input shape ",
         to_string(x.shape()));

@@ -218,8 +218,14 @@ std::vector<Var> ConvBn2d::forward(const Call& call) const {
   const Moments next = updated(mean, variance, unscaled(batch, k, conv.bias ? &b.value() : nullptr), n, momentum);
   call.store("bn.running_mean", next.mean);
   call.store("bn.running_var", next.variance);
-  // A convolution bias cancels in the batch's own mean: it only moves the running mean, and its gradient is zero.
-  return {batch_norm_train(y0, gamma, beta, batch, &k, eps, conv.act)};
+  // A convolution bias cancels in the batch's own mean: it only moves the running mean. Its gradient is zero, but it has one, so
+  // that weight decay reaches it.
+  const Var out = batch_norm_train(y0, gamma, beta, batch, &k, eps, conv.act);
+  if (!conv.bias) return {out};
+  auto vjp = [shape = b.shape(), dtype = b.dtype()](const Tensor& grad, const Needs&) {
+    return std::vector<Tensor>{grad, Tensor::zeros(shape, dtype)};
+  };
+  return {Var::made(out.value(), {out, b}, std::move(vjp))};
 }
 
 FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,

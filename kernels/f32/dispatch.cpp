@@ -136,8 +136,8 @@ void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, 
 }
 void add(int64_t n, const float* a, const float* b, float* y) { table().add(n, a, b, y); }
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y) { table().axpby(n, alpha, x, beta, y); }
-void sgd(int64_t n, float rate, float momentum, float decay, const float* g, float* v, float* w) {
-  table().sgd(n, rate, momentum, decay, g, v, w);
+void sgd(int64_t n, float rate, float momentum, float decay, bool nesterov, const float* g, float* v, float* w) {
+  table().sgd(n, rate, momentum, decay, nesterov, g, v, w);
 }
 
 void min_max(int64_t n, const float* x, float* lo, float* hi) { table().min_max(n, x, lo, hi); }

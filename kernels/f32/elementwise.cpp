@@ -36,12 +36,12 @@ void axpby(int64_t n, float alpha, const float* x, float beta, float* y) {
   });
 }
 
-void sgd(int64_t n, float rate, float momentum, float decay, const float* g, float* v, float* w) {
+void sgd(int64_t n, float rate, float momentum, float decay, bool nesterov, const float* g, float* v, float* w) {
   parallel(n, kStreamGrain, [&](int, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float velocity = momentum * v[i] + (g[i] + decay * w[i]);
+      const float gradient = g[i] + decay * w[i], velocity = momentum * v[i] + gradient;
       v[i] = velocity;
-      w[i] -= rate * velocity;
+      w[i] -= rate * (nesterov ? gradient + momentum * velocity : velocity);
     }
   });
 }

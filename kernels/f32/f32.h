@@ -55,7 +55,7 @@ void add(int64_t n, const float* a, const float* b, float* y);
 /// y = alpha * x + beta * y
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y);
 /// One SGD step: v = momentum*v + (g + decay*w); w -= rate*v. v is the velocity buffer.
-void sgd(int64_t n, float rate, float momentum, float decay, const float* g, float* v, float* w);
+void sgd(int64_t n, float rate, float momentum, float decay, bool nesterov, const float* g, float* v, float* w);
 
 /// Smallest and largest element; a NaN anywhere makes both NaN. Zeros come out as +0. n > 0.
 void min_max(int64_t n, const float* x, float* lo, float* hi);
@@ -65,7 +65,7 @@ void min_max_channels(int64_t outer, int64_t channels, int64_t inner, const floa
 /// Elements outside [lo,hi] and NaN are skipped. All float32; hi > lo; bins at most 2^24.
 void histogram(int64_t n, const float* x, float lo, float hi, int bins, int64_t* counts);
 
-/// Per-tensor fake quantization: y = f32( (clip(z + rne(f32(x*inv_scale)), qmin, qmax) - z) * scale ); NaN stays NaN.
+/// Per-tensor fake quantization: y = f32( (clip(z + rne(f32(x*inv_scale)), qmin, qmax) - z) * scale ); NaN gives 0.
 /// qmin - z and qmax - z lie within 2^21 of zero. The same bits on every instruction set, as are min_max and histogram.
 struct FakeQuant {
   float scale, inv_scale;

@@ -17,6 +17,7 @@ void fake_quantize(int64_t n, const FakeQuant& q, const float* x, float* y) {
   parallel(n, kStreamGrain, [&](int, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float v = x[i] * inverse;
+      v = v == v ? v : 0;  // as quantize: the zero point
       v = v < lo ? lo : v;
       v = v > hi ? hi : v;
       y[i] = ((v + kRound) - kRound) * scale;

@@ -31,11 +31,12 @@ void axpby(int64_t n, std::type_identity_t<T> alpha, const T* x, std::type_ident
 }
 
 template <class T>
-void sgd(int64_t n, std::type_identity_t<T> rate, std::type_identity_t<T> momentum, std::type_identity_t<T> decay, const T* g, T* v,
-         T* w) {
+void sgd(int64_t n, std::type_identity_t<T> rate, std::type_identity_t<T> momentum, std::type_identity_t<T> decay, bool nesterov,
+         const T* g, T* v, T* w) {
   for (int64_t i = 0; i < n; ++i) {
-    v[i] = momentum * v[i] + (g[i] + decay * w[i]);
-    w[i] -= rate * v[i];
+    const T gradient = g[i] + decay * w[i];
+    v[i] = momentum * v[i] + gradient;
+    w[i] -= rate * (nesterov ? gradient + momentum * v[i] : v[i]);
   }
 }
 
@@ -83,8 +84,8 @@ T code_offset(const f32::FakeQuant& q, T x) {
 template <class T>
 void fake_quantize(int64_t n, const f32::FakeQuant& q, const T* x, T* y) {
   for (int64_t i = 0; i < n; ++i) {
-    if (x[i] != x[i]) {
-      y[i] = x[i];
+    if (x[i] != x[i]) {  // the zero point
+      y[i] = 0;
       continue;
     }
     int32_t code = q.zero_point + static_cast<int32_t>(code_offset(q, x[i]));

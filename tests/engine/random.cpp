@@ -123,6 +123,21 @@ TEST_CASE("randn of many values has unit moments and redraws an incomplete last 
   CHECK(g.next32() == h.next32());
 }
 
+TEST_CASE("permutations are torch.randperm's") {
+  // torch.manual_seed(s); torch.randperm(n), PyTorch 2.8
+  const auto of = [](uint64_t seed, int64_t n) {
+    Generator g(seed);
+    return permutation(g, n);
+  };
+  CHECK(of(0, 7) == std::vector<int64_t>{4, 0, 5, 3, 2, 6, 1});
+  CHECK(of(0, 10) == std::vector<int64_t>{4, 1, 7, 5, 3, 9, 0, 8, 6, 2});
+  Generator g(123);
+  CHECK(permutation(g, 12) == std::vector<int64_t>{10, 4, 1, 3, 8, 2, 6, 9, 11, 0, 5, 7});
+  CHECK(g.uniform() == 0.6871066689491272F);  // as many draws as PyTorch's
+  CHECK(of(1, 0).empty());
+  CHECK(of(1, 1) == std::vector<int64_t>{0});
+}
+
 TEST_CASE("a permutation holds every index once and repeats for its seed") {
   Generator a(5), b(5);
   std::vector<int64_t> p = permutation(a, 1000);

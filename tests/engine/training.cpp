@@ -6,8 +6,11 @@
 #include "engine/data.h"
 #include "engine/loss.h"
 #include "engine/optimizer.h"
+#include "io/model_file.h"
 #include "kernels/parallel.h"
+#include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/io/temp_dir.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
@@ -79,6 +82,93 @@ TEST_CASE("SGD follows v = m v + g + d w, w = w - r v") {
   sgd.step(m, g, 0.1);
   CHECK(m["fc"].params.at("weight").item() == Approx(1.88 - 0.1 * (0.5 * 1.2 + 1 + 0.188)));
   CHECK_THROWS_WITH(sgd.step(m, {{"other.weight", Tensor::full({1}, 1)}}, 0.1), Contains("only 0 belong"));
+}
+
+TEST_CASE("Nesterov's momentum takes PyTorch's steps") {
+  Model m;
+  m.add("x", Input{{1, 1}});
+  m.add("fc", Linear{.in = 1, .out = 2, .bias = false});
+  m["fc"].params["weight"] = Tensor::of<float>({2, 1}, std::vector<float>{0.5F, -0.25F});
+  Sgd sgd({.momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
+  // torch.optim.SGD(lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True), PyTorch 2.8
+  const float gradients[3][2] = {{1, -2}, {0.5F, 0.25F}, {-1, 1.5F}};
+  const float expected[3][2] = {{0.3090499937534332F, 0.1304749995470047F},
+                                {0.1320578157901764F, 0.24492959678173065F},
+                                {0.20779208838939667F, 0.08509078621864319F}};
+  for (int step = 0; step < 3; ++step) {
+    const auto& g = gradients[step];
+    sgd.step(m, {{"fc.weight", Tensor::of<float>({2, 1}, std::vector<float>{g[0], g[1]})}}, 0.1);
+    for (size_t i = 0; i < 2; ++i) CHECK(m["fc"].params.at("weight").data<float>()[i] == Approx(expected[step][i]).epsilon(3e-7));
+  }
+  CHECK_THROWS_WITH(Sgd({.nesterov = true}), Contains("needs a momentum"));
+  CHECK_THROWS_WITH(Sgd({.momentum = -1}), Contains("must not be negative"));
+}
+
+TEST_CASE("label smoothing gives PyTorch's losses and gradients") {
+  const Tensor logits = Tensor::of<float>({2, 3}, std::vector<float>{0.5F, -1.25F, 2, 0.1F, 0.2F, -0.3F});
+  const Tensor labels = Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 0});
+  struct Case {
+    double smoothing, loss;
+    std::vector<float> gradient;
+  };
+  // torch.nn.functional.cross_entropy(x, y, label_smoothing=s), PyTorch 2.8
+  for (const Case& c :
+       {Case{0, 0.6267248392105103, {0.0884100869F, 0.015363371F, -0.1037734747F, -0.3198516965F, 0.1990946829F, 0.1207570285F}},
+        Case{
+            0.1, 0.7108914852142334, {0.0717434213F, -0.0013032965F, -0.0704401433F, -0.2865183651F, 0.1824280173F, 0.1040903628F}},
+        Case{1,
+             1.4683914184570312,
+             {-0.0782565847F, -0.1513033062F, 0.2295598537F, 0.0134816319F, 0.0324280113F, -0.0459096432F}}}) {
+    CAPTURE(c.smoothing);
+    Var loss = cross_entropy(Var::leaf("x", logits), labels, c.smoothing);
+    CHECK(loss.value().item() == Approx(c.loss).epsilon(1e-6));
+    const Grads grads = backward(std::move(loss));
+    for (size_t i = 0; i < 6; ++i) CHECK(grads.at("x").data<float>()[i] == Approx(c.gradient[i]).margin(1e-7));
+  }
+  CHECK_THROWS_WITH(cross_entropy(logits, labels, 1.5), Contains("outside 0..1"));
+}
+
+TEST_CASE("weight decay reaches a convolution's bias before a batch norm; frozen batch norms keep their statistics") {
+  Model m;
+  m.add("x", Input{{4, 3, 3, 2}});
+  m.add("conv", Conv2d{.in = 2, .out = 3});
+  m.add("bn", BatchNorm{3});
+  m.add("alone", BatchNorm{3});
+  m.add("flat", Reshape{{0, -1}});
+  Generator g(4);
+  initialize(m, g);
+  const Tensor x = randn(g, {4, 3, 3, 2});
+  Model qat = fuse(m, Aim::training);
+  REQUIRE(std::holds_alternative<ConvBn2d>(qat["conv"].op));
+  const Tensor before = qat["conv"].params.at("bias");
+  Sgd sgd({.weight_decay = 0.5});
+  Var loss = mse_loss(forward(qat, {&x, 1}, Mode::train)[0], Tensor::full({4, 3}, 1));
+  sgd.step(qat, backward(std::move(loss)), 0.1);
+  for (size_t i = 0; i < 3; ++i) CHECK(qat["conv"].params.at("bias").data<float>()[i] == Approx(before.data<float>()[i] * 0.95F));
+
+  for (const bool fused : {false, true}) {
+    Model frozen = fused ? fuse(m, Aim::training) : m;
+    freeze_bn_stats(frozen);
+    const Tensor evaluated = infer(frozen, {&x, 1})[0];
+    const Tensor mean = frozen["alone"].params.at("running_mean");
+    const Tensor trained = forward(frozen, {&x, 1}, Mode::train)[0].value();
+    for (size_t i = 0; i < 12; ++i) CHECK(trained.data<float>()[i] == Approx(evaluated.data<float>()[i]).margin(1e-5));
+    CHECK(std::ranges::equal(frozen["alone"].params.at("running_mean").data<float>(), mean.data<float>()));
+    const testing::TempDir folder;
+    save_model(folder / "frozen.octet", frozen);
+    Model loaded = load_model(folder / "frozen.octet").model;
+    CHECK(loaded["alone"].params.contains("frozen"));
+    update_bn_stats(loaded);
+    CHECK_FALSE(loaded["alone"].params.contains("frozen"));
+    forward(loaded, {&x, 1}, Mode::train);
+    CHECK_FALSE(std::ranges::equal(loaded["alone"].params.at("running_mean").data<float>(), mean.data<float>()));
+  }
+  Model frozen = m;
+  freeze_bn_stats(frozen, "bn");
+  CHECK(fuse(frozen, Aim::training)["conv"].params.at("bn.frozen").item() == 1);
+  Model none;
+  none.add("x", Input{{1, 2}});
+  CHECK_THROWS_WITH(freeze_bn_stats(none), Contains("no batch norm below"));
 }
 
 TEST_CASE("schedules start, peak and end where they should") {

@@ -43,17 +43,18 @@ TEST_CASE("the gradient of clamp is zero on its limits, as in PyTorch") {
 }
 
 TEST_CASE("axpby and an SGD step equal the formulas in double") {
+  const bool nesterov = GENERATE(false, true);
   for (const int64_t n : kLengths) {
     const auto x = random_floats(n, 3), y = random_floats(n, 4), w = random_floats(n, 5);
     auto sum = doubles(y), velocity = doubles(y), weight = doubles(w), sum_size = absolute(y), velocity_size = absolute(y);
     auto weight_size = absolute(w);
     const float alpha = 0.3f, beta = -1.7f, rate = 0.1f, momentum = 0.9f, decay = 5e-4f;
     naive::axpby(n, alpha, doubles(x).data(), beta, sum.data());
-    naive::sgd(n, rate, momentum, decay, doubles(x).data(), velocity.data(), weight.data());
+    naive::sgd(n, rate, momentum, decay, nesterov, doubles(x).data(), velocity.data(), weight.data());
     for (size_t i = 0; i < sum.size(); ++i) {
       sum_size[i] = std::fabs(0.3 * x[i]) + std::fabs(1.7 * y[i]);
       velocity_size[i] = std::fabs(momentum * y[i]) + std::fabs(x[i]) + std::fabs(decay * w[i]);
-      weight_size[i] = std::fabs(w[i]) + rate * velocity_size[i];
+      weight_size[i] = std::fabs(w[i]) + 2 * rate * velocity_size[i];
     }
     for_every_setting([&] {
       const auto got = output_of(n, [&](float* out) {
@@ -65,10 +66,10 @@ TEST_CASE("axpby and an SGD step equal the formulas in double") {
       const auto got_velocity = output_of(n, [&](float* out) {
         std::copy(y.begin(), y.end(), out);
         std::copy(w.begin(), w.end(), other.begin());
-        f32::sgd(n, rate, momentum, decay, x.data(), out, other.data());
+        f32::sgd(n, rate, momentum, decay, nesterov, x.data(), out, other.data());
       });
       check_close(got_velocity, velocity, sum_error(3), velocity_size);
-      check_close(other, weight, sum_error(4), weight_size);
+      check_close(other, weight, sum_error(6), weight_size);
     });
   }
 }
@@ -94,12 +95,12 @@ TEST_CASE("fake quantization gives the same bits on every instruction set") {
     }
 }
 
-TEST_CASE("fake quantization rounds ties to even, saturates and keeps NaN") {
+TEST_CASE("fake quantization rounds ties to even, saturates and makes NaN the zero point") {
   const f32::FakeQuant q{0.5f, 2, 3, 0, 15};  // real values -1.5 … 6
   const std::vector<float> x{0.25f, 0.75f, -0.25f, -0.75f, 100, -100, kInfinity, -kInfinity, kNaN, 6.2f, 6.3f, -0.1f}, dy(12, 1.0f);
   for_every_setting([&] {
     check_same(output_of(12, [&](float* y) { f32::fake_quantize(12, q, x.data(), y); }),
-               {0, 1, 0, -1, 6, -1.5f, 6, -1.5f, kNaN, 6, 6, 0});
+               {0, 1, 0, -1, 6, -1.5f, 6, -1.5f, 0, 6, 6, 0});
     check_same(output_of(12, [&](float* y) { f32::fake_quantize_grad(12, q, x.data(), dy.data(), y); }),
                {1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 1});
   });

@@ -58,6 +58,22 @@ TEST_CASE("Metrics of two tensors follow their definitions") {
   CHECK(counted == 4);
 }
 
+TEST_CASE("sqnr takes codes of every scheme, whichever axis has the scales") {
+  Generator g(2);
+  for (const Shape& shape : {Shape{4, 17}, Shape{17, 4}, Shape{3, 5, 4}, Shape{4}}) {
+    const Tensor x = randn(g, shape);
+    for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis) {
+      const size_t channels = axis < 0 ? 1 : static_cast<size_t>(shape[static_cast<size_t>(axis)]);
+      QParams q{{}, {}, axis, 0, -128, 127};
+      for (size_t c = 0; c < channels; ++c) q.scale.push_back(0.02F + 0.01F * static_cast<float>(c)), q.zero_point.push_back(0);
+      const Tensor codes = quantize(x, q);
+      CAPTURE(to_string(shape), axis);
+      CHECK(sqnr(x, codes) == Approx(sqnr(x, dequantize(codes))).epsilon(1e-9));
+      CHECK(sqnr(x, codes) > 20);
+    }
+  }
+}
+
 TEST_CASE("A signed grid gives the same metrics as the unsigned one") {
   Generator g(3);
   const Tensor x = randn(g, {64, 6});
@@ -197,6 +213,25 @@ TEST_CASE("PyTorch's three entry points give its keys and lengths") {
     CHECK(sqnr(pair.real[1], pair.quantized[1]) > 20);
   }
   CHECK(keys == std::vector<std::string>{"dw.stats", "head.stats", "image.stats", "last.stats", "pw.stats", "stem.conv.stats"});
+}
+
+TEST_CASE("PyTorch's entry points see weight-only layers") {
+  const Model m = small_network(1);
+  const std::vector<Tensor> data = batches({2, 8, 8, 3}, 3, 2);
+  Model prepared = prepare(fuse(m, Aim::inference), {{"", default_weight_only_qconfig()}});
+  calibrate(prepared, data);
+  const Model weights = convert(prepared);
+  REQUIRE(summarize(weights).int8_weights == summarize(weights).weighted);
+  REQUIRE(summarize(weights).int8_kernels == 0);
+  const std::string_view layers[] = {"conv2d", "linear"};
+  const auto stub = compare_model_stub(m, weights, layers, data), outputs = compare_model_outputs(m, weights, data);
+  CHECK(stub.size() == 5);
+  CHECK(outputs.size() == 5);
+  for (const auto& [key, pair] : stub) {
+    CHECK_FALSE(pair.quantized[0].qparams());
+    CHECK(sqnr(pair.real[0], pair.quantized[0]) > 20);
+    CHECK(std::isfinite(sqnr(pair.real[0], pair.quantized[0])));
+  }
 }
 
 TEST_CASE("Weight keys match by dotted components, with the fused suffix and both halves of an LSTM") {

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include <limits>
 #include "engine/loss.h"
 #include "engine/model.h"
 #include "quant/observers/range.h"
 #include "quant/qconfig.h"
+
 #include "tests/catch.h"
 
 using namespace octet;
@@ -53,7 +55,8 @@ TEST_CASE("per-channel fake quantization gives PyTorch's values") {
 
 TEST_CASE("fake quantization equals quantize then dequantize to the bit") {
   Generator g(6);
-  const Tensor x = randn(g, {5, 40});
+  Tensor x = randn(g, {5, 40});
+  x.mutable_data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
   for (const QParams& q :
        {QParams{{.031F}, {117}, -1, 0, 0, 255}, QParams{{.017F}, {60}, -1, 0, 0, 127}, QParams{{.02F}, {-3}, -1, 0, -128, 127},
         QParams{{.01F, .02F, .03F, .04F, .05F}, {0, 0, 0, 0, 0}, 0, 0, -127, 127}})
@@ -122,6 +125,7 @@ TEST_CASE("every preset can be built and has the ranges its name promises") {
   CHECK(range(default_per_channel_symmetric_qnnpack_qat_qconfig().activation) == Range{-128, 127});
   CHECK(range(octet_qconfig().activation) == Range{0, 255});
   CHECK(range(octet_qat_qconfig().weight) == Range{-128, 127});
+  CHECK(default_per_channel_symmetric_qnnpack_qat_qconfig().weight->observer().kind() == "moving_average_per_channel_min_max");
   CHECK(default_qat_qconfig().weight->round);
   CHECK_FALSE(default_qconfig().weight->round);
   CHECK_THROWS_AS(get_default_qconfig("tpu"), Error);

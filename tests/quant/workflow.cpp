@@ -304,7 +304,7 @@ TEST_CASE("switches reach the modules below their prefix and refuse one that rea
   update_bn_stats(p);
   CHECK(p["block.conv"].params.at("bn.frozen").item() == 0);
   Model plain = network();
-  CHECK_THROWS_WITH(freeze_bn_stats(plain), Contains("fuse for training"));
+  CHECK_THROWS_WITH(freeze_bn_stats(plain, "fc"), Contains("no batch norm below \"fc\""));
 }
 
 TEST_CASE("quantization-aware training lowers the loss, moves the running statistics, and converts to a close int8 model") {
