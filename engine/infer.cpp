@@ -21,6 +21,12 @@ std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Modul
   return q;
 }
 
+/// As many as the module has wires; an Input is given its tensor.
+void check_count(const Module& module, size_t given) {
+  const size_t expected = std::holds_alternative<Input>(module.op) ? 1 : module.inputs.size();
+  check(given == expected, module.path, ": expected ", expected, " inputs, got ", given);
+}
+
 bool has_output_codes(const Module& module) {
   return module.out_q.size() == module.nominal.size() && !module.out_q.empty() &&
          std::ranges::all_of(module.out_q, [](const auto& q) { return q.has_value(); });
@@ -161,6 +167,7 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
 }  // namespace
 
 bool runs_quantized(const Model& model, int index) {
+  check_wiring(model, index);
   const Module& module = model.modules[index];
   const bool lowers = std::visit(
       [](const auto& op) {
@@ -178,8 +185,10 @@ bool runs_quantized(const Model& model, int index) {
 
 Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) {
   const FloatScope environment;
+  check_wiring(model, index);
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "lower: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
+  check_count(module, input_shapes.size());
   check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
   LowerCall call;
   call.path = module.path;
@@ -215,8 +224,10 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
 
 std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) {
   const FloatScope environment;
+  check_wiring(model, index);
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "infer_module: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
+  check_count(module, inputs.size());
   const bool converted = std::ranges::any_of(module.out_q, [](const auto& q) { return q.has_value(); });
   const bool codes = std::ranges::any_of(inputs, [](const Tensor& t) { return t.qparams().has_value(); });
   if (converted || codes) return run_converted(model, index, inputs);
@@ -228,6 +239,7 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
 
 std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) {
   const FloatScope environment;
+  check_wiring(model);
   return evaluate<Tensor>(model, inputs, [&](int index, std::span<const Tensor> in) {
     std::vector<Tensor> out = infer_module(model, index, in);
     if (tap) tap(index, out);
@@ -237,11 +249,14 @@ std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, co
 
 std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) {
   const FloatScope environment;
+  check_wiring(model, index);
+  check_count(model.modules[static_cast<size_t>(index)], inputs.size());
   return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
 }
 
 std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) {
   const FloatScope environment;
+  check_wiring(model);
   for (const Module& module : model.modules)
     check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
   return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Building a model and asking it simple questions. Running it is infer.cpp's business.
 #include "engine/model.h"
+#include "engine/module_check.h"
 #include "kernels/float_scope.h"
 
 #include <algorithm>
@@ -98,6 +99,7 @@ bool below(std::string_view path, std::string_view prefix) {
 
 void initialize(Model& model, Generator& generator, std::span<const std::string> paths) {
   const FloatScope environment;
+  check_wiring(model);
   const auto draw = [&](Module& module) {
     if (!module.tied_to.empty()) return;
     std::visit(
@@ -127,6 +129,7 @@ Model to(const Model& model, DType dtype) {
 }
 
 std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const Shape> inputs) {
+  check_wiring(model);
   std::vector<std::vector<Shape>> shapes;
   size_t next_input = 0;
   for (const Module& module : model.modules) {

@@ -118,4 +118,47 @@ void check_module(const Module& module, std::string_view where) {
     }
 }
 
+void check_wiring(const Model& model, int index) {
+  const int count = static_cast<int>(model.modules.size());
+  check(index >= 0 && index < count, "model: module ", index, " of ", count);
+  check(model.rounding <= Rounding::fixed_single, "model: unknown rounding ", static_cast<int>(model.rounding));
+  const Module& module = model.modules[static_cast<size_t>(index)];
+  check(!module.path.empty(), "model: module ", index, " has no path");
+  const bool is_input = std::holds_alternative<Input>(module.op);
+  check(is_input == module.inputs.empty(), module.path, ": expected ", is_input ? "no wire into an input" : "a wire to read from",
+        ", got ", module.inputs.size());
+  for (const Wire& w : module.inputs) {
+    check(w.module >= 0 && w.module < index, module.path, ": expected a wire from an earlier module, got module ", w.module,
+          ", it is ", index);
+    const Module& from = model.modules[static_cast<size_t>(w.module)];
+    check(w.port >= 0 && w.port < static_cast<int>(from.nominal.size()), module.path, ": wire from port ", w.port, " of ",
+          from.path, ", which has ", from.nominal.size());
+  }
+  check(module.nominal.size() == 1, module.path, ": expected 1 nominal shape, got ", module.nominal.size());
+  check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), module.path, ": quantization parameters for ",
+        module.out_q.size(), " outputs, it has ", module.nominal.size());
+  for (size_t port = 0; port < module.out_q.size(); ++port)
+    if (module.out_q[port])
+      check_qparams(*module.out_q[port], module.nominal[port], module.path + " output " + std::to_string(port));
+  for (const auto& [point, hook] : module.hooks) check(static_cast<bool>(hook), module.path, ": its ", point, " hook is empty");
+  if (module.tied_to.empty()) return;
+  const auto owner = model.find(module.tied_to);
+  check(owner && *owner < index, module.path, ": expected to be tied to an earlier module, got \"", module.tied_to, "\"");
+  const Module& source = model.modules[static_cast<size_t>(*owner)];
+  check(source.tied_to.empty(), module.path, ": is tied to ", source.path, ", which is tied to ", source.tied_to);
+  check(source.op == module.op, module.path, ": is tied to ", source.path, ", another operator (", name_of(source.op), ", it is ",
+        name_of(module.op), ", or their attributes differ)");
+}
+
+void check_wiring(const Model& model) {
+  std::vector<std::string_view> paths;
+  for (size_t i = 0; i < model.modules.size(); ++i) {
+    check_wiring(model, static_cast<int>(i));
+    paths.push_back(model.modules[i].path);
+  }
+  std::ranges::sort(paths);
+  if (const auto twice = std::ranges::adjacent_find(paths); twice != paths.end()) fail(*twice, ": two modules have this path");
+  if (!model.modules.empty()) static_cast<void>(model.output_wires());
+}
+
 }  // namespace octet

@@ -24,4 +24,12 @@ void check_qparams(const QParams&, const Shape& shape, std::string_view where);
 /// and out_q fits its ports.
 void check_module(const Module&, std::string_view where);
 
+/// What holds between the modules of a model that add() built, for models that were edited since: paths that are there and unique,
+/// wires from ports of earlier modules, ties to an earlier module of the same operator, one nominal shape a port, quantization
+/// parameters that codes can have, hooks that are there, outputs and rounding that exist. Throws naming the module, what was
+/// expected and what came. Every function that takes a model begins with it.
+void check_wiring(const Model&);
+/// The part of it that one module needs.
+void check_wiring(const Model&, int index);
+
 }  // namespace octet

@@ -2,6 +2,7 @@
 // From a model to steps and values: every module is lowered, copies become the value they copy, and a value may take the place of
 // an input that dies with it.
 #include "io/firmware_plan.h"
+#include "engine/module_check.h"
 
 #include <algorithm>
 
@@ -226,6 +227,7 @@ class Planner {
 
 FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) {
   const FloatScope environment;
+  check_wiring(model);
   return Planner(model, options).run();
 }
 

@@ -225,6 +225,7 @@ HookBox no_hooks(std::string_view kind) { fail("unknown hook kind '", kind, "': 
 
 Bytes model_bytes(const Model& model, std::string_view name) {
   const FloatScope environment;
+  check_wiring(model);
   check(model.modules.size() <= kMaxModules, name, ": the model has ", model.modules.size(), " modules, at most ", kMaxModules,
         " are written");
   check_outputs(model, name);

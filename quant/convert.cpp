@@ -75,6 +75,7 @@ const QParams* codes_read_by(const Model& converted, const Module& module) {
 
 Model convert(const Model& prepared, QuantizationSummary* summary) {
   const FloatScope environment;
+  check_wiring(prepared);
   Model converted = prepared;
   int hooks = 0;
   for (Module& module : converted.modules) {

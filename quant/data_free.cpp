@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Means and variances carried through the network, and what is made of them.
 #include "quant/data_free.h"
+#include "engine/module_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -191,6 +192,7 @@ QConfig per_tensor_qconfig() {
 std::vector<Expected> expected_outputs(const Model& model, const StatisticsByPath& statistics, const InputPrior& prior,
                                        double sigmas) {
   const FloatScope environment;
+  check_wiring(model);
   check(sigmas > 0 && std::isfinite(sigmas), "expected_outputs: sigmas must be positive, got ", sigmas);
   check(prior.min < prior.max, "expected_outputs: the input's range ", prior.min, "..", prior.max, " is empty");
   for (const auto& [path, s] : statistics) {

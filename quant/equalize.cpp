@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding pairs, scaling them, and moving biases between them.
 #include "quant/equalize.h"
+#include "engine/module_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -142,6 +143,7 @@ double norm_of_difference(const Tensor& a, const Tensor& b) {
 
 StatisticsByPath batch_norm_statistics(const Model& model) {
   const FloatScope environment;
+  check_wiring(model);
   StatisticsByPath statistics;
   for (const Module& module : model.modules) {
     if (!as<BatchNorm>(module)) continue;
@@ -174,12 +176,14 @@ std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t group
 
 PairRanges pair_ranges(const Model& model, std::string_view first, std::string_view second) {
   const FloatScope environment;
+  check_wiring(model);
   const auto [a, b] = linked(model, first, second);
   const Module &one = model.modules[a], &two = model.modules[b];
   return {channel_ranges(one.params.at("weight"), 0), input_ranges(two, out_channels(one), two.params.at("weight"))};
 }
 
 Chains equalizable(const Model& model, Relu6 relu6) {
+  check_wiring(model);
   Chains chains;
   std::vector<bool> inside(model.modules.size());
   for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
@@ -255,6 +259,7 @@ void scale(Module& one, Module& two, const std::vector<double>& s) {
 
 std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
   const FloatScope environment;
+  check_wiring(model);
   const auto [a, b] = linked(model, first, second);
   Module &one = model.modules[a], &two = model.modules[b];
   weight_of(one), weight_of(two);
@@ -273,6 +278,7 @@ bool converged(const Model& current, const Model& previous, std::span<const std:
 
 Model equalize(const Model& model, const EqualizeOptions& options) {
   const FloatScope environment;
+  check_wiring(model);
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
   Model equal = model;
   if (options.relu6 == Relu6::relu)
@@ -333,6 +339,7 @@ Model equalize(const Model& model, const EqualizeOptions& options) {
 
 Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) {
   const FloatScope environment;
+  check_wiring(model);
   check(sigmas >= 0, "absorb_bias: sigmas must not be negative, got ", sigmas);
   Model absorbed = model;
   int count = 0;

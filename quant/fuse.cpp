@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
@@ -36,6 +37,7 @@ bool takes_activation(const Module& module) {
 class Fuser {
  public:
   Fuser(const Model& model, Aim aim) : model_(model), aim_(aim), readers_(model.modules.size()), calls_(model.modules.size(), 1) {
+    check_wiring(model);
     for (size_t i = 0; i < model.modules.size(); ++i) {
       const Module& module = model.modules[i];
       check(module.hooks.empty(), module.path, ": fuse before prepare; it has hooks");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pairing by path, after the float model has been fused like the quantized one.
 #include "quant/pairing.h"
+#include "engine/module_check.h"
 
 #include <algorithm>
 
@@ -54,6 +55,7 @@ bool is_weighted(const Module& module) {
 }
 
 Pairing pair_up(const Model& reference, const Model& quantized) {
+  check_wiring(reference), check_wiring(quantized);
   check(!reference.modules.empty() && !quantized.modules.empty(), "pair_up: an empty model");
   Pairing pairing;
   const auto sequences = missing_fusions(reference, quantized);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
@@ -72,6 +73,7 @@ std::vector<std::string> notes_on(const Model& model) {
 
 QuantizationSummary summarize(const Model& model) {
   const FloatScope environment;
+  check_wiring(model);
   QuantizationSummary s;
   for (size_t i = 0; i < model.modules.size(); ++i) {
     const Module& module = model.modules[i];

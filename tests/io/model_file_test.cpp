@@ -336,7 +336,7 @@ TEST_CASE("what could not be loaded again is not saved, and the old file stays",
   CHECK_THAT(error([](Model& m) { m["fc"].params.clear(); }), StartsWith(dir / "m") && Contains("fc: parameter 'bias'"));
   CHECK_THAT(error([](Model& m) { m["fc"].params["extra"] = Tensor(); }), Contains("no parameter 'extra'"));
   CHECK_THAT(error([](Model& m) { m["x"].out_q[0]->scale[0] = NAN; }), Contains("scale 0 is nan"));
-  CHECK_THAT(error([](Model& m) { m.outputs = {{7, 0}}; }), Contains("output [7, 0]"));
+  CHECK_THAT(error([](Model& m) { m.outputs = {{7, 0}}; }), Contains("output wire from port 0 of module 7"));
   CHECK_THAT(error([](Model& m) { std::get<Dropout>(m.modules[static_cast<size_t>(m.add("d", Dropout{}))].op).p = NAN; }),
              Contains("d.p: nan cannot be saved"));
   CHECK_THAT(error([](Model& m) { m["fc"].path = "\xff"; }), Contains("UTF-8"));
