@@ -26,7 +26,7 @@ std::string to_string(std::span<const Shape> shapes) {
 
 }  // namespace
 
-std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) {
+std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) try {
   const FloatScope environment;
   check_wiring(model);
   check(!model.modules.empty(), "bind: the model is empty");
@@ -45,6 +45,8 @@ std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QE
     if (std::holds_alternative<Input>(module.op)) nominal.push_back(module.nominal[0]);
   program->nominal_ = program->plan(nominal, threads());  // lowers every module once: whatever can not run throws here
   return program;
+} catch (const std::bad_alloc&) {
+  fail("bind: out of memory");
 }
 
 QEngine Program::engine(std::string_view path) const {

@@ -2,6 +2,7 @@
 // The record is a graph of nodes that own their inputs; backward() sorts it once without recursion and frees it as it goes.
 #include "engine/autograd.h"
 
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -74,7 +75,7 @@ void accumulate(Tensor& sum, Tensor grad) {
 
 }  // namespace
 
-Grads backward(Var&& output) {
+Grads backward(Var&& output) try {
   const FloatScope environment;
   using Node = Var::Node;
   check(output.value().numel() == 1, "backward: needs a one-element output, got ", to_string(output.shape()));
@@ -127,6 +128,8 @@ Grads backward(Var&& output) {
     node->vjp = nullptr;  // frees what the closure kept
   }
   return leaves;
+} catch (const std::bad_alloc&) {
+  fail("backward: out of memory");
 }
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 // Running a model: one evaluator for float, calibration, training and int8. A converted module runs its reference kernel, any other
 // its operator's float forward with hooks on weights and outputs.
 #include <algorithm>
+#include <new>
 
 #include "engine/model.h"
 #include "engine/module_check.h"
@@ -156,7 +157,13 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
           model.modules[w.module].nominal.size() == 1)
         values[w.module].clear();
     }
-    values[i] = step(static_cast<int>(i), in);
+    try {
+      values[i] = step(static_cast<int>(i), in);
+    } catch (const OutOfMemory& e) {
+      fail(module.path, ": ", e.what());
+    } catch (const std::bad_alloc&) {
+      fail(module.path, ": out of memory");
+    }
   }
   check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
   std::vector<Value> outputs;
@@ -183,7 +190,7 @@ bool runs_quantized(const Model& model, int index) {
   return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
 }
 
-Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) {
+Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) try {
   const FloatScope environment;
   check_wiring(model, index);
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "lower: module ", index, " of ", model.modules.size());
@@ -220,9 +227,11 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
         }
       },
       module.op);
+} catch (const std::bad_alloc&) {
+  fail("lower: out of memory");
 }
 
-std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) {
+std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) try {
   const FloatScope environment;
   check_wiring(model, index);
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "infer_module: module ", index, " of ", model.modules.size());
@@ -235,9 +244,11 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
   std::vector<Tensor> outputs;
   for (const Var& v : run_float(model, index, in, Mode::eval, nullptr, nullptr)) outputs.push_back(v.value());
   return outputs;
+} catch (const std::bad_alloc&) {
+  fail("infer_module: out of memory");
 }
 
-std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) {
+std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) try {
   const FloatScope environment;
   check_wiring(model);
   return evaluate<Tensor>(model, inputs, [&](int index, std::span<const Tensor> in) {
@@ -245,21 +256,27 @@ std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, co
     if (tap) tap(index, out);
     return out;
   });
+} catch (const std::bad_alloc&) {
+  fail("infer: out of memory");
 }
 
-std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) {
+std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) try {
   const FloatScope environment;
   check_wiring(model, index);
   check_count(model.modules[static_cast<size_t>(index)], inputs.size());
   return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
+} catch (const std::bad_alloc&) {
+  fail("run: out of memory");
 }
 
-std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) {
+std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) try {
   const FloatScope environment;
   check_wiring(model);
   for (const Module& module : model.modules)
     check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
   return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });
+} catch (const std::bad_alloc&) {
+  fail("forward: out of memory");
 }
 
 }  // namespace octet

@@ -5,6 +5,7 @@
 #include "kernels/float_scope.h"
 
 #include <algorithm>
+#include <new>
 
 namespace octet {
 namespace {
@@ -97,7 +98,7 @@ bool below(std::string_view path, std::string_view prefix) {
   return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
 }
 
-void initialize(Model& model, Generator& generator, std::span<const std::string> paths) {
+void initialize(Model& model, Generator& generator, std::span<const std::string> paths) try {
   const FloatScope environment;
   check_wiring(model);
   const auto draw = [&](Module& module) {
@@ -111,6 +112,8 @@ void initialize(Model& model, Generator& generator, std::span<const std::string>
   for (const std::string& path : paths) draw(model[path]);
   for (Module& module : model.modules)
     if (std::ranges::find(paths, module.path) == paths.end()) draw(module);
+} catch (const std::bad_alloc&) {
+  fail("initialize: out of memory");
 }
 
 int64_t parameter_bytes(const Model& model) {
@@ -128,7 +131,7 @@ Model to(const Model& model, DType dtype) {
   return converted;
 }
 
-std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const Shape> inputs) {
+std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const Shape> inputs) try {
   check_wiring(model);
   std::vector<std::vector<Shape>> shapes;
   size_t next_input = 0;
@@ -143,6 +146,8 @@ std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const
   }
   check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
   return shapes;
+} catch (const std::bad_alloc&) {
+  fail("infer_shapes: out of memory");
 }
 
 }  // namespace octet

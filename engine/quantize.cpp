@@ -2,6 +2,7 @@
 // Tensors to codes and back, per tensor or per channel, by the reference kernels' scalar rules.
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "engine/model.h"
 #include "engine/module_check.h"
@@ -39,7 +40,7 @@ void in_pieces(int64_t count, const Piece& piece) {
 
 }  // namespace
 
-Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
+Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) try {
   const FloatScope environment;
   check_qparams(q, x.shape(), "quantize");
   check(x.dtype() == DType::f32, "quantize: needs an f32 tensor, got ", to_string(x.dtype()));
@@ -63,6 +64,8 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) {
       });
     }
   return codes;
+} catch (const std::bad_alloc&) {
+  fail("quantize: out of memory");
 }
 
 void check_codes(const Tensor& codes, std::string_view path) {
@@ -79,7 +82,7 @@ void check_codes(const Tensor& codes, std::string_view path) {
   if (codes.dtype() == DType::i8 && (q.qmin > -128 || q.qmax < 127)) inside(codes.data<int8_t>());
 }
 
-Tensor dequantize(const Tensor& codes) {
+Tensor dequantize(const Tensor& codes) try {
   const FloatScope environment;
   if (codes.dtype() == DType::f32 || codes.dtype() == DType::f64) return codes;
   check(codes.qparams().has_value(), "dequantize: a ", to_string(codes.dtype()), " tensor without quantization parameters");
@@ -102,6 +105,8 @@ Tensor dequantize(const Tensor& codes) {
       });
     }
   return x;
+} catch (const std::bad_alloc&) {
+  fail("dequantize: out of memory");
 }
 
 }  // namespace octet

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <numeric>
 
 #include "engine/storage.h"
@@ -95,7 +96,12 @@ std::string to_string(const QParams& q) {
 
 Tensor::Tensor(Shape shape, DType dtype) : shape_(std::move(shape)), numel_(octet::numel(shape_)), dtype_(dtype) {
   check(numel_ <= std::numeric_limits<int64_t>::max() / 16, "shape ", to_string(shape_), " has too many elements");
-  storage_ = allocate_storage(bytes());
+  storage_ = allocated();
+}
+
+std::shared_ptr<std::byte> Tensor::allocated() const try { return allocate_storage(bytes()); } catch (const std::bad_alloc&) {
+  throw OutOfMemory("out of memory: " + std::to_string(bytes()) + " bytes for a tensor of " + std::string(to_string(dtype_)) + " " +
+                    to_string(shape_));
 }
 
 Tensor Tensor::zeros(Shape shape, DType dtype) {
@@ -113,7 +119,7 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
 
 void* Tensor::mutable_raw() {
   if (storage_.use_count() > 1) {
-    std::shared_ptr<std::byte> own = allocate_storage(bytes());
+    std::shared_ptr<std::byte> own = allocated();
     if (bytes() > 0) std::memcpy(own.get(), storage_.get(), bytes());
     storage_ = std::move(own);
   } else {

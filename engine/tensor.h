@@ -81,7 +81,11 @@ class Tensor {
   }
 
   const Shape& shape() const { return shape_; }
-  int64_t size(size_t axis) const { return shape_.at(axis); }
+  /// Throws for an axis that the tensor does not have.
+  int64_t size(size_t axis) const {
+    check(axis < shape_.size(), "size: axis ", axis, " of a tensor of shape ", to_string(shape_));
+    return shape_[axis];
+  }
   size_t rank() const { return shape_.size(); }
   DType dtype() const { return dtype_; }
   int64_t numel() const { return numel_; }
@@ -115,6 +119,7 @@ class Tensor {
 
  private:
   void require(DType) const;
+  std::shared_ptr<std::byte> allocated() const;
 
   Shape shape_;
   int64_t numel_ = 0;

@@ -225,10 +225,12 @@ class Planner {
 
 }  // namespace
 
-FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) {
+FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) try {
   const FloatScope environment;
   check_wiring(model);
   return Planner(model, options).run();
+} catch (const std::bad_alloc&) {
+  fail("plan_firmware: out of memory");
 }
 
 }  // namespace octet

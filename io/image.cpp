@@ -209,9 +209,11 @@ uint16_t kind_of(const KernelArgs& args) {
   return static_cast<uint16_t>(std::visit(kind, args));
 }
 
-Bytes image_bytes(const FirmwarePlan& plan) {
+Bytes image_bytes(const FirmwarePlan& plan) try {
   const FloatScope environment;
   return Writer(plan).run();
+} catch (const std::bad_alloc&) {
+  fail("image_bytes: out of memory");
 }
 
 int64_t flash_bytes(const FirmwareStep& step, Rounding rounding, bool layer_names) {

@@ -25,7 +25,7 @@ std::string upper(std::string name) {
 
 }  // namespace
 
-ImageSource image_source(const FirmwarePlan& plan, const std::string& name) {
+ImageSource image_source(const FirmwarePlan& plan, const std::string& name) try {
   const FloatScope environment;
   check(is_identifier(name), "image_source: \"", name, "\" is not a C identifier");
   const Bytes bytes = image_bytes(plan);
@@ -54,6 +54,8 @@ ImageSource image_source(const FirmwarePlan& plan, const std::string& name) {
   }
   c << text << "\n};\n";
   return {c.str(), h.str()};
+} catch (const std::bad_alloc&) {
+  fail("image_source: out of memory");
 }
 
 }  // namespace octet

@@ -223,7 +223,7 @@ Model model_from(SafeTensors& file, std::string_view name, const HookFactory& ma
 
 HookBox no_hooks(std::string_view kind) { fail("unknown hook kind '", kind, "': load with a hook factory"); }
 
-Bytes model_bytes(const Model& model, std::string_view name) {
+Bytes model_bytes(const Model& model, std::string_view name) try {
   const FloatScope environment;
   check_wiring(model);
   check(model.modules.size() <= kMaxModules, name, ": the model has ", model.modules.size(), " modules, at most ", kMaxModules,
@@ -238,9 +238,11 @@ Bytes model_bytes(const Model& model, std::string_view name) {
                          {"modules", std::move(modules)}};
   file.metadata.emplace(kModelKey, json::dump(root, name));
   return safetensors_bytes(file, name);
+} catch (const std::bad_alloc&) {
+  fail("model_bytes: out of memory");
 }
 
-LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) {
+LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) try {
   const FloatScope environment;
   SafeTensors file = parse_safetensors(bytes, name);
   LoadedModel loaded;
@@ -253,6 +255,8 @@ LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name,
   }
   loaded.notes = std::move(file.notes);
   return loaded;
+} catch (const std::bad_alloc&) {
+  fail("parse_model: out of memory");
 }
 
 void save_model(const std::string& path, const Model& model) { write_file(path, model_bytes(model, path)); }

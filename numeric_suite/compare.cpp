@@ -51,7 +51,7 @@ double sqnr(const Tensor& reference, const Tensor& test) {
   return s.metrics().sqnr_db;
 }
 
-ModelComparison compare(const Model& reference, const Model& quantized, const Batches& batches, const CompareOptions& options) {
+ModelComparison compare(const Model& reference, const Model& quantized, const Batches& batches, const CompareOptions& options) try {
   const FloatScope environment;
   check(!batches.empty(), "compare: no data");
   check(options.labels.empty() || options.outputs, "compare: labels need the outputs, which are switched off");
@@ -111,9 +111,11 @@ ModelComparison compare(const Model& reference, const Model& quantized, const Ba
     result.layers.push_back(std::move(row));
   }
   return result;
+} catch (const std::bad_alloc&) {
+  fail("compare: out of memory");
 }
 
-std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, const Batches& batches) {
+std::vector<OutputComparison> compare_outputs(const Model& reference, const Model& quantized, const Batches& batches) try {
   const FloatScope environment;
   std::vector<OutputComparison> rows;
   for (const LayerComparison& layer : compare(reference, quantized, batches, {.shadows = false, .weights = false}).layers) {
@@ -121,6 +123,8 @@ std::vector<OutputComparison> compare_outputs(const Model& reference, const Mode
     rows.push_back({layer.path, layer.float_path, layer.op, layer.dtype, m.sqnr_db, m.max_abs_error, m.at_limits, m.elements});
   }
   return rows;
+} catch (const std::bad_alloc&) {
+  fail("compare_outputs: out of memory");
 }
 
 std::string to_table(std::span<const OutputComparison> rows) {

@@ -121,7 +121,7 @@ std::vector<PairImbalance> pair_imbalances(const Model& fused) {
   return pairs;
 }
 
-Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches& batches, const DiagnoseOptions& options) {
+Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches& batches, const DiagnoseOptions& options) try {
   const FloatScope environment;
   check(!batches.empty(), "diagnose: no data");
   check_labels(options.labels, batches, quantized, "diagnose");
@@ -212,6 +212,8 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
     return options.measure ? a.share > b.share : a.estimated > b.estimated;
   });
   return result;
+} catch (const std::bad_alloc&) {
+  fail("diagnose: out of memory");
 }
 
 std::string to_table(const Diagnosis& diagnosis, size_t most) {

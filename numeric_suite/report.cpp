@@ -67,7 +67,7 @@ std::vector<WiringRow> wiring_of(const Model& model) {
 
 }  // namespace
 
-Report make_report(const Model& reference, const Model& quantized, const Batches& batches, const ReportOptions& options) {
+Report make_report(const Model& reference, const Model& quantized, const Batches& batches, const ReportOptions& options) try {
   const FloatScope environment;
   check(!batches.empty(), "report: no data");
   const int64_t count = batches.count(), some = std::clamp<int64_t>(options.diagnosis_batches, 1, count);
@@ -94,6 +94,8 @@ Report make_report(const Model& reference, const Model& quantized, const Batches
                                .float_layers = options.float_layers,
                                .progress = from(count)});
   return report;
+} catch (const std::bad_alloc&) {
+  fail("make_report: out of memory");
 }
 
 std::string to_json(const Report& report) {

@@ -45,7 +45,7 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
 
 }  // namespace
 
-int64_t calibrate(Model& prepared, const Batches& batches, const Progress& progress) {
+int64_t calibrate(Model& prepared, const Batches& batches, const Progress& progress) try {
   const FloatScope environment;
   check(!batches.empty(), "calibrate: the calibration set is empty");
   bool observes = false;
@@ -64,6 +64,8 @@ int64_t calibrate(Model& prepared, const Batches& batches, const Progress& progr
   }
   prepared = std::move(work);
   return done;
+} catch (const std::bad_alloc&) {
+  fail("calibrate: out of memory");
 }
 
 void enable_observer(Model& model, std::string_view prefix) {

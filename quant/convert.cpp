@@ -73,7 +73,7 @@ const QParams* codes_read_by(const Model& converted, const Module& module) {
 
 }  // namespace
 
-Model convert(const Model& prepared, QuantizationSummary* summary) {
+Model convert(const Model& prepared, QuantizationSummary* summary) try {
   const FloatScope environment;
   check_wiring(prepared);
   Model converted = prepared;
@@ -106,6 +106,8 @@ Model convert(const Model& prepared, QuantizationSummary* summary) {
     summary->notes = std::move(notes);
   }
   return converted;
+} catch (const std::bad_alloc&) {
+  fail("convert: out of memory");
 }
 
 }  // namespace octet

@@ -95,7 +95,7 @@ double MeanError::worst() const {
   return range > 0 ? largest / range : largest;
 }
 
-std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, const Batches& batches, QEngine engine) {
+std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quantized, const Batches& batches, QEngine engine) try {
   const FloatScope environment;
   check(!batches.empty(), "own_mean_errors: no data");
   const Pairing pairing = pair_up(reference, quantized);
@@ -120,9 +120,11 @@ std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quan
     rows.push_back(std::move(row));
   }
   return rows;
+} catch (const std::bad_alloc&) {
+  fail("own_mean_errors: out of memory");
 }
 
-Model correct_bias(const Model& reference, const Model& quantized, const Batches& batches, const CorrectBiasOptions& options) {
+Model correct_bias(const Model& reference, const Model& quantized, const Batches& batches, const CorrectBiasOptions& options) try {
   const FloatScope environment;
   check(!batches.empty(), "correct_bias: no data");
   check(options.passes > 0, "correct_bias: passes must be positive, got ", options.passes);
@@ -169,6 +171,8 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
     }
   }
   return runner.model();
+} catch (const std::bad_alloc&) {
+  fail("correct_bias: out of memory");
 }
 
 }  // namespace octet

@@ -208,7 +208,7 @@ std::vector<Expected> expected_outputs(const Model& model, const StatisticsByPat
 }
 
 Model correct_bias_analytic(const Model& reference, const Model& quantized, const StatisticsByPath& statistics,
-                            const InputPrior& prior, std::vector<std::string>* notes) {
+                            const InputPrior& prior, std::vector<std::string>* notes) try {
   const FloatScope environment;
   const Pairing pairing = pair_up(reference, quantized);
   const Model& real = pairing.reference;
@@ -245,9 +245,11 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
     for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
   }
   return corrected;
+} catch (const std::bad_alloc&) {
+  fail("correct_bias_analytic: out of memory");
 }
 
-DataFree data_free(const Model& model, const DataFreeOptions& options) {
+DataFree data_free(const Model& model, const DataFreeOptions& options) try {
   const FloatScope environment;
   DataFree result;
   result.statistics = batch_norm_statistics(model);
@@ -269,6 +271,8 @@ DataFree data_free(const Model& model, const DataFreeOptions& options) {
   if (options.correct)
     result.quantized = correct_bias_analytic(result.reference, result.quantized, result.statistics, options.input, &result.notes);
   return result;
+} catch (const std::bad_alloc&) {
+  fail("data_free: out of memory");
 }
 
 }  // namespace octet

@@ -276,7 +276,7 @@ bool converged(const Model& current, const Model& previous, std::span<const std:
   return sum < threshold;
 }
 
-Model equalize(const Model& model, const EqualizeOptions& options) {
+Model equalize(const Model& model, const EqualizeOptions& options) try {
   const FloatScope environment;
   check_wiring(model);
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
@@ -335,9 +335,11 @@ Model equalize(const Model& model, const EqualizeOptions& options) {
     }
   }
   return equal;
+} catch (const std::bad_alloc&) {
+  fail("equalize: out of memory");
 }
 
-Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) {
+Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) try {
   const FloatScope environment;
   check_wiring(model);
   check(sigmas >= 0, "absorb_bias: sigmas must not be negative, got ", sigmas);
@@ -381,6 +383,8 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
     }
   if (moved) *moved = count;
   return absorbed;
+} catch (const std::bad_alloc&) {
+  fail("absorb_bias: out of memory");
 }
 
 }  // namespace octet

@@ -188,11 +188,13 @@ class Fuser {
 
 }  // namespace
 
-Model fuse(const Model& model, Aim aim, const FuseOptions& options) {
+Model fuse(const Model& model, Aim aim, const FuseOptions& options) try {
   const FloatScope environment;
   const Fuser fuser(model, aim);
   // Only "real" adds a residual before it rounds; the others add codes, as their runtimes do.
   return fuser.apply(fuser.find({.residual = options.residual && model.rounding == Rounding::real}));
+} catch (const std::bad_alloc&) {
+  fail("fuse: out of memory");
 }
 
 std::vector<std::vector<std::string>> fusable(const Model& model) {
@@ -209,7 +211,7 @@ std::vector<std::vector<std::string>> fusable(const Model& model) {
   return all;
 }
 
-Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) {
+Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) try {
   const FloatScope environment;
   const Fuser fuser(model, aim);
   std::vector<Sequence> chosen;
@@ -228,6 +230,8 @@ Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequ
     chosen.push_back(std::move(s));
   }
   return fuser.apply(chosen);
+} catch (const std::bad_alloc&) {
+  fail("fuse: out of memory");
 }
 
 }  // namespace octet

@@ -66,7 +66,7 @@ std::string crossing_path(const Model& a, const Model& b, const std::string& pro
 
 }  // namespace
 
-Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
+Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
   const FloatScope environment;
   check_wiring(model);
   check_prefixes(model, map);
@@ -116,6 +116,8 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) {
   check(hooks > 0, "prepare: the configuration puts no hook on any module");
   for (const Wire& w : model.outputs) prepared.outputs.push_back({moved[w.module], w.port});
   return prepared;
+} catch (const std::bad_alloc&) {
+  fail("prepare: out of memory");
 }
 
 }  // namespace octet

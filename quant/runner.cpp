@@ -17,7 +17,8 @@ ModuleRunner::ModuleRunner(Model model, QEngine engine)
 
 std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs) {
   const FloatScope environment;
-  if (!quantized_.at(index)) return infer_module(model_, index, inputs);
+  check(index >= 0 && index < static_cast<int>(quantized_.size()), "ModuleRunner: module ", index, " of ", quantized_.size());
+  if (!quantized_[index]) return infer_module(model_, index, inputs);
   const Module& module = model_.modules[index];
   std::vector<Shape> shapes;
   for (const Tensor& t : inputs) shapes.push_back(t.shape());
@@ -44,7 +45,8 @@ std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs)
 }
 
 void ModuleRunner::set_param(int index, std::string_view name, Tensor value) {
-  Module& owner = model_.owner(model_.modules.at(index));
+  check(index >= 0 && index < static_cast<int>(quantized_.size()), "ModuleRunner: module ", index, " of ", quantized_.size());
+  Module& owner = model_.owner(model_.modules[index]);
   owner.params.insert_or_assign(std::string(name), std::move(value));
   check_module(owner, owner.path);
   for (size_t i = 0; i < model_.modules.size(); ++i)
