@@ -2,6 +2,8 @@
 // A cache of freed blocks in size classes (four per power of two), at most kCacheBytes in all.
 #include "engine/storage.h"
 
+#include <pthread.h>
+
 #include <bit>
 #include <mutex>
 #include <new>
@@ -49,6 +51,10 @@ class Cache {
     delete_block(block);
   }
 
+  // A child of fork() has this thread only: whoever held the lock would hold it for ever.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
   void release() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, blocks] : blocks_)
@@ -70,7 +76,13 @@ class Cache {
 
 /// Never destroyed: tensors with static lifetime may outlive everything else.
 Cache& cache() {
-  static Cache& instance = *new Cache;
+  static Cache* shared = nullptr;
+  static Cache& instance = []() -> Cache& {
+    Cache* made = new Cache;
+    shared = made;
+    pthread_atfork([] { shared->lock(); }, [] { shared->unlock(); }, [] { shared->unlock(); });
+    return *made;
+  }();
   return instance;
 }
 

@@ -3,7 +3,7 @@
 // that is shorter than waking a worker costs no waiting; who runs a chunk never changes what it computes.
 #include "kernels/parallel.h"
 
-#include <unistd.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,6 +23,7 @@ constexpr int kMaxThreads = 1024;
 constexpr auto kSpin = std::chrono::microseconds(30);  // waking a sleeping thread takes about as long
 
 std::atomic<int> default_threads{0};            // 0: hardware threads
+std::atomic<bool> forked{false};                // this process has the memory of a pool but not its threads
 thread_local constinit int scoped_threads = 0;  // 0: default_threads
 thread_local constinit bool inside_parallel = false;
 
@@ -65,6 +66,7 @@ class Pool {
  public:
   /// False: another thread has the pool.
   bool run(int64_t n, int count, ChunkCall call, const void* body) {
+    if (forked.load(std::memory_order_relaxed)) return false;  // a lock may be held by a thread that is not here
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) return false;
     grow(count - 1);
@@ -92,7 +94,7 @@ class Pool {
   }
 
   void stop() {
-    if (getpid() != process_) return;  // a forked child has the memory of the pool but not its threads
+    if (forked.load()) return;
     std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner) return;  // exit() from inside a job, or beside one
     {
@@ -108,7 +110,7 @@ class Pool {
   static bool has_work(uint64_t claim) { return (claim & 0xffff) < (claim >> 16 & 0xffff); }
 
   void grow(int wanted) {
-    if (stop_.load() || getpid() != process_) return;
+    if (stop_.load()) return;
     try {
       while (static_cast<int>(workers_.size()) < wanted) workers_.emplace_back([this] { work(); });
     } catch (const std::system_error&) {
@@ -151,7 +153,6 @@ class Pool {
     }
   }
 
-  const pid_t process_ = getpid();
   std::mutex owner_;  // held by the thread whose job this is
   std::vector<std::thread> workers_;
   uint64_t job_ = 0;
@@ -171,6 +172,7 @@ Pool& pool() {
   static Pool& instance = []() -> Pool& {
     Pool* made = new Pool;
     std::atexit([] { pool().stop(); });
+    pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
     return *made;
   }();
   return instance;

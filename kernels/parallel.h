@@ -33,8 +33,8 @@ using ChunkCall = void (*)(const void* body, int chunk, int64_t begin, int64_t e
 void run_chunks(int64_t n, int64_t grain, ChunkCall, const void* body);
 
 /// Calls body(chunk, begin, end) for contiguous chunks that cover [0, n), chunk = 0, 1, …, each at least `grain` long where n
-/// allows. Runs inline when one chunk suffices, when called from inside another parallel(), or while another thread has the pool
-/// (then chunk by chunk, with the same cut). body must not throw.
+/// allows. Runs inline when one chunk suffices, when called from inside another parallel(), while another thread has the pool or in
+/// a child that was forked from the pool's process (then chunk by chunk, with the same cut). body must not throw.
 template <class Body>
 void parallel(int64_t n, int64_t grain, const Body& body) {
   run_chunks(

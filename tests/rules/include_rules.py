@@ -39,7 +39,8 @@ OUTSIDE = [
     (r'std(int|def)\.h', r'.*'),
     (r'[a-z_0-9]+', r'(?!kernels/(ref/|cortex_m/(?!pack)|args\.h|qmath\.h)|runtime/).*'),  # the C++ standard library
     (r'(immintrin|arm_neon|cpuid)\.h', r'kernels/(?!ref/|args\.h|qmath\.h).*|bench/.*'),
-    (r'(unistd|fcntl|sched|pthread)\.h|sys/\w+\.h', r'(kernels/(?!ref/)|io/|tools/|examples/|bench/).*\.cpp|tests/.*'),
+    (r'(unistd|fcntl|sched|pthread)\.h|sys/\w+\.h',
+     r'(kernels/(?!ref/)|io/|tools/|examples/|bench/).*\.cpp|engine/storage\.cpp|tests/.*'),
     (r'arm_mve\.h', r'kernels/cortex_m/.*'),
     (r'dlfcn\.h', r'kernels/onednn/.*\.cpp'),
     (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
