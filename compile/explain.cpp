@@ -3,22 +3,23 @@
 #include "compile/explain.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <iomanip>
 #include <map>
 
 #include "compile/plan.h"
 #include "engine/random.h"
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
 namespace octet {
 namespace {
 
-template <class... Values>
-std::string format(const char* text, Values... values) {
-  char line[256];
-  const int n = std::snprintf(line, sizeof line, text, values...);
-  return std::string(line, static_cast<size_t>(std::clamp<int>(n, 0, sizeof line - 1)));
+/// With this many digits behind the point, two blanks and `width` columns.
+std::string column(double v, int width, int digits) {
+  Text text;
+  text << "  " << std::fixed << std::setprecision(digits) << std::setw(width) << v;
+  return text.str();
 }
 
 std::string padded(std::string text, size_t width) {
@@ -63,12 +64,13 @@ std::string to_string(const Explanation& e) {
                      padded("implementation", implementation) + "        µs      %      MMAC  GMAC/s\n";
   for (const auto& [p, micros] : e.layers) {
     text += padded(p.path, path) + "  " + padded(p.op, op) + "  " + padded(engine_of(p), engine) + "  " +
-            padded(p.implementation, implementation) + format("  %8.2f  %5.1f", micros, total > 0 ? 100 * micros / total : 0.0);
-    if (p.macs > 0) text += format("  %8.3f  %6.1f", static_cast<double>(p.macs) / 1e6, static_cast<double>(p.macs) / micros / 1e3);
+            padded(p.implementation, implementation) + column(micros, 8, 2) + column(total > 0 ? 100 * micros / total : 0.0, 5, 1);
+    if (p.macs > 0)
+      text += column(static_cast<double>(p.macs) / 1e6, 8, 3) + column(static_cast<double>(p.macs) / micros / 1e3, 6, 1);
     text += "\n";
   }
-  text += padded("sum", path + op + engine + implementation + 6) +
-          format("  %8.2f  100.0  %8.3f\n", total, static_cast<double>(macs) / 1e6);
+  text += padded("sum", path + op + engine + implementation + 6) + column(total, 8, 2) + "  100.0" +
+          column(static_cast<double>(macs) / 1e6, 8, 3) + "\n";
   std::map<std::string, std::vector<std::string>> reasons;
   for (const auto& layer : e.layers)
     if (!layer.placement.why.empty()) reasons[layer.placement.why].push_back(layer.placement.path);
@@ -78,14 +80,15 @@ std::string to_string(const Explanation& e) {
     text += "\n";
   }
   const MemoryReport& m = e.memory;
-  text += format(
-      "\narena %lld bytes (lower bound %lld%s; one buffer per value would be %lld), scratch %lld, outputs %lld, parameters %lld\n",
-      static_cast<long long>(m.arena), static_cast<long long>(m.lower_bound), m.optimal ? ", proved optimal" : "",
-      static_cast<long long>(m.values), static_cast<long long>(m.scratch), static_cast<long long>(m.outputs),
-      static_cast<long long>(m.parameters));
+  Text memory;
+  memory << "\narena " << m.arena << " bytes (lower bound " << m.lower_bound << (m.optimal ? ", proved optimal" : "")
+         << "; one buffer per value would be " << m.values << "), scratch " << m.scratch << ", outputs " << m.outputs
+         << ", parameters " << m.parameters << "\n";
+  text += memory.str();
   text += "inputs";
   for (const Shape& s : e.inputs) text.append(" ").append(octet::to_string(s));
-  text += format(", %d thread%s, median of %d runs\n", e.threads, e.threads == 1 ? "" : "s", e.repeats);
+  text.append(", ").append(std::to_string(e.threads)).append(e.threads == 1 ? " thread" : " threads");
+  text.append(", median of ").append(std::to_string(e.repeats)).append(" runs\n");
   return text;
 }
 

@@ -2,9 +2,10 @@
 // The one exception of the host side and the one way to throw it: check(condition, path, ": ", what, …).
 #pragma once
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
+
+#include "engine/text.h"
 
 namespace octet {
 
@@ -23,7 +24,7 @@ class OutOfMemory : public Error {
 
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  std::ostringstream message;
+  Text message;
   message.precision(9);
   (message << ... << parts);
   throw Error(message.str());

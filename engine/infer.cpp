@@ -25,7 +25,7 @@ std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Modul
 /// As many as the module has wires; an Input is given its tensor.
 void check_count(const Module& module, size_t given) {
   const size_t expected = std::holds_alternative<Input>(module.op) ? 1 : module.inputs.size();
-  check(given == expected, module.path, ": expected ", expected, " inputs, got ", given);
+  check(given == expected, module.path, ": expected ", expected, expected == 1 ? " input, got " : " inputs, got ", given);
 }
 
 bool has_output_codes(const Module& module) {

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "engine/storage.h"
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 
 namespace octet {
@@ -82,7 +83,7 @@ int64_t numel(const Shape& shape) {
 }
 
 std::string to_string(const QParams& q) {
-  std::ostringstream text;
+  Text text;
   text.precision(9);
   if (q.axis < 0 && !q.scale.empty()) {
     text << "scale " << q.scale[0] << ", zero point " << q.zero_point[0];

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iomanip>
 #include <set>
-#include <sstream>
 
+#include "engine/text.h"
 #include "io/image.h"
 #include "kernels/float_scope.h"
 #include "kernels/kernel.h"
@@ -63,7 +63,7 @@ std::string to_table(const FirmwarePlan& plan) {
   size_t width = 5;
   for (const FirmwareStep& s : plan.steps) width = std::max(width, s.path.size());
   const int column = static_cast<int>(width) + 2;
-  std::ostringstream out;
+  Text out;
   out << std::left << std::setw(column) << "layer" << std::setw(14) << "kernel" << std::right << std::setw(9) << "output"
       << std::setw(9) << "alive" << std::setw(9) << "scratch" << std::setw(12) << "MACs" << std::setw(9) << "flash" << '\n';
   int64_t sum_macs = 0;

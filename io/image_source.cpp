@@ -2,8 +2,8 @@
 // The image as C source, for build systems that take nothing else.
 #include <cctype>
 #include <cstdio>
-#include <sstream>
 
+#include "engine/text.h"
 #include "io/image.h"
 #include "kernels/float_scope.h"
 #include "runtime/image.h"
@@ -12,14 +12,14 @@ namespace octet {
 namespace {
 
 bool is_identifier(const std::string& name) {
-  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0) return false;
+  if (name.empty() || is_digit(name[0])) return false;
   for (const char c : name)
-    if (c != '_' && std::isalnum(static_cast<unsigned char>(c)) == 0) return false;
+    if (c != '_' && !is_digit(c) && !is_letter(c)) return false;
   return true;
 }
 
 std::string upper(std::string name) {
-  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : name) c = octet::upper(c);
   return name;
 }
 
@@ -31,7 +31,7 @@ ImageSource image_source(const FirmwarePlan& plan, const std::string& name) try 
   const Bytes bytes = image_bytes(plan);
   const std::vector<std::string> ops = operators(plan);
   const std::string big = upper(name);
-  std::ostringstream h, c;
+  Text h, c;
   h << "/* Written by octet: a model image, the operators it needs and the size of its arena. */\n"
     << "#ifndef " << big << "_H\n#define " << big << "_H\n\n#include \"runtime/octet.h\"\n\n"
     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules that name a cause, from the most specific to the most general.
 #include "numeric_suite/cause.h"
+#include "engine/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +16,7 @@ constexpr double kWide = 0.4;       // share of the codes' range that values rea
 constexpr double kUnused = 0.15;    // of the codes' range at the end that does not clip: the range is shifted, not short
 
 std::string number(double v) {
-  std::ostringstream text;
+  Text text;
   text << std::setprecision(3) << v;
   return text.str();
 }

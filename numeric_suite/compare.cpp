@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iomanip>
 
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/output_figures.h"
 #include "quant/pairing.h"
@@ -31,7 +32,7 @@ std::string dtype_of_output(const Module& module) {
 }
 
 std::string percent(double share) {
-  std::ostringstream text;
+  Text text;
   text << std::fixed << std::setprecision(2) << 100 * share << " %";
   return text.str();
 }
@@ -130,7 +131,7 @@ std::vector<OutputComparison> compare_outputs(const Model& reference, const Mode
 std::string to_table(std::span<const OutputComparison> rows) {
   const FloatScope environment;
   const int width = static_cast<int>(widest(6, rows));
-  std::ostringstream text;
+  Text text;
   text << std::left << std::setw(width) << "module"
        << "  " << std::setw(10) << "op"
        << "  out   SQNR dB  max |error|  at limits\n";
@@ -152,7 +153,7 @@ std::string to_string(const OutputFigures& f) {
 std::string to_table(const ModelComparison& comparison) {
   const FloatScope environment;
   const int width = static_cast<int>(widest(6, comparison.layers));
-  std::ostringstream text;
+  Text text;
   text << std::left << std::setw(width) << "module"
        << "  " << std::setw(10) << "op"
        << "  out  end to end   own error    weights   clipped low, high    codes used  note\n"

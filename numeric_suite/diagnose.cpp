@@ -8,6 +8,7 @@
 #include <iomanip>
 
 #include "engine/loss.h"
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/cause.h"
 #include "numeric_suite/correlation.h"
@@ -218,7 +219,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
 
 std::string to_table(const Diagnosis& diagnosis, size_t most) {
   const FloatScope environment;
-  std::ostringstream text;
+  Text text;
   if (diagnosis.layers.empty()) return "stopped before a batch was diagnosed: no causes\n";
   text << std::fixed << std::setprecision(2) << "causes from: " << to_string(diagnosis.output)
        << (diagnosis.stopped ? ", stopped early" : "")

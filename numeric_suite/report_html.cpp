@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <map>
 
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/report_svg.h"
 
@@ -67,12 +68,12 @@ th.tabIndex=0;th.addEventListener('click',sort);th.addEventListener('keydown',e=
 
 std::string number(double v, int digits = 3) {
   if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
-  std::ostringstream text;
+  Text text;
   text << std::setprecision(digits) << v;
   return text.str();
 }
 std::string percent(double share) {
-  std::ostringstream text;
+  Text text;
   text << std::fixed << std::setprecision(2) << 100 * share << " %";
   return text.str();
 }
@@ -90,7 +91,7 @@ std::string ratio(double v) {
 }
 std::string fixed(double v, int digits = 2) {
   if (std::isinf(v)) return number(v);
-  std::ostringstream text;
+  Text text;
   text << std::fixed << std::setprecision(digits) << v;
   return text.str();
 }
@@ -98,7 +99,7 @@ std::string counted(int64_t n, const std::string& what) {
   return std::to_string(n).append(" ").append(what).append(n == 1 ? "" : "s");
 }
 std::string sentence(std::string words) {
-  if (!words.empty()) words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
+  if (!words.empty()) words[0] = upper(words[0]);
   words.push_back('.');
   return words;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sizes are in CSS pixels of a viewBox; the page scales drawings down to the width it has.
 #include "numeric_suite/report_svg.h"
+#include "engine/text.h"
 
 #include <algorithm>
 #include <array>
@@ -41,11 +42,11 @@ class Picture {
   std::string done() { return text_.str() + "</svg>"; }
 
  private:
-  std::ostringstream text_;
+  Text text_;
 };
 
 std::string brief(double v) {
-  std::ostringstream text;
+  Text text;
   text << std::setprecision(3) << v;
   return text.str();
 }
@@ -152,7 +153,7 @@ std::string histogram(const Metrics& m) {
   const double w = kW / (last - first + 1);
   // Counts span orders of magnitude: logarithmic, so that tails show.
   const auto height = [&](int64_t n) { return n == 0 ? 0 : (kBase - 6) * std::log1p(static_cast<double>(n)) / std::log1p(most); };
-  std::ostringstream outline;
+  Text outline;
   outline << std::fixed << std::setprecision(1) << "M0 " << kBase;
   for (int b = first; b <= last; ++b) {
     const double x = w * (b - first), h = height(m.histogram.test[b]);
@@ -208,7 +209,7 @@ std::string wiring(const Report& report) {
     const WiringRow& row = report.wiring[i];
     for (const int from : row.inputs) {
       const auto j = static_cast<size_t>(from);
-      std::ostringstream d;
+      Text d;
       d << std::fixed << std::setprecision(1);
       if (j + 1 == i) {
         d << "M" << kX + 20 << ' ' << y(j) + kBox << "L" << kX + 20 << ' ' << y(i);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/model.h"
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
@@ -50,7 +51,7 @@ std::string decibels(double db) {
   const FloatScope environment;
   if (std::isnan(db)) return "-";
   if (std::isinf(db)) return db > 0 ? "inf" : "-inf";
-  std::ostringstream text;
+  Text text;
   text << std::fixed << std::setprecision(2) << db;
   return text.str();
 }

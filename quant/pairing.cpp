@@ -2,6 +2,7 @@
 // Pairing by path, after the float model has been fused like the quantized one.
 #include "quant/pairing.h"
 #include "engine/module_check.h"
+#include "engine/text.h"
 
 #include <algorithm>
 
@@ -24,7 +25,7 @@ std::vector<std::vector<std::string>> missing_fusions(const Model& reference, co
 }
 
 std::string describe(const Model& model, const Module& module) {
-  std::ostringstream text;
+  Text text;
   text << name_of(module.op);
   const Params& params = model.owner(module).params;
   if (const auto weight = params.find("weight"); weight != params.end()) text << ' ' << to_string(weight->second.shape());

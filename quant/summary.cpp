@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/module_check.h"
+#include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
@@ -20,7 +21,7 @@ int levels_of(const Tensor& codes) {
 }
 
 std::string number(double v) {
-  std::ostringstream text;
+  Text text;
   text.precision(4);
   text << v;
   return text.str();

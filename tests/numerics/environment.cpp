@@ -2,7 +2,10 @@
 // Whatever rounding mode or flush-to-zero the caller computes in, every number of octet is the same, and the caller's mode comes
 // back. A program of its own: the thread pool is made while the mode is wrong.
 #include <cfenv>
+#include <clocale>
 #include <limits>
+#include <locale>
+#include <sstream>
 #include <string>
 
 #include "compile/explain.h"
@@ -216,6 +219,20 @@ std::vector<Entry> everything(const Environment& mode) {
   const QParams q{{0.0371f}, {7}, -1, 0, 0, 255};
   for (const Rounding r : {Rounding::real, Rounding::int_bias, Rounding::fixed_double}) log.add("quantize", quantize(x, q, r));
   log.add("fake_quantize", fake_quantize(Var(x), q).value());
+  log.add("QParams as text", to_string(QParams{{0.25F}, {1234}, -1, 0, 0, 65535}));
+  try {
+    check(false, "message: ", 1234567.5, " and ", 1234567, " of ", to_string(Shape{1'000'000, 2}));
+  } catch (const Error& e) {
+    log.add("message", std::string(e.what()));
+    CHECK(std::string(e.what()) == "message: 1234567.5 and 1234567 of [1000000, 2]");
+  }
+  Explanation explanation;
+  explanation.layers.resize(1);
+  explanation.layers[0].placement.path = "conv";
+  explanation.layers[0].placement.macs = 1'234'567;
+  explanation.layers[0].micros = 1234.5;
+  explanation.memory.arena = 1'234'567;
+  log.add("explanation", to_string(explanation));
   set_mode(kModes[0]);
   return log.entries;
 }
@@ -240,6 +257,48 @@ TEST_CASE("every public function gives the same bytes in every floating-point en
     CHECK(wrong == 0);
     CHECK(got.size() == expected.size());
   }
+}
+
+namespace {
+
+/// Decimal commas and points between thousands.
+class Commas : public std::numpunct<char> {
+  char do_decimal_point() const override { return ','; }
+  char do_thousands_sep() const override { return '.'; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+void check_same(const std::vector<Entry>& expected, const std::vector<Entry>& got) {
+  REQUIRE(got.size() == expected.size());
+  std::string different;
+  for (size_t i = 0; i < got.size(); ++i)
+    if (got[i].sum != expected[i].sum) different += "\n  " + got[i].function;
+  INFO("different:" << different);
+  CHECK(different.empty());
+}
+
+}  // namespace
+
+TEST_CASE("every writer and message is the same in every locale") {
+  const std::vector<Entry> expected = everything(kModes[0]);
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Commas));
+  std::ostringstream here;
+  here << 1234.5;
+  CHECK(here.str() == "1.234,5");  // it does change what a stream writes
+  const std::vector<Entry> got = everything(kModes[0]);
+  std::locale::global(before);
+  check_same(expected, got);
+
+  // The C library's own, where one with a decimal comma is installed.
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8"}) {
+    if (std::setlocale(LC_ALL, name) == nullptr) continue;
+    CHECK(std::to_string(0.5) == "0,500000");
+    const std::vector<Entry> c_locale = everything(kModes[0]);
+    std::setlocale(LC_ALL, "C");
+    check_same(expected, c_locale);
+    return;
+  }
+  WARN("no locale with a decimal comma is installed: setlocale was not tried");
 }
 
 TEST_CASE("the environments of this test do change what floats compute") {

@@ -19,6 +19,11 @@ TEST_HEADER = re.compile(r'^#include "(tests/[\w/]+\.h)"', re.M)
 # A definition at column 0, a test case among them, up to its closing brace.
 BLOCK = re.compile(r'^(?![ #/}])([^;{}]*?\b(\w+)\([^;]*?\{(?:.*\}$|(?:.*\n)+?^\}))', re.M)
 TEST_NAME = re.compile(r'^(?:TEST_CASE|TEMPLATE_TEST_CASE|SCENARIO)\(\s*"((?:[^"\\]|\\.)*)"', re.M)
+# What writes or reads numbers by the program's locale; engine/text.h is the one place for it. Programs (tools, examples, bench) set
+# no locale and may print.
+LIBRARY = ('engine/', 'kernels/', 'quant/', 'compile/', 'numeric_suite/', 'io/', 'runtime/')
+LOCALE = re.compile(r'std::[io]?stringstream|std::(regex|setlocale)|\b(snprintf|sprintf|strto[dfl]d?|atof|sto[dfl]d?|isalnum|'
+                    r'isalpha|isdigit|isspace|toupper|tolower)\s*\(')
 # The document that follows one op through its files: every source below OP_FOLDERS that names the op must be in it.
 OP_DOC = 'docs/adding-an-op.md'
 OP_NAME = re.compile(r'pool2d', re.I)
@@ -42,6 +47,13 @@ def check_text(path, text):
       yield f'{path}:{number}: a tab or blanks at the end'
   if text and not text.endswith('\n'):
     yield f'{path}: no newline at the end'
+
+
+def check_locale(path, text):
+  if path.startswith(LIBRARY) and path != 'engine/text.h':
+    for number, line in enumerate(text.splitlines(), 1):
+      if found := LOCALE.search(line.split('//')[0]):
+        yield f'{path}:{number}: {found.group(0)} depends on the locale; see engine/text.h'
 
 
 def check_built(root, path):
@@ -113,6 +125,7 @@ def check(root):
   for path in files(root):
     text = common.read(root, path)
     findings += check_text(path, text)
+    findings += check_locale(path, text)
     if path.endswith('.cpp'):
       findings += check_built(root, path)
     if path.startswith('tests/') and path.endswith(('.cpp', '.py')):
@@ -143,6 +156,8 @@ CASES = [
     ('blanks at the end', {'engine/ops.h': HEAD + 'int x; \n'}, 'blanks'),
     ('a tab', {'engine/ops.h': HEAD + '\tint x;\n'}, 'a tab'),
     ('no newline at the end', {'engine/ops.h': HEAD + 'int x;'}, 'no newline'),
+    ('a stream with the locale of the program', {'engine/ops.h': HEAD + 'std::ostringstream s;\n'}, 'depends on the locale'),
+    ('a number read by the locale', {'engine/ops.h': HEAD + 'double d = std::stod(s);\n'}, 'depends on the locale'),
     ('a source that nothing builds', {'engine/ops/mul.cpp': HEAD}, 'engine/ops/mul.cpp: named by no'),
     ('a test that nothing builds', {'tests/y.cpp': CASE}, 'tests/y.cpp: named by no'),
     ('a test without an assertion', {'tests/x.cpp': HEAD + 'TEST_CASE("one is less than two") {\n  f();\n}\n'}, 'asserts nothing'),
