@@ -80,6 +80,7 @@ class Session {
   /// `thread_count` defaults to threads() of now; throws if it is less than 1 or the memory can not be had.
   Session(std::shared_ptr<const Program>, std::vector<Shape> input_shapes, std::optional<int> thread_count = {});
   ~Session();
+  /// What was moved from may be assigned to or destroyed; anything else throws.
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
@@ -94,6 +95,7 @@ class Session {
 
  private:
   struct Impl;
+  Impl& impl() const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -202,18 +202,24 @@ Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
+Session::Impl& Session::impl() const {
+  check(impl_ != nullptr, "Session: moved from; use the session it was moved to");
+  return *impl_;
+}
+
 std::span<const Tensor> Session::run(std::span<const Tensor> inputs) {
-  impl_->run(inputs, nullptr);
-  return impl_->outputs;
+  Impl& own = impl();
+  own.run(inputs, nullptr);
+  return own.outputs;
 }
 
 std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
   check(repeats >= 1, "Session::time: expected at least 1 repeat, got ", repeats);
-  const size_t modules = impl_->plan->steps.size();
+  const size_t modules = impl().plan->steps.size();
   std::vector<std::vector<double>> micros(modules);
   std::vector<double> once(modules);
   for (int r = 0; r < repeats; ++r) {
-    impl_->run(inputs, once.data());
+    impl().run(inputs, once.data());
     for (size_t i = 0; i < modules; ++i) micros[i].push_back(once[i]);
   }
   std::vector<double> medians;
@@ -221,8 +227,8 @@ std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
   return medians;
 }
 
-const Plan& Session::plan() const { return *impl_->plan; }
-MemoryReport Session::memory() const { return impl_->plan->memory; }
+const Plan& Session::plan() const { return *impl().plan; }
+MemoryReport Session::memory() const { return impl().plan->memory; }
 
 Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<const Tensor> inputs, int64_t batch) {
   const FloatScope environment;

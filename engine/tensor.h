@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "engine/check.h"
@@ -62,6 +63,21 @@ std::string to_string(const QParams&);
 class Tensor {
  public:
   Tensor() : Tensor(Shape{0}, DType::f32) {}
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  /// What was moved from has no elements, and may be assigned to.
+  Tensor(Tensor&& other) noexcept
+      : shape_(std::move(other.shape_)),
+        numel_(std::exchange(other.numel_, 0)),
+        dtype_(other.dtype_),
+        storage_(std::move(other.storage_)),
+        qparams_(std::move(other.qparams_)) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    shape_ = std::move(other.shape_), numel_ = std::exchange(other.numel_, 0), dtype_ = other.dtype_;
+    storage_ = std::move(other.storage_), qparams_ = std::move(other.qparams_);
+    return *this;
+  }
+  ~Tensor() = default;
   /// Uninitialised elements.
   Tensor(Shape shape, DType dtype);
   static Tensor zeros(Shape shape, DType dtype = DType::f32);

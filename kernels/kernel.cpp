@@ -160,7 +160,8 @@ class ReferenceKernel final : public Kernel {
 
 /// Who is asked for a layer, fastest first.
 std::array<QEngine, 3> order(const KernelArgs& args, const std::shared_ptr<const Blobs>& blobs) {
-  if (native::leads(args, blobs ? *blobs : Blobs{})) return {QEngine::native, QEngine::onednn, QEngine::reference};
+  static const Blobs kNone;  // a temporary here would make the whole expression a copy of the weights
+  if (native::leads(args, blobs ? *blobs : kNone)) return {QEngine::native, QEngine::onednn, QEngine::reference};
   return {QEngine::onednn, QEngine::native, QEngine::reference};
 }
 

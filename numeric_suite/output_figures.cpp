@@ -41,8 +41,10 @@ double squared_difference(const Tensor& a, const Tensor& b) {
 }
 
 void OutputSums::add(const Tensor& expected, const Tensor& got, const Tensor* labels) {
+  check(expected.shape() == got.shape(), "outputs: the float network's has shape ", to_string(expected.shape()), ", the other's ",
+        to_string(got.shape()));
   signal_ += squared_difference(expected, Tensor::zeros(expected.shape())), noise_ += squared_difference(expected, got);
-  check(std::isfinite(signal_) && std::isfinite(noise_), "the network's output is not finite");
+  check(std::isfinite(signal_) && std::isfinite(noise_), "outputs: a value is not finite");
   samples_ += expected.rank() == 0 ? 1 : expected.size(0);
   if (!labels) return;
   labelled_ = true;

@@ -21,7 +21,7 @@ class FakeQuantize final : public Hook {
       : observe(other.observe),
         round(other.round),
         guard(other.guard),
-        observer_(other.observer_->clone()),
+        observer_(other.observer_ ? other.observer_->clone() : nullptr),
         qparams_(other.qparams_) {}
   FakeQuantize(FakeQuantize&&) noexcept = default;
   FakeQuantize& operator=(FakeQuantize other) noexcept {
@@ -35,7 +35,10 @@ class FakeQuantize final : public Hook {
   bool round;                         ///< fake-quantize what passes
   std::optional<OutlierGuard> guard;  ///< limits absurd values before they are observed and before they flow on
 
-  const Observer& observer() const { return *observer_; }
+  const Observer& observer() const {
+    check(observer_ != nullptr, "FakeQuantize: moved from, or made without an observer");
+    return *observer_;
+  }
   Observer& observer();
   /// The observer's parameters; throws naming `path` if it saw no data.
   QParams qparams(std::string_view path) const;

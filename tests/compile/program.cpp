@@ -170,3 +170,35 @@ TEST_CASE("wrong input is refused and codes of the right meaning pass") {
   CHECK_THROWS_WITH(session.run({&wrong, 1}), Contains("expected f32, got i32"));
   CHECK_THROWS_AS(bind(Model{}), Error);
 }
+
+TEST_CASE("what was moved from says so, or is empty, and may be assigned to") {
+  Model m;
+  m.add("x", Input{{1, 4}});
+  m.add("fc", Linear{4, 2});
+  Generator g(1);
+  initialize(m, g);
+  const Tensor x = rand(g, {1, 4});
+  Session first(bind(m), {x.shape()});
+  Session second = std::move(first);
+  CHECK(second.run({&x, 1}).size() == 1);
+  CHECK_THROWS_WITH(first.run({&x, 1}), Catch::Matchers::Contains("Session: moved from"));
+  CHECK_THROWS_WITH(first.time({&x, 1}, 1), Catch::Matchers::Contains("Session: moved from"));
+  CHECK_THROWS_WITH(first.memory(), Catch::Matchers::Contains("Session: moved from"));
+  CHECK_THROWS_WITH(first.plan(), Catch::Matchers::Contains("Session: moved from"));
+  first = std::move(second);
+  CHECK(first.run({&x, 1}).size() == 1);
+
+  Tensor a = rand(g, {3, 3});
+  const Tensor b = std::move(a);
+  CHECK(b.numel() == 9);
+  CHECK(a.numel() == 0);
+  CHECK(a.data<float>().empty());
+  CHECK_THROWS_AS(a.item(), Error);
+  const Tensor& moved = a;
+  CHECK_THROWS_AS(infer(m, {&moved, 1}), Error);
+  a = b;
+  CHECK(a.numel() == 9);
+  Model other = std::move(m);
+  CHECK_THROWS_WITH(infer(m, {&x, 1}), Catch::Matchers::Contains("model"));
+  CHECK(infer(other, {&x, 1}).size() == 1);
+}

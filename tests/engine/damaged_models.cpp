@@ -159,6 +159,7 @@ TEST_CASE("a damaged model is refused by name, or works, in every function that 
         function(m);
         ++worked;
       } catch (const Error& e) {
+        INFO(e.what());
         CHECK(std::string(e.what()).find(':') != std::string::npos);
         ++refused;
       }
