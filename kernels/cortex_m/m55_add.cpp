@@ -30,15 +30,20 @@ void run(const AddConstants& c, const Output4& output, const int8_t* exact, cons
     vstrbq_p_s32(out, four(vldrbq_z_s32(exact, lanes), vldrbq_z_s32(other, lanes)), lanes);
   }
 #else
+  // Like the vector unit this wraps around, so that constants of a hostile image stay defined.
+  const auto left = [](int32_t x, int32_t zero, int32_t bits) {
+    return static_cast<int32_t>((static_cast<uint32_t>(x) - static_cast<uint32_t>(zero)) << bits);
+  };
   for (int32_t i = 0; i < count; ++i) {
-    int32_t y = other[i] - c.other_zero;
+    int32_t y;
     if constexpr (Equal)
-      y *= 1 << 19;
+      y = left(other[i], c.other_zero, 19);
     else if constexpr (R == Rounding::fixed_double)
-      y = rounding_shift(doubled_high(y * (1 << 20), c.other_multiplier), c.other_shift);
+      y = rounding_shift(doubled_high(left(other[i], c.other_zero, 20), c.other_multiplier), c.other_shift);
     else
-      y = rounding_shift(static_cast<int32_t>(int64_t{y} * (1 << 22) * c.other_multiplier >> 32), c.other_shift);
-    out[i] = static_cast<int8_t>(code<R>((exact[i] - c.exact_zero) * (1 << 19) + y, c.multiplier, c.shift, output));
+      y = rounding_shift(static_cast<int32_t>(int64_t{left(other[i], c.other_zero, 22)} * c.other_multiplier >> 32), c.other_shift);
+    const auto sum = static_cast<int32_t>(static_cast<uint32_t>(left(exact[i], c.exact_zero, 19)) + static_cast<uint32_t>(y));
+    out[i] = static_cast<int8_t>(code<R>(sum, c.multiplier, c.shift, output));
   }
 #endif
 }
