@@ -111,14 +111,16 @@ void write_file(const std::string& path, std::span<const std::byte> bytes) {
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   require(directory.get() >= 0, path, "cannot be written: folder " + folder);
   struct stat info {};
-  if (::fstatat(directory.get(), base.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
-    check(S_ISREG(info.st_mode) || S_ISLNK(info.st_mode), path, ": cannot be written: exists and is not a regular file");
+  const bool exists = ::fstatat(directory.get(), base.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  if (exists) check(S_ISREG(info.st_mode) || S_ISLNK(info.st_mode), path, ": cannot be written: exists and is not a regular file");
 
   const std::string name = temporary_name(base);
   Descriptor file(::openat(directory.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   require(file.get() >= 0, path);
   Temporary temporary(directory.get(), name);
   require(write_all(file.get(), bytes), path);
+  // A file that is replaced keeps its permissions; a new one has what the umask leaves.
+  if (exists && S_ISREG(info.st_mode)) require(::fchmod(file.get(), info.st_mode & 07777) == 0, path);
   require(::fsync(file.get()) == 0, path);
   require(file.close(), path);
   require(::renameat(directory.get(), name.c_str(), directory.get(), base.c_str()) == 0, path);

@@ -76,6 +76,18 @@ TEST_CASE("a new file has the permissions the umask leaves", "[io]") {
   CHECK((info.st_mode & 0777) == 0640);
 }
 
+TEST_CASE("a file that is replaced keeps its permissions", "[io]") {
+  const TempDir dir;
+  write_file(dir / "a", bytes_of("x"));
+  for (const mode_t mode : {0600, 0644, 0750, 0400}) {
+    REQUIRE(::chmod((dir / "a").c_str(), mode) == 0);
+    write_file(dir / "a", bytes_of("y"));
+    struct stat info {};
+    REQUIRE(::stat((dir / "a").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == mode);
+  }
+}
+
 TEST_CASE("a file larger than the cap, a missing one, a folder and a FIFO are refused by name", "[io]") {
   const TempDir dir;
   write_file(dir / "a", bytes_of("12345"));

@@ -3,6 +3,7 @@
 # Every command of octet-tool with wrong input of every kind: an exit status that says whose fault it is, one short line on standard
 # error that names the file or the option and says what was expected, nothing on standard output, no file touched.
 # Usage: messages.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
+import os
 import pathlib
 import subprocess
 import sys
@@ -172,6 +173,34 @@ def batches(tool, good):
     findings.append('the image of a model trained with a batch of 64 is another one')
 
 
+def outputs(tool, good):
+  """Outputs that are inputs, or each other, by any path; folders that are not there; a standard output that takes nothing."""
+  kept = {key: pathlib.Path(path).read_bytes() for key, path in good.items() if pathlib.Path(path).is_file()}
+  link, hard = tool.work / 'link.octet', tool.work / 'hard.octet'
+  link.symlink_to(good['int8'])
+  os.link(good['int8'], hard)
+  page = tool.work / 'page.html'
+  around = f"{tool.work}/./{pathlib.Path(good['int8']).name}"
+  report = ['report', good['float'], good['int8'], good['data']]
+  for words, said in [
+      (report + ['--html', good['float']], 'is read'), (report + ['--html', around], 'is read'),
+      (report + ['--html', link], 'is read'),
+      (report + ['--json', hard], 'is read'), (report + ['--html', page, '--json', page], 'twice'),
+      (report + ['--html', tool.work / 'none' / 'page.html'], 'does not exist'),
+      (['image', good['int8'], '-o', good['int8']], 'is read'),
+      (['image', good['int8'], '-o', tool.work / 'none' / 'x'], 'does not exist')]:
+    status, _, err = tool.run(*words)
+    if status != 1 or said not in err:
+      findings.append(f'{[str(w) for w in words]}: {status}, {err!r}, expected "{said}"')
+  for key, data in kept.items():
+    if pathlib.Path(good[key]).read_bytes() != data:
+      findings.append(f'{key} was written over')
+  with open('/dev/full', 'w') as full:
+    done = subprocess.run([tool.command, 'inspect', good['image']], stdout=full, stderr=subprocess.PIPE, text=True)
+  if done.returncode != 1 or 'standard output cannot be written' not in done.stderr:
+    findings.append(f'a full standard output: {done.returncode}, {done.stderr!r}')
+
+
 def main():
   with tempfile.TemporaryDirectory() as folder:
     work = pathlib.Path(folder)
@@ -186,7 +215,7 @@ def main():
       status, out, err = tool.run(*words)
       if status != 0 or not out or err:
         findings.append(f'{words}: {status}, {out[:80]!r}, {err!r}')
-    for part in wrong_files, wrong_words, wrong_labels, batches:
+    for part in wrong_files, wrong_words, wrong_labels, batches, outputs:
       part(tool, good)
   for finding in findings:
     print('FAILED:', finding)

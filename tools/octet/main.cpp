@@ -77,5 +77,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& e) {
     return refuse(e.what(), kErrorStatus);
   }
+  // What could not be written is no success: a full disk, a closed pipe.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return refuse("standard output cannot be written", kErrorStatus);
   return 0;
 }

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 
@@ -25,19 +23,6 @@ struct Options {
   bool device = false;
   int64_t batch = 100, diagnosis_batches = 4;
 };
-
-/// Fails now rather than after the computing. Leaves what is there as it is.
-void check_writable(const std::string& path) {
-  if (path.empty()) return;
-  const std::filesystem::path target(path), folder = target.has_parent_path() ? target.parent_path() : ".";
-  check(std::filesystem::is_directory(folder), path, ": the folder ", folder.string(), " does not exist");
-  check(!std::filesystem::is_directory(target), path, ": is a folder, expected a file");
-  const std::filesystem::path probe = target.string() + ".probe";
-  const bool writable = static_cast<bool>(std::ofstream(probe));
-  std::error_code ignored;
-  std::filesystem::remove(probe, ignored);
-  check(writable, path, ": cannot be written");
-}
 
 void write_text(const std::string& path, const std::string& text) {
   if (path.empty()) return;
@@ -129,7 +114,9 @@ void check_fit(const Model& model, const Options& o, const std::vector<Tensor>& 
 
 void run(const Options& o) {
   const ReportLimits limits = limits_of(o);
-  check_writable(o.html), check_writable(o.json);
+  std::vector<std::string> read{o.reference, o.quantized, o.labels};
+  read.insert(read.end(), o.data.begin(), o.data.end());
+  check_outputs({o.html, o.json}, read);
   // What is cheap to refuse is read first.
   const std::vector<Tensor> inputs = read_data(o.data);
   const int64_t rows_in_all = inputs[0].size(0);
