@@ -118,6 +118,13 @@ void check_module(const Module& module, std::string_view where) {
     }
 }
 
+/// How many wires an operator reads; 0: any number.
+static size_t wires_of(const Op& op) {
+  if (const auto* conv = std::get_if<Conv2d>(&op)) return conv->residual ? 2 : 1;
+  if (std::holds_alternative<Concat>(op)) return 0;
+  return std::holds_alternative<Binary>(op) ? 2 : 1;
+}
+
 void check_wiring(const Model& model, int index) {
   const int count = static_cast<int>(model.modules.size());
   check(index >= 0 && index < count, "model: module ", index, " of ", count);
@@ -127,6 +134,8 @@ void check_wiring(const Model& model, int index) {
   const bool is_input = std::holds_alternative<Input>(module.op);
   check(is_input == module.inputs.empty(), module.path, ": expected ", is_input ? "no wire into an input" : "a wire to read from",
         ", got ", module.inputs.size());
+  const size_t wires = is_input ? 0 : wires_of(module.op);
+  check(wires == 0 || module.inputs.size() == wires, module.path, ": expected ", wires, " wires, got ", module.inputs.size());
   for (const Wire& w : module.inputs) {
     check(w.module >= 0 && w.module < index, module.path, ": expected a wire from an earlier module, got module ", w.module,
           ", it is ", index);
