@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <string>
 
+#include "engine/check.h"
 #include "engine/random.h"
 #include "kernels/kernel.h"
 #include "kernels/parallel.h"
+#include "tools/program.h"
 
 using namespace octet;
 using namespace octet::kernels;
@@ -290,16 +293,26 @@ void measure(const Layer& layer, std::map<QEngine, double>& sums, double& taken)
 }  // namespace
 
 int main(int argc, char** argv) {
-  const ThreadsScope one(1);
-  for (const auto& [name, layers] : networks()) {
-    if (argc > 1 && std::strstr(name, argv[1]) == nullptr) continue;
-    std::printf(
-        "\n%s\n\n| layer | times | native µs | onednn µs | reference µs | automatic | |\n|---|---:|---:|---:|---:|---|---|\n",
-        name);
-    std::map<QEngine, double> sums;
-    double taken = 0;
-    for (const Layer& layer : layers) measure(layer, sums, taken);
-    std::printf("| **sum** | | %.1f | %.1f | %.1f | %.1f | |\n", sums[QEngine::native], sums[QEngine::onednn],
-                sums[QEngine::reference], taken);
-  }
+  std::string filter;
+  CLI::App app("Times every layer of seven networks on every int8 engine, one thread, microseconds.", "bench_engines");
+  app.add_option("network", filter, "part of a network's name; all of them otherwise");
+  return tools::run_program(app, argc, argv, [&] {
+    const ThreadsScope one(1);
+    bool found = false;
+    for (const auto& [name, layers] : networks()) {
+      if (std::strstr(name, filter.c_str()) == nullptr) continue;
+      found = true;
+      std::printf(
+          "\n%s\n\n| layer | times | native µs | onednn µs | reference µs | automatic | |\n|---|---:|---:|---:|---:|---|---|\n",
+          name);
+      tools::require_output();
+      std::map<QEngine, double> sums;
+      double taken = 0;
+      for (const Layer& layer : layers) measure(layer, sums, taken);
+      std::printf("| **sum** | | %.1f | %.1f | %.1f | %.1f | |\n", sums[QEngine::native], sums[QEngine::onednn],
+                  sums[QEngine::reference], taken);
+    }
+    check(found, "no network's name contains \"", filter, "\"");
+    return tools::kDone;
+  });
 }

@@ -10,6 +10,7 @@
 
 #include "kernels/parallel.h"
 #include "tests/kernels/case_line.h"
+#include "tools/program.h"
 
 using namespace octet;
 using testing::CaseLine;
@@ -116,6 +117,7 @@ int run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   if (!cases) add_layers();
+  octet::tools::require_output();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return equal ? 0 : 1;
@@ -124,10 +126,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "bench_kernels: %s\n", e.what());
-    return 2;
-  }
+  return octet::tools::run_program("bench_kernels", [&] { return run(argc, argv); });
 }

@@ -14,6 +14,7 @@
 #include "bench/model_tables.h"
 #include "bench/networks/networks.h"
 #include "io/file.h"
+#include "tools/program.h"
 
 using namespace octet;
 using namespace octet::bench;
@@ -29,39 +30,11 @@ struct Options {
   bool reference = false, write = false, profile = false, no_memory = false;
 };
 
-/// Exits on --help or a wrong option.
-Options parse(int argc, char** argv) {
-  Options o;
-  CLI::App app("Times whole networks on every engine, beside bare oneDNN primitives; progress goes to standard error.");
-  app.add_option("--filter", o.filter, "networks whose name matches this regular expression")->capture_default_str();
-  app.add_option("--batch", o.batches, "pictures at once")->delimiter(',')->check(CLI::Range(1, 4096))->capture_default_str();
-  app.add_option("--threads", o.threads, "thread counts")->delimiter(',')->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--rounds", o.race.rounds, "turns each variant gets")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--seconds", o.race.seconds, "length of a turn")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_flag("--reference", o.reference, "measure the reference engine, too (slow)");
-  app.add_flag("--profile", o.profile, "time every kernel by itself, first batch and first thread count");
-  app.add_flag("--no-memory", o.no_memory, "leave the table of memory out");
-  app.add_option("--models", o.models, "folder that keeps the quantized networks (default: a temporary one)");
-  app.add_flag("--write", o.write, "write the networks into --models, over what is there, and stop")->needs("--models");
-  app.add_option("--markdown", o.markdown, "file for the tables");
-  app.add_option("--json", o.json, "file for the figures");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e));
-  }
-  return o;
-}
-
 std::vector<std::string> chosen(const std::string& filter) {
   std::vector<std::string> names;
-  try {
-    const std::regex pattern(filter);
-    for (const Network& n : networks())
-      if (std::regex_search(n.name, pattern)) names.push_back(n.name);
-  } catch (const std::regex_error& e) {
-    fail("--filter: \"", filter, "\" is no regular expression: ", e.what());
-  }
+  const std::regex pattern(filter);
+  for (const Network& n : networks())
+    if (std::regex_search(n.name, pattern)) names.push_back(n.name);
   if (names.empty()) network(filter);  // throws, listing the names
   return names;
 }
@@ -113,6 +86,8 @@ Json measure(const Options& o, const std::string& folder) {
   return all;
 }
 
+const std::string kTitle = "## Networks\n";
+
 void write_text(const std::string& path, const std::string& text) {
   if (!path.empty()) write_file(path, std::as_bytes(std::span(text)));
 }
@@ -120,22 +95,42 @@ void write_text(const std::string& path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options o = parse(argc, argv);
-  try {
+  Options o;
+  CLI::App app("Times whole networks on every engine, beside bare oneDNN primitives; progress goes to standard error.",
+               "bench_models");
+  app.add_option("--filter", o.filter, "networks whose name matches this regular expression")
+      ->check(regular_expression())
+      ->capture_default_str();
+  app.add_option("--batch", o.batches, "pictures at once")->delimiter(',')->check(CLI::Range(1, 4096))->capture_default_str();
+  app.add_option("--threads", o.threads, "thread counts")->delimiter(',')->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--rounds", o.race.rounds, "turns each variant gets")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--seconds", o.race.seconds, "length of a turn")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--reference", o.reference, "measure the reference engine, too (slow)");
+  app.add_flag("--profile", o.profile, "time every kernel by itself, first batch and first thread count");
+  app.add_flag("--no-memory", o.no_memory, "leave the table of memory out");
+  app.add_option("--models", o.models, "folder that keeps the quantized networks (default: a temporary one)");
+  app.add_flag("--write", o.write, "write the networks into --models, over what is there, and stop")->needs("--models");
+  app.add_option("--markdown", o.markdown, "file for the tables");
+  app.add_option("--json", o.json, "file for the figures");
+  return tools::run_program(app, argc, argv, [&] {
+    tools::check_outputs({o.markdown, o.json}, {});
+    chosen(o.filter);
     std::optional<TemporaryFolder> temporary;
     std::string folder = o.models;
     if (folder.empty())
       folder = temporary.emplace().path.string();
     else
-      std::filesystem::create_directories(folder);
+      tools::make_output_folder(folder);
+    if (!o.write) {
+      fmt::print("{}", kTitle);
+      tools::require_output();
+    }
     const Json all = measure(o, folder);
-    if (o.write) return 0;
+    if (o.write) return tools::kDone;
     const std::string text = tables(all);
     fmt::print("{}", text);
-    write_text(o.markdown, text);
+    write_text(o.markdown, kTitle + text);
     write_text(o.json, all.dump(1) + "\n");
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "bench_models: {}\n", e.what());
-    return 1;
-  }
+    return tools::kDone;
+  });
 }

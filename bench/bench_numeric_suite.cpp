@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a full comparison costs against the two forward passes it cannot do without, on a network of ResNet-18's size, and what
-// memory. Usage: bench_numeric_suite [IMAGES [SIDE]]
+// memory.
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "compile/program.h"
 #include "numeric_suite/diagnose.h"
+#include "tools/program.h"
 #include "tools/progress.h"
 
 using namespace octet;
@@ -48,48 +48,56 @@ Model resnet18(int64_t side) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int64_t images = argc > 1 ? std::atoll(argv[1]) : 1000, side = argc > 2 ? std::atoll(argv[2]) : 112;
-  Model model = resnet18(side);
-  Generator g(1);
-  initialize(model, g);
-  const Tensor x = rand(g, {kBatch, side, side, 3});
-  const Model fused = fuse(model, Aim::inference);
-  Model prepared = prepare(fused, {{"", octet_qconfig()}});
-  calibrate(prepared, {&x, 1});
-  const Model int8 = convert(prepared);
-  const int64_t count = images / kBatch;
-  // Batches are drawn beforehand in a ring: drawing would be the larger part.
-  std::vector<Tensor> ring;
-  for (int i = 0; i < 4; ++i) ring.push_back(rand(g, {kBatch, side, side, 3}));
-  const auto batch = [&](int64_t i) { return ring[i % 4]; };
-  const auto timed = [&](const Model& m) {
-    Session session(bind(m), {x.shape()});
-    session.run({&x, 1});
-    const double begin = tools::now();
-    for (int64_t i = 0; i < count; ++i) {
-      const Tensor in = batch(i);
-      session.run({&in, 1});
-    }
-    return tools::now() - begin;
-  };
-  const double real = timed(fused), quantized = timed(int8);
-  compare(model, int8, {&x, 1});
-  const int64_t before = tools::peak_memory();
-  compare(model, int8, {4, batch});
-  const int64_t few = tools::peak_memory();
-  double begin = tools::now();
-  compare(model, int8, {count, batch});
-  const double all = tools::now() - begin;
-  const int64_t many = tools::peak_memory();
-  std::printf("%lld images of %lldx%lld: float %.2f s, int8 %.2f s; outputs, shadows and weights %.2f s = %.2f x the two\n",
-              static_cast<long long>(images), static_cast<long long>(side), static_cast<long long>(side), real, quantized, all,
-              all / (real + quantized));
-  std::printf("peak memory %lld MiB, after 40 images %lld MiB, after %lld %lld MiB\n", static_cast<long long>(before >> 20),
-              static_cast<long long>(few >> 20), static_cast<long long>(images), static_cast<long long>(many >> 20));
-  begin = tools::now();
-  const Diagnosis d = diagnose(model, int8, {&x, 1});
-  const double one = (real + quantized) / static_cast<double>(count);
-  std::printf("diagnosis of %zu layers on %lld images %.2f s = %.1f x the two forward passes\n", d.layers.size(),
-              static_cast<long long>(kBatch), tools::now() - begin, (tools::now() - begin) / one);
-  return 0;
+  int64_t images = 1000, side = 112;
+  CLI::App app("Times the numeric suite on a network of ResNet-18's size against the two forward passes.", "bench_numeric_suite");
+  app.add_option("images", images, "pictures")->check(CLI::Range(int64_t{40}, int64_t{1'000'000}))->capture_default_str();
+  app.add_option("side", side, "height and width of a picture")->check(CLI::Range(32, 1024))->capture_default_str();
+  return tools::run_program(app, argc, argv, [&] {
+    std::printf("numeric suite on %lld pictures of %lldx%lld\n", static_cast<long long>(images), static_cast<long long>(side),
+                static_cast<long long>(side));
+    tools::require_output();
+    Model model = resnet18(side);
+    Generator g(1);
+    initialize(model, g);
+    const Tensor x = rand(g, {kBatch, side, side, 3});
+    const Model fused = fuse(model, Aim::inference);
+    Model prepared = prepare(fused, {{"", octet_qconfig()}});
+    calibrate(prepared, {&x, 1});
+    const Model int8 = convert(prepared);
+    const int64_t count = images / kBatch;
+    // Batches are drawn beforehand in a ring: drawing would be the larger part.
+    std::vector<Tensor> ring;
+    for (int i = 0; i < 4; ++i) ring.push_back(rand(g, {kBatch, side, side, 3}));
+    const auto batch = [&](int64_t i) { return ring[i % 4]; };
+    const auto timed = [&](const Model& m) {
+      Session session(bind(m), {x.shape()});
+      session.run({&x, 1});
+      const double begin = tools::now();
+      for (int64_t i = 0; i < count; ++i) {
+        const Tensor in = batch(i);
+        session.run({&in, 1});
+      }
+      return tools::now() - begin;
+    };
+    const double real = timed(fused), quantized = timed(int8);
+    compare(model, int8, {&x, 1});
+    const int64_t before = tools::peak_memory();
+    compare(model, int8, {4, batch});
+    const int64_t few = tools::peak_memory();
+    double begin = tools::now();
+    compare(model, int8, {count, batch});
+    const double all = tools::now() - begin;
+    const int64_t many = tools::peak_memory();
+    std::printf("%lld images of %lldx%lld: float %.2f s, int8 %.2f s; outputs, shadows and weights %.2f s = %.2f x the two\n",
+                static_cast<long long>(images), static_cast<long long>(side), static_cast<long long>(side), real, quantized, all,
+                all / (real + quantized));
+    std::printf("peak memory %lld MiB, after 40 images %lld MiB, after %lld %lld MiB\n", static_cast<long long>(before >> 20),
+                static_cast<long long>(few >> 20), static_cast<long long>(images), static_cast<long long>(many >> 20));
+    begin = tools::now();
+    const Diagnosis d = diagnose(model, int8, {&x, 1});
+    const double one = (real + quantized) / static_cast<double>(count);
+    std::printf("diagnosis of %zu layers on %lld images %.2f s = %.1f x the two forward passes\n", d.layers.size(),
+                static_cast<long long>(kBatch), tools::now() - begin, (tools::now() - begin) / one);
+    return tools::kDone;
+  });
 }

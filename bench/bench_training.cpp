@@ -23,19 +23,20 @@ bench::Variant step(const std::string& name, Model model, const bench::Case& c) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::Arguments args = bench::parse(argc, argv, "Times float and quantization-aware training steps.");
-  bench::Report report("Training step");
-  for (const bench::Case& c : bench::training_cases()) {
-    if (!args.wants(c.name)) continue;
-    for (const int threads : args.threads) {
-      const ThreadsScope scope(threads);
-      const Model fused = fuse(c.model, Aim::training);
-      report.add("training step",
-                 {{"net", c.name}, {"batch", std::to_string(c.images.size(0))}, {"threads", std::to_string(threads)}},
-                 bench::race({step("float", c.model, c), step("QAT octet", prepare(fused, {{"", octet_qat_qconfig()}}), c),
-                              step("QAT x86", prepare(fused, {{"", get_default_qat_qconfig("x86")}}), c)},
-                             args.race));
-    }
-  }
-  report.write(args.markdown, args.json);
+  return bench::run_benchmark(
+      argc, argv, "Training step", "Times float and quantization-aware training steps.",
+      [](const bench::Arguments& args, bench::Report& report) {
+        for (const bench::Case& c : bench::training_cases()) {
+          if (!args.wants(c.name)) continue;
+          for (const int threads : args.threads) {
+            const ThreadsScope scope(threads);
+            const Model fused = fuse(c.model, Aim::training);
+            report.add("training step",
+                       {{"net", c.name}, {"batch", std::to_string(c.images.size(0))}, {"threads", std::to_string(threads)}},
+                       bench::race({step("float", c.model, c), step("QAT octet", prepare(fused, {{"", octet_qat_qconfig()}}), c),
+                                    step("QAT x86", prepare(fused, {{"", get_default_qat_qconfig("x86")}}), c)},
+                                   args.race));
+          }
+        }
+      });
 }

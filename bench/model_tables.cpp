@@ -171,8 +171,8 @@ std::string tables(const Json& all) {
     engines += why.empty() ? fmt::format("{} {} {}", name, e["version"].get<std::string>(), e["isa"].get<std::string>())
                            : fmt::format("{} (not available: {})", name, why);
   }
-  return fmt::format("## Networks\n\nFloat kernels: {}. Engines: {}.\n", all["machine"]["f32"].get<std::string>(), engines) +
-         speed(all) + overhead(all) + memory(all) + allocations(all) + kernels(all);
+  return fmt::format("\nFloat kernels: {}. Engines: {}.\n", all["machine"]["f32"].get<std::string>(), engines) + speed(all) +
+         overhead(all) + memory(all) + allocations(all) + kernels(all);
 }
 
 }  // namespace octet::bench

@@ -4,14 +4,15 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "engine/check.h"
 #include "io/file.h"
 #include "kernels/f32/f32.h"
+#include "tools/program.h"
 #include "tools/progress.h"
 
 namespace octet::bench {
@@ -89,8 +90,9 @@ std::string Report::markdown() const {
 }
 
 void Report::write(const std::string& markdown_path, const std::string& json_path) const {
-  fmt::print("{}\n", markdown());
-  if (!markdown_path.empty()) write_text(markdown_path, markdown());
+  const std::string text = markdown();
+  fmt::print("{}\n", text.substr(text.find('\n') + 1));
+  if (!markdown_path.empty()) write_text(markdown_path, text);
   if (json_path.empty()) return;
   nlohmann::json json{{"title", title_}, {"isa", f32::isa()}, {"rows", nlohmann::json::array()}};
   for (const Table& table : tables_)
@@ -105,19 +107,15 @@ void Report::write(const std::string& markdown_path, const std::string& json_pat
   write_text(json_path, json.dump(1) + "\n");
 }
 
-bool Arguments::wants(const std::string& name) const {
-  try {
-    return std::regex_search(name, std::regex(filter));
-  } catch (const std::regex_error& e) {
-    fmt::print(stderr, "--filter: \"{}\" is no regular expression: {}\n", filter, e.what());
-    std::exit(1);
-  }
-}
+bool Arguments::wants(const std::string& name) const { return std::regex_search(name, std::regex(filter)); }
 
-Arguments parse(int argc, char** argv, const std::string& description) {
+int run_benchmark(int argc, char** argv, const std::string& title, const std::string& description,
+                  const std::function<void(const Arguments&, Report&)>& body) {
   Arguments a;
-  CLI::App app(description);
-  app.add_option("--filter", a.filter, "networks whose name matches this regular expression")->capture_default_str();
+  CLI::App app(description, std::filesystem::path(argv[0]).filename());
+  app.add_option("--filter", a.filter, "networks whose name matches this regular expression")
+      ->check(regular_expression())
+      ->capture_default_str();
   app.add_option("--threads", a.threads, "thread counts to measure")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
@@ -126,12 +124,28 @@ Arguments parse(int argc, char** argv, const std::string& description) {
   app.add_option("--seconds", a.race.seconds, "length of a turn")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--markdown", a.markdown, "file for the tables");
   app.add_option("--json", a.json, "file for the figures");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e));
-  }
-  return a;
+  return tools::run_program(app, argc, argv, [&] {
+    tools::check_outputs({a.markdown, a.json}, {});
+    fmt::print("## {}\n", title);
+    tools::require_output();
+    Report report(title);
+    body(a, report);
+    check(!report.empty(), "--filter: no network matches \"", a.filter, "\"");
+    report.write(a.markdown, a.json);
+    return tools::kDone;
+  });
+}
+
+CLI::Validator regular_expression() {
+  const auto check_text = [](std::string& text) -> std::string {
+    try {
+      std::regex ignored(text);
+      return "";
+    } catch (const std::regex_error& e) {
+      return "\"" + text + "\" is no regular expression: " + e.what();
+    }
+  };
+  return CLI::Validator(check_text, "REGEX");
 }
 
 }  // namespace octet::bench

@@ -2,6 +2,7 @@
 // Side-by-side timing: the variants take turns round by round, so that a noisy machine is noisy for all of them.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class Report {
   /// One row: `labels` describe the case, ratios are to `timings[0]`.
   void add(const std::string& table, const std::vector<std::pair<std::string, std::string>>& labels,
            const std::vector<Timing>& timings);
+  bool empty() const { return tables_.empty(); }
+  /// The title has been printed already.
   void write(const std::string& markdown_path, const std::string& json_path) const;
 
  private:
@@ -53,13 +56,20 @@ class Report {
   std::vector<Table> tables_;
 };
 
-/// Options every benchmark takes, parsed from the command line; exits on --help or a wrong option.
+/// Options every benchmark takes.
 struct Arguments {
   std::vector<int> threads{1, 2};
   RaceOptions race{.rounds = 3, .seconds = 0.3, .least = 1};
   std::string filter = ".*", markdown, json;
   bool wants(const std::string& name) const;
 };
-Arguments parse(int argc, char** argv, const std::string& description);
+
+/// For options that choose networks by name.
+CLI::Validator regular_expression();
+
+/// A benchmark program: reads its options, checks files and standard output before any work, prints the title, runs the body, and
+/// writes the report. Returns the exit status.
+int run_benchmark(int argc, char** argv, const std::string& title, const std::string& description,
+                  const std::function<void(const Arguments&, Report&)>& body);
 
 }  // namespace octet::bench

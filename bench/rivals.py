@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+import program  # noqa: E402
 RIVALS = Path(os.environ.get('OCTET_RIVALS', ROOT.parent / 'shared' / 'rivals'))
 # octet's columns: which file, which engine.
 OWN = {'octet-f32': ('float', 'automatic'), 'octet-int8': ('int8', 'automatic'), 'octet-int8-native': ('int8', 'native'),
@@ -110,8 +112,7 @@ def ratios(results, rivals):
   return '\n'.join(lines) + '\n'
 
 
-def numbers(text):
-  return [int(n) for n in text.split(',')]
+TITLE = '## octet beside other engines\n'
 
 
 def main():
@@ -123,14 +124,15 @@ def main():
   p.add_argument('--models', default=','.join(MODELS))
   p.add_argument('--rivals', default=','.join(DEFAULT))
   p.add_argument('--own', default='octet-f32,octet-int8', help=f"octet's columns: any of {', '.join(OWN)}")
-  p.add_argument('--batch', type=numbers, default=[1, 32])
-  p.add_argument('--threads', type=numbers, default=[1, 2])
+  p.add_argument('--batch', type=program.numbers(1), default=[1, 32])
+  p.add_argument('--threads', type=program.numbers(1), default=[1, 2])
   p.add_argument('--large', action='store_true', help=f"{', '.join(sorted(LARGE))} at every batch, not only at 1")
-  p.add_argument('--rounds', type=int, default=3)
-  p.add_argument('--seconds', type=float, default=0.1, help="an engine's slice of a round")
+  p.add_argument('--rounds', type=program.number(int, 1), default=3)
+  p.add_argument('--seconds', type=program.number(float, 0.001), default=0.1, help="an engine's slice of a round")
   p.add_argument('--markdown', type=Path)
   p.add_argument('--json', type=Path)
   args = p.parse_args()
+  program.check_outputs(args.markdown, args.json)
   bench = load_bench()
   folder = args.prepared / 'models'
   if not folder.is_dir():
@@ -147,6 +149,8 @@ def main():
   models = [m for m in args.models.split(',') if (folder / f'{m}.input.npy').is_file()]
   if not models:
     sys.exit(f'rivals: {folder} has none of {args.models}')
+  print(TITLE, end='')
+  program.require_output()
   results = []
   for threads in args.threads:
     processes = [bench.Rival(n, threads, folder) for n in own + names]
@@ -160,17 +164,18 @@ def main():
       r.process.stdin.close()
       r.process.wait()
   versions = bench.versions()
-  text = '## octet beside other engines\n\n' + ', '.join(f'{k} {v}' for k, v in versions.items()) + '.\n'
+  text = ', '.join(f'{k} {v}' for k, v in versions.items()) + '.\n'
   text += ratios(results, names) + bench.markdown(results, own + names)
   print(text)
+  text = f'{TITLE}\n{text}'
   if args.markdown:
-    args.markdown.write_text(text)
+    program.write_text(args.markdown, text)
   if args.json:
-    args.json.write_text(json.dumps({'versions': versions, 'results': results}, indent=1) + '\n')
+    program.write_text(args.json, json.dumps({'versions': versions, 'results': results}, indent=1) + '\n')
 
 
 if __name__ == '__main__':
   if '--worker' in sys.argv:
     load_bench().main()
   else:
-    main()
+    program.run(main)

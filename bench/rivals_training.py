@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+import program  # noqa: E402
 RIVALS = Path(os.environ.get('OCTET_RIVALS', ROOT.parent / 'shared' / 'rivals'))
 NETS = {'small_cnn': 'small_cnn', 'resnet18_32': 'resnet18'}  # octet's name: theirs
 
@@ -65,16 +67,19 @@ def table(rows):
 def main():
   p = argparse.ArgumentParser(description='Training steps of octet and PyTorch, turn by turn; progress goes to standard error.')
   p.add_argument('--octet', default='build-bench/bench/bench_training', help='the bench_training program')
-  p.add_argument('--threads', default='1,2')
+  p.add_argument('--threads', type=program.numbers(1), default=[1, 2])
   p.add_argument('--nets', default=','.join(NETS))
-  p.add_argument('--turns', type=int, default=2)
-  p.add_argument('--seconds', type=float, default=0.3, help='of a variant in a turn, at least three steps of PyTorch')
+  p.add_argument('--turns', type=program.number(int, 1), default=2)
+  p.add_argument('--seconds', type=program.number(float, 0.001), default=0.3,
+                 help='of a variant in a turn, at least three steps of PyTorch')
   p.add_argument('--markdown', type=Path)
   p.add_argument('--json', type=Path)
   p.add_argument('--worker', help=argparse.SUPPRESS)
   args = p.parse_args()
   if args.worker:
-    return worker(int(args.threads), args.worker, args.seconds)
+    return worker(args.threads[0], args.worker, args.seconds)
+  program.check_outputs(args.markdown, args.json)
+  program.require_output()
   if not (RIVALS / 'bench_training.py').is_file():
     skip(f'{RIVALS} is not there')
   if importlib.util.find_spec('torch') is None:
@@ -83,7 +88,7 @@ def main():
   for net in args.nets.split(','):
     if net not in NETS:
       sys.exit(f"rivals_training: no network \"{net}\"; there are {', '.join(NETS)}")
-    for threads in map(int, args.threads.split(',')):
+    for threads in args.threads:
       ms = {}
       for _ in range(args.turns):
         turn = octet_turn(args.octet, threads, net, args.seconds) | torch_turn(threads, NETS[net], args.seconds)
@@ -93,10 +98,10 @@ def main():
   text = table(rows)
   print(text)
   if args.markdown:
-    args.markdown.write_text(text)
+    program.write_text(args.markdown, text)
   if args.json:
-    args.json.write_text(json.dumps(rows, indent=1) + '\n')
+    program.write_text(args.json, json.dumps(rows, indent=1) + '\n')
 
 
 if __name__ == '__main__':
-  main()
+  program.run(main)

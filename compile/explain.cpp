@@ -31,7 +31,7 @@ std::string engine_of(const Placement& p) { return p.engine ? std::string(to_str
 
 }  // namespace
 
-Explanation explain(const std::shared_ptr<const Program>& program, std::vector<Shape> input_shapes, int repeats) {
+Explanation explain(const std::shared_ptr<const Program>& program, std::vector<Shape> input_shapes, int repeats) try {
   const FloatScope environment;
   check(program != nullptr, "explain: no program");
   if (input_shapes.empty())
@@ -48,6 +48,8 @@ Explanation explain(const std::shared_ptr<const Program>& program, std::vector<S
   for (Placement& p : placements(program->model(), session.plan())) e.layers.push_back({std::move(p), micros[e.layers.size()]});
   e.memory = session.memory();
   return e;
+} catch (const std::bad_alloc&) {
+  fail("explain: out of memory");
 }
 
 std::string to_string(const Explanation& e) {

@@ -207,13 +207,15 @@ Session::Impl& Session::impl() const {
   return *impl_;
 }
 
-std::span<const Tensor> Session::run(std::span<const Tensor> inputs) {
+std::span<const Tensor> Session::run(std::span<const Tensor> inputs) try {
   Impl& own = impl();
   own.run(inputs, nullptr);
   return own.outputs;
+} catch (const std::bad_alloc&) {
+  fail("Session::run: out of memory");
 }
 
-std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
+std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) try {
   check(repeats >= 1, "Session::time: expected at least 1 repeat, got ", repeats);
   const size_t modules = impl().plan->steps.size();
   std::vector<std::vector<double>> micros(modules);
@@ -225,12 +227,14 @@ std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) {
   std::vector<double> medians;
   for (std::vector<double>& m : micros) medians.push_back(median(m));
   return medians;
+} catch (const std::bad_alloc&) {
+  fail("Session::time: out of memory");
 }
 
 const Plan& Session::plan() const { return *impl().plan; }
 MemoryReport Session::memory() const { return impl().plan->memory; }
 
-Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<const Tensor> inputs, int64_t batch) {
+Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<const Tensor> inputs, int64_t batch) try {
   const FloatScope environment;
   check(program != nullptr, "run_batched: no program");
   check(batch > 0, "run_batched: batch must be positive, got ", batch);
@@ -253,6 +257,8 @@ Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<cons
     parts.push_back(dequantize(session->run(x)[0]));
   }
   return concat(parts, 0);
+} catch (const std::bad_alloc&) {
+  fail("run_batched: out of memory");
 }
 
 Tensor run_batched(const std::shared_ptr<const Program>& program, const Tensor& inputs, int64_t batch) {

@@ -31,8 +31,6 @@ struct Variant {
   int64_t right = 0;
 };
 
-bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0]; }
-
 Variant keep_float(const Model& quantized, int index, const Pairing& pairing) {
   Variant v{index, quantized, std::vector<bool>(quantized.modules.size())};
   const Module& owner = quantized.owner(quantized.modules[index]);

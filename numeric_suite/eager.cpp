@@ -76,7 +76,7 @@ ComparedByKey compare_weights(const Dict& real, const Dict& quantized) {
 }
 
 ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std::span<const std::string_view> module_swap_list,
-                                 const Batches& data, bool first_sample_only) {
+                                 const Batches& data, bool first_sample_only) try {
   const FloatScope environment;
   check(!data.empty(), "compare_model_stub: no data");
   const Pairing pairing = pair_up(real, quantized);
@@ -96,9 +96,11 @@ ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std:
       entry.quantized.push_back(kept(out, first_sample_only));
     }
   return result;
+} catch (const std::bad_alloc&) {
+  fail("compare_model_stub: out of memory");
 }
 
-ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, const Batches& data) {
+ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, const Batches& data) try {
   const FloatScope environment;
   check(!data.empty(), "compare_model_outputs: no data");
   const Pairing pairing = pair_up(real, quantized);
@@ -119,6 +121,8 @@ ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, c
     }
   }
   return result;
+} catch (const std::bad_alloc&) {
+  fail("compare_model_outputs: out of memory");
 }
 
 }  // namespace octet

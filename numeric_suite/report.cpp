@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Collecting a report, and its JSON: everything the page shows, infinities as strings.
 #include "numeric_suite/report.h"
-#include "kernels/float_scope.h"
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "kernels/float_scope.h"
+#include "quant/pairing.h"
 
 namespace octet {
 namespace {
@@ -44,8 +46,6 @@ Json to_object(const Metrics& m, bool own) {
   return j;
 }
 
-bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0].has_value(); }
-
 std::vector<WiringRow> wiring_of(const Model& model) {
   std::vector<WiringRow> rows;
   for (size_t i = 0; i < model.modules.size(); ++i) {
@@ -70,6 +70,7 @@ std::vector<WiringRow> wiring_of(const Model& model) {
 Report make_report(const Model& reference, const Model& quantized, const Batches& batches, const ReportOptions& options) try {
   const FloatScope environment;
   check(!batches.empty(), "report: no data");
+  check(is_quantized(quantized) || is_quantized(reference), "report: the second model is not quantized; convert it first");
   const int64_t count = batches.count(), some = std::clamp<int64_t>(options.diagnosis_batches, 1, count);
   bool stopped = false;
   const auto from = [&](int64_t before) {

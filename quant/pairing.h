@@ -16,9 +16,13 @@ struct Pairing {
   std::vector<std::string> unmatched;  ///< paths of the quantized model without one: crossings, operators added on one side
 };
 
+/// Whether the module's output has codes, or any module's, as in what convert returns.
+bool has_codes(const Module&);
+bool is_quantized(const Model&);
+
 /// Pairs by dotted path: a module fused from "conv", "bn" and "relu" is their sequence folded in the float model, which may come
 /// fused or not. Throws if a layer with weights has no counterpart, or one of another kind or shape; the message lists what matched
-/// and the first that did not.
+/// and the first that did not. Throws for a quantized reference of a float model: the two were swapped.
 Pairing pair_up(const Model& reference, const Model& quantized);
 
 /// Whether the module is a convolution or linear layer.

@@ -121,7 +121,7 @@ const void* octet_output(const octet_model* model, const void* arena, uint32_t i
  * bytes of the arena, which must be aligned to OCTET_ALIGNMENT. */
 octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes, octet_layer_callback callback, void* user);
 
-/** CRC-32 (as in zlib) of bytes, continuing `so_far` (0 to begin); of a layer's output it is what the host's report prints. */
+/** CRC-32 (as in zlib) of bytes, continuing `so_far` (0 to begin): for comparing layers' outputs between a board and the host. */
 uint32_t octet_crc32(const void* bytes, size_t count, uint32_t so_far);
 
 /** "OCTET_ERROR_ARENA", …; never NULL. */

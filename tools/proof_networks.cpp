@@ -19,7 +19,6 @@ namespace {
 
 constexpr float kMean = 0.2860F, kDeviation = 0.3530F;  // of Fashion-MNIST's pixels in 0..1
 constexpr int64_t kCalibration = 1000, kBatch = 128;
-constexpr int kEpochs = 3;
 constexpr double kPeakRate = 0.2;
 
 int conv_bn(Model& m, const std::string& path, Conv2d conv, std::vector<Wire> inputs, bool relu) {
@@ -88,10 +87,10 @@ ProofData proof_data(const std::string& folder) {
   return {DataLoader(set.train_images, set.train_labels, shuffled), ordered.batch(0).inputs, concat(parts, 0), set.test_labels};
 }
 
-Model train_or_load(const std::string& name, const std::string& cache, ProofData& data) {
+Model train_or_load(const std::string& name, const std::string& cache, int epochs, ProofData& data) {
   check(name == "mobilenet" || name == "resnet", "train_or_load: no network \"", name, "\"; there are mobilenet and resnet");
   Model model = name == "mobilenet" ? mobilenet_like() : resnet_like();
-  const std::string file = (std::filesystem::path(cache) / (name + ".safetensors")).string();
+  const std::string file = (std::filesystem::path(cache) / (name + "_" + std::to_string(epochs) + ".safetensors")).string();
   if (std::filesystem::exists(file)) {
     Model loaded = load_model(file).model;
     bool same = loaded.modules.size() == model.modules.size();
@@ -103,9 +102,9 @@ Model train_or_load(const std::string& name, const std::string& cache, ProofData
   Generator g(1);
   initialize(model, g);
   Sgd sgd({.momentum = 0.9, .weight_decay = 5e-4});
-  const int64_t steps = kEpochs * data.train.batches();
+  const int64_t steps = epochs * data.train.batches();
   ProgressBar bar("training " + name, steps, "images", kBatch);
-  for (int64_t epoch = 0, step = 0; epoch < kEpochs; ++epoch) {
+  for (int64_t epoch = 0, step = 0; epoch < epochs; ++epoch) {
     data.train.start(epoch);
     for (int64_t b = 0; b < data.train.batches(); ++b, ++step) {
       const Batch batch = data.train.batch(b);
@@ -113,7 +112,7 @@ Model train_or_load(const std::string& name, const std::string& cache, ProofData
       const double value = loss.value().item();
       check(std::isfinite(value), name, ": the loss is ", value, " at step ", step);
       sgd.step(model, backward(std::move(loss)), one_cycle_rate(step, steps, kPeakRate));
-      bar.update(step + 1, fmt::format("epoch {}/{}  loss {:.3f}", epoch + 1, kEpochs, value));
+      bar.update(step + 1, fmt::format("epoch {}/{}  loss {:.3f}", epoch + 1, epochs, value));
     }
   }
   std::filesystem::create_directories(cache);

@@ -24,9 +24,9 @@ struct ProofData {
 };
 ProofData proof_data(const std::string& folder);
 
-/// The trained network from `cache`/<name>.safetensors, trained (three epochs, seed 1) and written there if the file is missing.
-/// A cached file of another structure is an error.
-Model train_or_load(const std::string& name, const std::string& cache, ProofData&);
+/// The network trained for so many epochs from `cache`/<name>_<epochs>.safetensors, trained (seed 1) and written there if the file
+/// is missing. A cached file of another structure is an error.
+Model train_or_load(const std::string& name, const std::string& cache, int epochs, ProofData&);
 
 /// A consecutive pair of layers whose channels were scaled, and how many.
 struct SpoiledPair {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iostream>
 
 #include "io/model_file.h"
 #include "io/npy.h"
 #include "numeric_suite/diagnose.h"
 #include "quant/correct_bias.h"
 #include "quant/data_free.h"
+#include "tools/program.h"
 #include "tools/proof_networks.h"
 
 namespace octet::tools {
@@ -46,8 +46,10 @@ std::vector<std::pair<std::string, std::string>> chosen_pairs(const Model& fused
   return chosen;
 }
 
-void prove(const std::string& name, const std::string& cache, ProofData& data) {
-  const Model model = train_or_load(name, cache, data);
+void prove(const std::string& name, const std::string& cache, int epochs, ProofData& data) {
+  fmt::print("{}, trained for {} epoch{}\n", name, epochs, epochs == 1 ? "" : "s");
+  require_output();
+  const Model model = train_or_load(name, cache, epochs, data);
   const auto percent = [&](const Model& m) { return 100 * accuracy(m, data.test_images, data.test_labels); };
   const std::vector<Tensor> calibration = split(data.calibration, 100);
   Model bad = model;
@@ -107,18 +109,24 @@ void prove(const std::string& name, const std::string& cache, ProofData& data) {
 
 int main(int argc, char** argv) {
   using namespace octet;
-  try {
-    tools::ProofData data = tools::proof_data("/usr/share/datasets/fashion-mnist");
-    const std::string cache = argc > 1 ? argv[1] : "proof_models";
-    for (const char* name : {"mobilenet", "resnet"}) tools::prove(name, cache, data);
+  std::string folder = "proof_models", data_folder = "/usr/share/datasets/fashion-mnist";
+  int epochs = 3;
+  CLI::App app(
+      "Trains two small networks on Fashion-MNIST, spoils their channels without changing what they compute, and proves that the\n"
+      "report names the spoiled layers and that the repairs mend them; exit status 1 if a claim fails.",
+      "repair_proof");
+  app.add_option("folder", folder, "where trained networks are kept, and read from the next time")->capture_default_str();
+  app.add_option("--data", data_folder, "folder with Fashion-MNIST's four *-ubyte.gz files")->capture_default_str();
+  app.add_option("--epochs", epochs, "training epochs")->check(CLI::Range(1, 1000))->capture_default_str();
+  return tools::run_program(app, argc, argv, [&] {
+    tools::make_output_folder(folder);
+    tools::ProofData data = tools::proof_data(data_folder);
+    for (const char* name : {"mobilenet", "resnet"}) tools::prove(name, folder, epochs, data);
     // What octet-tool report reads: ./octet-tool report mobilenet_spoiled.safetensors mobilenet_spoiled_int8.safetensors images.npy
     // …
-    save_npy(cache + "/images.npy", rows(data.test_images, 0, 1000));
-    save_npy(cache + "/labels.npy", rows(data.test_labels, 0, 1000));
-  } catch (const std::exception& e) {
-    std::cerr << "repair_proof: " << e.what() << '\n';
-    return 1;
-  }
-  fmt::print("{}\n", tools::failures == 0 ? "every claim holds" : fmt::format("{} claims fail", tools::failures));
-  return tools::failures != 0;
+    save_npy(folder + "/images.npy", rows(data.test_images, 0, 1000));
+    save_npy(folder + "/labels.npy", rows(data.test_labels, 0, 1000));
+    fmt::print("{}\n", tools::failures == 0 ? "every claim holds" : fmt::format("{} claims fail", tools::failures));
+    return tools::failures == 0 ? tools::kDone : tools::kError;
+  });
 }

@@ -13,6 +13,8 @@ import sys
 import sizes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+import program  # noqa: E402
 HERE = ROOT / 'examples/cortex_m'
 ARM, RISCV = 'arm-none-eabi-', 'riscv64-unknown-elf-'
 # By cross file: image target, tool prefix, linker script, startup, QEMU command, instructions per tick
@@ -213,17 +215,22 @@ def main():
   p.add_argument('--board', action='append', choices=BOARDS, help='default: all')
   p.add_argument('--model', action='append', choices=MODELS, help='default: all')
   p.add_argument('--rounding', action='append', choices=ROUNDINGS, help='default: all')
-  p.add_argument('--samples', type=int, default=20)
+  p.add_argument('--samples', type=program.number(int, 1), default=20)
   p.add_argument('--ci', action='store_true', help=f'{", ".join(CI_MODELS)} on {", ".join(CI_BOARDS)}, 4 samples')
   p.add_argument('--portable', action='store_true', help='reference kernels everywhere')
   p.add_argument('--profile', action='store_true', help='instructions layer by layer')
   a = p.parse_args()
   out = pathlib.Path(a.out).resolve()
+  host = pathlib.Path(a.host_build) / 'tests/runtime/board_models'
+  if not host.is_file():
+    program.fail(f'--host-build {a.host_build}: there is no {host}; ./dev build makes it')
+  program.make_output_folder(out)
   models = a.model or (CI_MODELS if a.ci else MODELS)
   boards = a.board or (CI_BOARDS if a.ci else list(BOARDS))
   samples = 4 if a.ci else a.samples
   env = {**os.environ, 'OCTET_MODELS': os.environ.get('OCTET_MODELS', str(ROOT / '../shared/models'))}
-  print(run(pathlib.Path(a.host_build) / 'tests/runtime/board_models', out / 'models', samples, *models, env=env), end='')
+  print(run(host, out / 'models', samples, *models, env=env), end='')
+  program.require_output()
   rows, weighed, passed = [], [], 0
   for name in boards:
     board = Board(name, out)
@@ -251,4 +258,4 @@ def main():
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  program.run(main)

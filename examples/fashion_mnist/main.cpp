@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 
 #include "compile/program.h"
@@ -20,6 +19,7 @@
 #include "kernels/parallel.h"
 #include "numeric_suite/compare.h"
 #include "quant/quantize.h"
+#include "tools/program.h"
 #include "tools/progress.h"
 
 namespace octet::demo {
@@ -199,6 +199,7 @@ void prove_round_trip(const std::string& folder, const std::string& name, const 
 }
 
 int run(const Options& o) {
+  tools::make_output_folder(o.out);
   set_threads(o.threads);
   const double begin = tools::now();
   Data data = load(o);
@@ -208,6 +209,7 @@ int run(const Options& o) {
     fmt::print("int8 engine {}: {}\n", to_string(info.engine),
                info.available ? fmt::format("{} {}", info.version.empty() ? "available" : info.version, info.isa)
                               : "not used, " + info.why_not);
+  tools::require_output();
 
   Model model = network();
   Generator generator(o.seed);
@@ -234,7 +236,6 @@ int run(const Options& o) {
              to_table(compare_outputs(model, per_channel, {&few, 1})));
 
   fmt::print("\nSaved models:\n");
-  std::filesystem::create_directories(o.out);
   prove_round_trip(o.out, "float", model, data);
   prove_round_trip(o.out, "prepared", prepared, data);
   prove_round_trip(o.out, "int8_per_tensor", per_tensor, data);
@@ -252,7 +253,8 @@ int main(int argc, char** argv) {
   octet::demo::Options o;
   CLI::App app(
       "Trains a small CNN on Fashion-MNIST, quantizes it per tensor, per channel and by quantization-aware training,\n"
-      "and prints accuracy, SQNR, size and speed of each.");
+      "and prints accuracy, SQNR, size and speed of each.",
+      "fashion_mnist_demo");
   app.add_option("--data", o.data, "folder with Fashion-MNIST's four *-ubyte.gz files")->capture_default_str();
   app.add_option("--out", o.out, "folder the models are saved to")->capture_default_str();
   app.add_option("--epochs", o.epochs, "float training epochs")->check(CLI::Range(1, 1000))->capture_default_str();
@@ -272,11 +274,5 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", o.seed, "seed of initialisation and shuffling")->capture_default_str();
   app.add_option("--threads", o.threads, "threads; 0 = all")->check(CLI::Range(0, 1024))->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    return octet::demo::run(o);
-  } catch (const std::exception& e) {
-    std::cerr << "fashion_mnist_demo: " << e.what() << '\n';
-    return 1;
-  }
+  return octet::tools::run_program(app, argc, argv, [&] { return octet::demo::run(o); });
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "kernels/cpu_isa.h"
 #include "kernels/f32/table.h"
 #include "kernels/float_provider.h"
 
@@ -11,31 +12,20 @@ namespace {
 
 struct Build {
   const char* name;
-  bool (*runs_here)();
+  CpuIsa needs;
   Table (*table)();
 };
 
 constexpr Build kBuilds[] = {
 // best first
 #if defined(OCTET_F32_LEVELS)
-    {"x86-64-v4",
-     [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx2") &&
-              __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-     },
-     v4::table},
-    {"x86-64-v3",
-     [] {
-       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-              __builtin_cpu_supports("bmi2");
-     },
-     v3::table},
+    {"x86-64-v4", CpuIsa::avx512, v4::table},
+    {"x86-64-v3", CpuIsa::avx2, v3::table},
 #endif
 #if defined(__x86_64__)
-    {"x86-64", [] { return true; }, v1::table},
+    {"x86-64", CpuIsa::baseline, v1::table},
 #else
-    {"baseline", [] { return true; }, v1::table},
+    {"baseline", CpuIsa::baseline, v1::table},
 #endif
 };
 constexpr int kCount = static_cast<int>(sizeof kBuilds / sizeof kBuilds[0]);
@@ -49,7 +39,7 @@ struct Choice {
   Choice() {
     for (int i = 0; i < kCount; ++i) tables[i] = kBuilds[i].table();
     for (int i = kCount - 1; i >= 0; --i)
-      if (kBuilds[i].runs_here()) current = i;
+      if (kBuilds[i].needs <= cpu_isa()) current = i;
   }
 };
 
@@ -72,7 +62,7 @@ const char* isa() { return kBuilds[choice().current].name; }
 
 bool set_isa(const char* name) {
   for (int i = 0; i < kCount; ++i)
-    if (std::strcmp(name, kBuilds[i].name) == 0 && kBuilds[i].runs_here()) {
+    if (std::strcmp(name, kBuilds[i].name) == 0 && kBuilds[i].needs <= cpu_isa()) {
       choice().current = i;
       return true;
     }

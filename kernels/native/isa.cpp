@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// CPUID once, as the compiler's support library reads it: its answers include whether the operating system keeps the registers.
+// The instruction set in use, and the loops built for it.
 #include "kernels/native/isa.h"
 
 #include <atomic>
 #include <cstring>
 
+#include "kernels/cpu_isa.h"
 #include "kernels/native/native.h"
 
 namespace octet::native {
 namespace {
 
 Isa best() {
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (!v3) return Isa::none;
-  if (!v4) return Isa::avx2;
-  return __builtin_cpu_supports("avx512vnni") ? Isa::avx512_vnni : Isa::avx512;
+  switch (cpu_isa()) {
+    case CpuIsa::baseline: return Isa::none;
+    case CpuIsa::avx2: return Isa::avx2;
+    case CpuIsa::avx512: return Isa::avx512;
+    case CpuIsa::avx512_vnni: return Isa::avx512_vnni;
+  }
+  return Isa::none;
 }
 
 std::atomic<Isa>& current() {
@@ -59,7 +60,8 @@ bool set_isa(const char* name) {
 }
 
 QEngineInfo info() {
-  if (isa() == Isa::none) return {QEngine::native, false, "", "", "native: this CPU (or its operating system) has no AVX2"};
+  if (isa() == Isa::none)
+    return {QEngine::native, false, "", "", "native: this CPU (or its operating system, or OCTET_MAX_CPU_ISA) has no AVX2"};
   return {QEngine::native, true, "", name_of(isa()), ""};
 }
 

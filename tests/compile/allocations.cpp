@@ -9,11 +9,12 @@
 
 namespace {
 
-std::atomic<int64_t> calls{0};
+std::atomic<int64_t> calls{0}, asked{0};
 thread_local int64_t countdown = 0;
 
 void* counted(std::size_t bytes, std::size_t alignment) {
   calls.fetch_add(1, std::memory_order_relaxed);
+  asked.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
   if (countdown > 0 && --countdown == 0) throw std::bad_alloc();
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   void* p = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, whole) : std::malloc(bytes == 0 ? 1 : bytes);
@@ -26,6 +27,7 @@ void* counted(std::size_t bytes, std::size_t alignment) {
 namespace allocations {
 
 int64_t count() { return calls.load(); }
+int64_t bytes() { return asked.load(); }
 void fail_after(int64_t n) { countdown = n; }
 
 }  // namespace allocations

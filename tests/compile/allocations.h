@@ -8,6 +8,8 @@ namespace allocations {
 
 /// Calls of operator new by any thread so far.
 int64_t count();
+/// What those calls asked for.
+int64_t bytes();
 /// The n-th call from now on by this thread throws std::bad_alloc, once; 0 cancels.
 void fail_after(int64_t n);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The builds for different instruction sets are really different code, and choosing one takes effect.
+#include <cstdlib>
 #include <set>
 
 #include "kernels/f32/table.h"
+#include "tests/cpu.h"
 #include "tests/f32/support.h"
 
 using namespace octet;
@@ -36,6 +38,22 @@ TEST_CASE("the best instruction set is the default and an unknown one is refused
   const std::string before = f32::isa();
   CHECK_FALSE(f32::set_isa("x86-64-v9"));
   CHECK(f32::isa() == before);
+}
+
+TEST_CASE("every level that this CPU has is compared, unless OCTET_MAX_CPU_ISA says otherwise") {
+  std::vector<std::string> expected = {"baseline"};
+#if defined(__x86_64__)
+  expected = {"x86-64"};
+  const CpuIsa limit = std::min(testing::machine_isa(), cpu_isa());
+  if (limit >= CpuIsa::avx2) expected.push_back("x86-64-v3");
+  if (limit >= CpuIsa::avx512) expected.push_back("x86-64-v4");
+  if (std::getenv("OCTET_MAX_CPU_ISA") == nullptr) CHECK(cpu_isa() == testing::machine_isa());
+#endif
+  CHECK(available() == expected);
+  std::string compared;
+  for (const std::string& level : available()) compared += (compared.empty() ? "" : ", ") + level;
+  const bool provider = f32::use_provider(true);
+  std::printf("compared: f32 on %s%s\n", compared.c_str(), provider ? (std::string(" and ") + f32::provider()).c_str() : "");
 }
 
 TEST_CASE("every instruction set has functions of its own") {

@@ -16,8 +16,16 @@
 #include "kernels/naive/naive.h"
 #include "kernels/parallel.h"
 #include "tests/catch.h"
+#include "tests/skip.h"
 
 namespace octet::f32_tests {
+
+#if defined(__x86_64__)
+constexpr const char* kOtherLevel = "baseline";  // the only level of all other processors
+#else
+constexpr const char* kOtherLevel = "x86-64";
+#endif
+constexpr const char* kNoProvider = "built without oneDNN";
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -35,7 +43,10 @@ void for_every_setting(const F& f) {
   const std::string before = f32::isa();
   f32::use_provider(false);
   for (const char* isa : {"x86-64", "x86-64-v3", "x86-64-v4", "baseline"}) {
-    if (!f32::set_isa(isa)) continue;
+    if (!f32::set_isa(isa)) {
+      if (std::string_view(isa) != kOtherLevel) testing::skip_part(isa, "this CPU (or OCTET_MAX_CPU_ISA) has it not");
+      continue;
+    }
     for (int threads : {1, 2, 3}) {
       const ThreadsScope scope(threads);
       INFO(isa << ", " << threads << " threads");
@@ -43,7 +54,7 @@ void for_every_setting(const F& f) {
     }
   }
   f32::set_isa(before.c_str());
-  if (!f32::use_provider(true)) return;
+  if (!f32::use_provider(true)) return testing::skip_part("float provider", kNoProvider);
   for (int threads : {1, 2, 3}) {
     const ThreadsScope scope(threads);
     INFO(f32::provider() << ", " << threads << " threads");

@@ -8,6 +8,7 @@
 #include "io/gzip.h"
 #include "tests/catch.h"
 #include "tests/io/temp_dir.h"
+#include "tests/skip.h"
 
 using namespace octet;
 using namespace octet::testing;
@@ -157,10 +158,8 @@ TEST_CASE("a small data set loads; wrong labels and sizes are refused with file,
 }
 
 TEST_CASE("the installed Fashion-MNIST has 60,000 and 10,000 images of ten classes", "[io]") {
-  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist")) {
-    WARN("skipped: dataset-fashion-mnist is not installed");
-    return;
-  }
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
+    OCTET_SKIP_CASE("the package dataset-fashion-mnist is not installed");
   const FashionMnist d = load_fashion_mnist();
   CHECK(d.train_images.shape() == Shape{60000, 28, 28, 1});
   CHECK(d.test_images.shape() == Shape{10000, 28, 28, 1});

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The native engine among the others: what it reports, what automatic asks it for, and what it says where it cannot run.
+#include <cstdlib>
+
+#include "tests/cpu.h"
 #include "tests/native/support.h"
 
 namespace octet::testing {
@@ -19,11 +22,30 @@ TEST_CASE("native is listed with its instruction set, and names an instruction s
   }
 }
 
+TEST_CASE("every instruction set that this CPU has is compared, unless OCTET_MAX_CPU_ISA says otherwise") {
+  const char* cap = std::getenv("OCTET_MAX_CPU_ISA");
+  const std::string capped = cap == nullptr ? "" : cap;
+  CpuIsa expected = machine_isa();
+  for (const CpuIsa isa : {CpuIsa::avx512, CpuIsa::avx2, CpuIsa::baseline})
+    if (capped == name_of(isa)) expected = std::min(expected, isa);
+  CHECK(name_of(cpu_isa()) == std::string(name_of(expected)));
+  std::string compared;
+  for (const CpuIsa isa : {CpuIsa::avx2, CpuIsa::avx512, CpuIsa::avx512_vnni}) {
+    const IsaScope scope(name_of(isa));
+    CHECK(scope.set() == (isa <= expected));
+    if (scope.set()) compared += std::string(compared.empty() ? "" : ", ") + name_of(isa);
+  }
+  std::printf("compared: native on %s\n", compared.empty() ? "no instruction set" : compared.c_str());
+}
+
 TEST_CASE("automatic takes native for what has no products and says in its report which build ran") {
   const ClampArgs clamp{100, 3, 200, CodeType::u8, {}};
   for (const char* isa : {"avx2", "avx512"}) {
     const IsaScope scope(isa);
-    if (!scope.set()) continue;
+    if (!scope.set()) {
+      skip_part(isa, kNotHere);
+      continue;
+    }
     const Made made = make(clamp, nullptr, QEngine::automatic);
     REQUIRE(made.kernel != nullptr);
     CHECK(made.kernel->engine() == QEngine::native);
@@ -34,7 +56,7 @@ TEST_CASE("automatic takes native for what has no products and says in its repor
 
 TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for large ones") {
   const IsaScope scope("avx512-vnni");
-  if (!scope.set()) return;
+  if (!scope.set()) OCTET_SKIP_CASE(kNotHere);
   const bool onednn = qengines()[1].available;
   const auto engine = [](int32_t channels, int32_t kernel, int32_t groups, int32_t size = 8, int32_t stride = 1) {
     Conv2dArgs a{};
@@ -58,7 +80,7 @@ TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for
 
 TEST_CASE("native keeps one copy of packed weights for all batch sizes") {
   const IsaScope scope("avx512-vnni");
-  if (!scope.set()) return;
+  if (!scope.set()) OCTET_SKIP_CASE(kNotHere);
   auto blobs = std::make_shared<Blobs>();
   blobs->weight.assign(64 * 32, 1), blobs->scale.assign(64, 0.5f);
   LinearArgs a{};

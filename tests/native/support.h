@@ -10,10 +10,12 @@
 #include "kernels/native/native.h"
 #include "kernels/parallel.h"
 #include "tests/kernels/cases.h"
+#include "tests/skip.h"
 
 namespace octet::testing {
 
 inline constexpr const char* kIsas[] = {"avx2", "avx512", "avx512-vnni"};
+inline constexpr const char* kNotHere = "this CPU (or OCTET_MAX_CPU_ISA) has no such instructions";
 
 /// Holds the engine to an instruction set for its lifetime.
 class IsaScope {
@@ -61,7 +63,10 @@ inline void compare(const KernelArgs& args, const std::shared_ptr<const Blobs>& 
   make(args, blobs, QEngine::reference).kernel->run(inputs, expected.data());
   for (const char* isa : kIsas) {
     const IsaScope scope(isa);
-    if (!scope.set()) continue;
+    if (!scope.set()) {
+      skip_part(isa, kNotHere);
+      continue;
+    }
     for (const int count : {1, 2, 3}) {
       const ThreadsScope threads(count);
       const Made made = make(args, blobs, QEngine::native);

@@ -4,7 +4,10 @@
 
 #include <cmath>
 
+#include "numeric_suite/diagnose.h"
 #include "numeric_suite/eager.h"
+#include "numeric_suite/report.h"
+#include "quant/correct_bias.h"
 #include "quant/pairing.h"
 #include "quant/runner.h"
 #include "tests/catch.h"
@@ -261,6 +264,15 @@ TEST_CASE("Models that do not correspond are refused with what matched and the f
   wider["head"].params.at("weight") = Tensor::zeros({6, 12});
   CHECK(message([&] { compare(wider, int8, data); }).find("the float model has linear [6, 12] there") != std::string::npos);
   CHECK(message([&] { compare(m, int8, {}); }) == "compare: no data");
+  const std::string swapped = "the models are swapped: the first is quantized and the second is not; the order is float, quantized";
+  CHECK(message([&] { compare(int8, m, data); }) == swapped);
+  CHECK(message([&] { diagnose(int8, m, data); }) == swapped);
+  CHECK(message([&] { static_cast<void>(correct_bias(int8, m, data)); }) == swapped);
+  int64_t steps = 0;
+  const ReportOptions counted{.progress = [&](int64_t, int64_t) { return ++steps > 0; }};
+  CHECK(message([&] { make_report(int8, m, data, counted); }) == swapped);
+  CHECK(message([&] { make_report(m, m, data, counted); }) == "report: the second model is not quantized; convert it first");
+  CHECK(steps == 0);  // refused before any work
   const Tensor empty = Tensor::zeros({0, 8, 8, 3});
   CHECK(message([&] { compare(m, int8, {&empty, 1}); }).find("batch 0 is empty") != std::string::npos);
   Tensor bad = data[0];

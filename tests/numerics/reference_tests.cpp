@@ -10,6 +10,7 @@
 #include "numeric_suite/compare.h"
 #include "tests/catch.h"
 #include "tests/numerics/reference_models.h"
+#include "tests/skip.h"
 
 using namespace octet;
 using namespace octet::reference;
@@ -76,7 +77,10 @@ double finite_sqnr(const Tensor& reference, const Tensor& test) {
 void check_engines(const Model& m, const Tensor& x) {
   const Tensor expected = one(m, x);
   for (const QEngineInfo& info : qengines()) {
-    if (!info.available) continue;
+    if (!info.available) {
+      testing::skip_part("an engine", info.why_not);
+      continue;
+    }
     INFO(to_string(info.engine));
     const Tensor y = Session(bind(m, info.engine), {x.shape()}).run({&x, 1})[0];
     REQUIRE(y.dtype() == expected.dtype());

@@ -8,6 +8,7 @@
 #include "kernels/parallel.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/skip.h"
 
 namespace octet::testing {
 namespace {
@@ -105,7 +106,10 @@ TEST_CASE("the bytes of whole models are these") {
     CHECK(std::set<uint8_t>(codes, codes + logits.numel()).size() > 20);  // the network says something
     CHECK(digest(logits) == golden.logits);
     for (const QEngineInfo& info : qengines()) {
-      if (!info.available) continue;
+      if (!info.available) {
+        skip_part("an engine", info.why_not);
+        continue;
+      }
       INFO(to_string(info.engine));
       const auto program = bind(int8, info.engine);
       for (int n = 1; n <= 7; ++n) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every convolution and linear description x types x fills on the oneDNN engine against the reference kernel, byte for byte. The
 // executable is run once for every instruction set that ONEDNN_MAX_CPU_ISA can ask for.
+#include <cstdlib>
+
+#include "tests/cpu.h"
 #include "tests/onednn/support.h"
+#include "tests/skip.h"
 
 namespace octet::testing {
 namespace {
@@ -132,8 +136,36 @@ TEST_CASE("the cases of this instruction set, in one line") {
   CHECK(total().mismatches == 0);
 }
 
+TEST_CASE("oneDNN computes with the instruction set that it is held to") {
+  // What ONEDNN_MAX_CPU_ISA can name, and what a CPU must have for it.
+  const struct {
+    const char* cap;
+    const char* isa;
+    std::initializer_list<const char*> flags;
+  } levels[] = {{"SSE41", "sse41", {"sse4_1"}},
+                {"AVX2", "avx2", {"avx2"}},
+                {"AVX2_VNNI", "avx2_vnni", {"avx2", "avx_vnni"}},
+                {"AVX512_CORE", "avx512_core", {"avx512f", "avx512bw", "avx512vl", "avx512dq"}},
+                {"AVX512_CORE_VNNI", "avx512_core_vnni", {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"}}};
+  const std::string isa = onednn_info().isa;
+  if (isa.empty()) OCTET_SKIP_CASE(onednn_info().why_not);
+  if (onednn_info().available) std::printf("compared: oneDNN on %s\n", isa.c_str());
+  const char* cap = std::getenv("ONEDNN_MAX_CPU_ISA");
+  if (cap == nullptr) {
+    CHECK((isa.starts_with("avx512") == cpu_has({"avx512f", "avx512bw", "avx512vl", "avx512dq"})));
+    return;
+  }
+  for (const auto& level : levels)
+    if (level.cap == std::string(cap)) {
+      if (!cpu_has(level.flags)) OCTET_SKIP_CASE("this CPU has no " + std::string(cap) + ", " + isa + " was compared again");
+      CHECK(isa == level.isa);
+      return;
+    }
+  FAIL("no expectation for ONEDNN_MAX_CPU_ISA=" << cap);
+}
+
 TEST_CASE("the sums of a residual stay small however large the layer, and the scratch memory with them") {
-  if (!onednn_info().available) return;
+  if (!onednn_info().available) OCTET_SKIP_CASE(onednn_info().why_not);
   const ThreadsScope one(1);
   Conv2dArgs a = args_of({"", 1, 56, 56, 8, 256, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1});
   a.output = {1, 0, 0, 255}, a.residual_scale = 0.5f;

@@ -90,8 +90,34 @@ def check_line(root, path, public, what):
   return None
 
 
+DOCUMENT = 'docs/architecture.md'
+
+
+def check_document(root):
+  """The table of folders says of the library's parts what SEES says."""
+  if not os.path.isfile(os.path.join(root, DOCUMENT)):
+    return []
+  rows = re.findall(r'^\| `(engine|quant|compile|numeric_suite|io)/` \|.*\| ([^|]*) \|$', common.read(root, DOCUMENT), re.M)
+  stated = {unit: {folder.rstrip('/') for folder in re.findall(r'`(\w+/)`', row.split(', of ')[0])} for unit, row in rows}
+
+  def seen(unit):
+    found, wanted = set(), [unit]
+    while wanted:
+      new = stated.get(wanted.pop(), set()) - found
+      found |= new
+      wanted += new
+    return found
+  findings = []
+  for unit in ('engine', 'quant', 'compile', 'numeric_suite', 'io'):
+    enforced = {'kernels' if other in KERNELS else other for other in SEES[unit]} - {unit}
+    if seen(unit) != enforced:
+      findings.append(f'{DOCUMENT}: says {unit} may include {sorted(seen(unit))}, enforced is {sorted(enforced)}')
+  return findings
+
+
 def check(root, public):
   findings = [f'{name}: a public header that does not exist' for name in public if not os.path.isfile(os.path.join(root, name))]
+  findings += check_document(root)
   for path in common.project_files(root, '.h', '.cpp'):
     if path.startswith('tests/consumer/'):
       continue  # another project
@@ -151,10 +177,21 @@ VIOLATIONS = [
 ]
 
 
+TABLE = ''.join(f'| `{unit}/` | what | {may} |\n' for unit, may in [
+    ('engine', '`kernels/`'), ('quant', '`engine/`'), ('compile', '`engine/`'),
+    ('numeric_suite', '`quant/`, `engine/`, `compile/`'),
+    ('io', '`quant/`, `compile/`, of `runtime/` `image.h`')])
+CLEAN[DOCUMENT] = TABLE
+
+
 def script(root, public):
   if root is None:
     cases = [(name, {path: CLEAN[path] + f'#  include {what}\n'}, text) for name, path, what, text in VIOLATIONS]
     cases.append(('a public header is gone', {'engine/gone.h': None}, 'does not exist'))
+    cases.append(('a document that says less', {DOCUMENT: TABLE.replace('`quant/`, `compile/`', '`quant/`')},
+                  'says io may include'))
+    cases.append(('a document that says more', {DOCUMENT: TABLE.replace('| `kernels/` |', '| `kernels/`, `io/` |')},
+                  'says engine may include'))
     cases.append(('an import', {'io/npy.cpp': '#import "io/json.h"\n'}, 'only plain'))
     return common.self_test(lambda r: check(r, PUBLIC), CLEAN, cases)
   if not public:

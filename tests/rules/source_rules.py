@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # The house style as far as a script can see it: licence line, a first comment, file length and line width, every source built,
-# every test able to fail, and docs/adding-an-op.md naming every place an op touches.
+# every test able to fail, and docs/adding-an-op.md naming every place an operator touches.
 # Usage: source_rules.py ROOT | source_rules.py --self-test
 import os
 import re
@@ -24,9 +24,9 @@ TEST_NAME = re.compile(r'^(?:TEST_CASE|TEMPLATE_TEST_CASE|SCENARIO)\(\s*"((?:[^"
 LIBRARY = ('engine/', 'kernels/', 'quant/', 'compile/', 'numeric_suite/', 'io/', 'runtime/')
 LOCALE = re.compile(r'std::[io]?stringstream|std::(regex|setlocale)|\b(snprintf|sprintf|strto[dfl]d?|atof|sto[dfl]d?|isalnum|'
                     r'isalpha|isdigit|isspace|toupper|tolower)\s*\(')
-# The document that follows one op through its files: every source below OP_FOLDERS that names the op must be in it.
+# The document that follows two ops, one with weights, through their files: every source below OP_FOLDERS that names one is in it.
 OP_DOC = 'docs/adding-an-op.md'
-OP_NAME = re.compile(r'pool2d', re.I)
+OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|linear')
 OP_FOLDERS = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime', 'tests/kernels', 'tests/f32']
 
 

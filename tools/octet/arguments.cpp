@@ -112,26 +112,4 @@ std::vector<Shape> input_shapes(const Model& model, int64_t batch) {
   return shapes;
 }
 
-void check_outputs(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  const auto same = [&](const std::string& a, const std::string& b) {
-    return fs::equivalent(a, b, ignored) || fs::weakly_canonical(a, ignored) == fs::weakly_canonical(b, ignored);
-  };
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const std::string& path = outputs[i];
-    if (path.empty()) continue;
-    for (const std::string& input : inputs)
-      check(input.empty() || !same(path, input), path, ": would be written over ", input, ", which is read");
-    for (size_t k = 0; k < i; ++k) check(outputs[k].empty() || !same(path, outputs[k]), path, ": would be written twice");
-    const fs::path target(path), folder = target.has_parent_path() ? target.parent_path() : ".";
-    check(fs::is_directory(folder), path, ": the folder ", folder.string(), " does not exist");
-    check(!fs::is_directory(target), path, ": is a folder, expected a file");
-    const fs::path probe = target.string() + ".probe";
-    const bool writable = static_cast<bool>(std::ofstream(probe));
-    fs::remove(probe, ignored);
-    check(writable, path, ": cannot be written");
-  }
-}
-
 }  // namespace octet::cli

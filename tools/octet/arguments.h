@@ -27,10 +27,6 @@ Model open_model(const std::string& path);
 /// "a firmware image (octet-tool inspect prints it)", "a NumPy array", …; empty: not known.
 std::string kind_of_file(const std::string& path);
 
-/// Throws where a file to write is a file that is read, or is to be written twice, by whatever paths and links; where its folder is
-/// not there or may not be written. Before any work, that is. Empty paths are options that were not given.
-void check_outputs(const std::vector<std::string>& outputs, const std::vector<std::string>& inputs);
-
 /// The input shapes of a model with so many rows.
 std::vector<Shape> input_shapes(const Model&, int64_t batch);
 

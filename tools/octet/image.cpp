@@ -6,6 +6,7 @@
 #include "io/image.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/program.h"
 
 namespace octet::cli {
 namespace {
@@ -30,8 +31,9 @@ void add_image(CLI::App& app) {
   command->callback([options] {
     if (options->output.empty() && options->c_folder.empty()) throw CLI::RequiredError("--output, --c-source or both");
     const std::string source_base = options->c_folder.empty() ? "" : options->c_folder + "/" + options->c_name;
-    check_outputs({options->output, source_base.empty() ? "" : source_base + ".h", source_base.empty() ? "" : source_base + ".c"},
-                  {options->model});
+    tools::check_outputs(
+        {options->output, source_base.empty() ? "" : source_base + ".h", source_base.empty() ? "" : source_base + ".c"},
+        {options->model});
     const FirmwarePlan plan = options->plan();
     check_budget(plan, options->ram, options->flash);
     if (!options->output.empty()) write_file(options->output, image_bytes(plan));

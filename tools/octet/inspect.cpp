@@ -61,7 +61,7 @@ void inspect(const std::string& path) {
   constexpr std::align_val_t kAlign{OCTET_ALIGNMENT};
   const std::unique_ptr<uint8_t, void (*)(uint8_t*)> image(
       new (kAlign) uint8_t[bytes.size() + 1], [](uint8_t* p) { ::operator delete[](p, std::align_val_t{OCTET_ALIGNMENT}); });
-  std::memcpy(image.get(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(image.get(), bytes.data(), bytes.size());
   const std::string kind = kind_of_file(path);
   const bool starts_as_one =
       bytes.size() >= sizeof image::kMagic && std::memcmp(bytes.data(), image::kMagic, sizeof image::kMagic) == 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `octet` command: saved models explained, compared, and made into firmware images.
 #include <cstdio>
-#include <new>
 
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/program.h"
 
 namespace {
 
@@ -63,21 +63,17 @@ int main(int argc, char** argv) {
   add_plan(app);
   add_image(app);
   add_inspect(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    return app.exit(e);  // --help, --version
-  } catch (const CLI::ParseError& e) {
-    return refuse(words_for(app, e, argc, argv), kUsageStatus);
-  } catch (const LimitBroken& e) {
-    for (const std::string& line : e.lines) refuse("limit not kept: " + line, kLimitStatus);
-    return kLimitStatus;
-  } catch (const std::bad_alloc&) {
-    return refuse("not enough memory", kErrorStatus);
-  } catch (const std::exception& e) {
-    return refuse(e.what(), kErrorStatus);
-  }
-  // What could not be written is no success: a full disk, a closed pipe.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return refuse("standard output cannot be written", kErrorStatus);
-  return 0;
+  return octet::tools::run_program("octet", [&] {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& e) {
+      return app.exit(e);  // --help, --version
+    } catch (const CLI::ParseError& e) {
+      return refuse(words_for(app, e, argc, argv), kUsageStatus);
+    } catch (const LimitBroken& e) {
+      for (const std::string& line : e.lines) refuse("limit not kept: " + line, kLimitStatus);
+      return kLimitStatus;
+    }
+    return octet::tools::kDone;
+  });
 }

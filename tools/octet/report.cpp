@@ -10,8 +10,10 @@
 #include "io/file.h"
 #include "io/npy.h"
 #include "numeric_suite/gate.h"
+#include "quant/pairing.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/program.h"
 #include "tools/progress.h"
 
 namespace octet::cli {
@@ -84,10 +86,6 @@ Tensor read_labels(const std::string& path, int64_t rows) {
   return labels;
 }
 
-bool is_quantized(const Model& model) {
-  return std::ranges::any_of(model.modules, [](const Module& m) { return !m.out_q.empty() && m.out_q[0].has_value(); });
-}
-
 /// What make_report would find, too, but without the names of the files.
 void check_fit(const Model& model, const Options& o, const std::vector<Tensor>& inputs, const Tensor* labels) {
   const auto wanted = std::ranges::count_if(model.modules, [](const Module& m) { return std::holds_alternative<Input>(m.op); });
@@ -116,7 +114,7 @@ void run(const Options& o) {
   const ReportLimits limits = limits_of(o);
   std::vector<std::string> read{o.reference, o.quantized, o.labels};
   read.insert(read.end(), o.data.begin(), o.data.end());
-  check_outputs({o.html, o.json}, read);
+  tools::check_outputs({o.html, o.json}, read);
   // What is cheap to refuse is read first.
   const std::vector<Tensor> inputs = read_data(o.data);
   const int64_t rows_in_all = inputs[0].size(0);
