@@ -28,7 +28,7 @@ std::string to_string(std::span<const Shape> shapes) {
 
 std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   check(!model.modules.empty(), "bind: the model is empty");
   for (const Module& module : model.modules)
     check(module.hooks.empty() || module.out_q.empty(), module.path, ": half converted: it has hooks and quantization parameters");

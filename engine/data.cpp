@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/random.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 
@@ -36,6 +37,7 @@ void DataLoader::start(int64_t epoch) {
 }
 
 Batch DataLoader::batch(int64_t index) const {
+  const FloatScope environment;
   check(index >= 0 && index < batches(), "DataLoader: batch ", index, " of ", batches());
   const int64_t begin = index * options_.batch, end = std::min(begin + options_.batch, samples());
   Shape shape = inputs_.shape();

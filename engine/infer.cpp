@@ -250,7 +250,7 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
 
 std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   return evaluate<Tensor>(model, inputs, [&](int index, std::span<const Tensor> in) {
     std::vector<Tensor> out = infer_module(model, index, in);
     if (tap) tap(index, out);
@@ -271,7 +271,7 @@ std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode 
 
 std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   for (const Module& module : model.modules)
     check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
   return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });

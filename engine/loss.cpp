@@ -89,6 +89,7 @@ Var mse_loss(const Var& x, const Tensor& target) {
 }
 
 int64_t correct(const Tensor& logits, const Tensor& labels) {
+  const FloatScope environment;
   check_labels(logits, labels, "correct");
   const int64_t classes = logits.size(1);
   int64_t hits = 0;

@@ -159,6 +159,28 @@ void check_wiring(const Model& model, int index) {
         name_of(module.op), ", or their attributes differ)");
 }
 
+/// That the parameters are there, of the right shape, floats or codes with their scales. Not their values: files are read by
+/// check_module.
+static void check_params(const Module& module) {
+  if (!module.tied_to.empty()) return;
+  const Shapes expected = expected_params(module.op), optional = optional_params(module.op);
+  for (const auto& [name, shape] : expected)
+    check(module.params.contains(name), module.path, ": parameter \"", name, "\" is missing, expected shape ", to_string(shape));
+  for (const auto& [name, tensor] : module.params) {
+    const auto known = expected.find(name), may = optional.find(name);
+    check(known != expected.end() || may != optional.end(), module.path, ": a ", name_of(module.op), " has no parameter \"", name,
+          "\"");
+    const Shape& shape = known != expected.end() ? known->second : may->second;
+    check(tensor.shape() == shape, module.path, ": expected ", name, " of shape ", to_string(shape), ", got ",
+          to_string(tensor.shape()));
+    if (tensor.qparams())
+      check_qparams(*tensor.qparams(), shape, module.path + "." + name);
+    else
+      check(tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64, module.path, ": expected ", name,
+            " of floats or codes, got ", to_string(tensor.dtype()), " without quantization parameters");
+  }
+}
+
 void check_wiring(const Model& model) {
   std::vector<std::string_view> paths;
   for (size_t i = 0; i < model.modules.size(); ++i) {
@@ -168,6 +190,11 @@ void check_wiring(const Model& model) {
   std::ranges::sort(paths);
   if (const auto twice = std::ranges::adjacent_find(paths); twice != paths.end()) fail(*twice, ": two modules have this path");
   if (!model.modules.empty()) static_cast<void>(model.output_wires());
+}
+
+void check_model(const Model& model) {
+  check_wiring(model);
+  for (const Module& module : model.modules) check_params(module);
 }
 
 }  // namespace octet

@@ -27,9 +27,12 @@ void check_module(const Module&, std::string_view where);
 /// What holds between the modules of a model that add() built, for models that were edited since: paths that are there and unique,
 /// wires from ports of earlier modules, ties to an earlier module of the same operator, one nominal shape a port, quantization
 /// parameters that codes can have, hooks that are there, outputs and rounding that exist. Throws naming the module, what was
-/// expected and what came. Every function that takes a model begins with it.
+/// expected and what came.
 void check_wiring(const Model&);
 /// The part of it that one module needs.
 void check_wiring(const Model&, int index);
+/// The wiring, and the parameters of every module: those that its operator needs, in their shapes, floats or codes with their
+/// scales (check_module looks at the values, too). Every function that computes with a model begins with it.
+void check_model(const Model&);
 
 }  // namespace octet

@@ -227,7 +227,7 @@ class Planner {
 
 FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   return Planner(model, options).run();
 } catch (const std::bad_alloc&) {
   fail("plan_firmware: out of memory");

@@ -75,7 +75,7 @@ const QParams* codes_read_by(const Model& converted, const Module& module) {
 
 Model convert(const Model& prepared, QuantizationSummary* summary) try {
   const FloatScope environment;
-  check_wiring(prepared);
+  check_model(prepared);
   Model converted = prepared;
   int hooks = 0;
   for (Module& module : converted.modules) {

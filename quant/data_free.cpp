@@ -192,7 +192,7 @@ QConfig per_tensor_qconfig() {
 std::vector<Expected> expected_outputs(const Model& model, const StatisticsByPath& statistics, const InputPrior& prior,
                                        double sigmas) {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   check(sigmas > 0 && std::isfinite(sigmas), "expected_outputs: sigmas must be positive, got ", sigmas);
   check(prior.min < prior.max, "expected_outputs: the input's range ", prior.min, "..", prior.max, " is empty");
   for (const auto& [path, s] : statistics) {

@@ -143,7 +143,7 @@ double norm_of_difference(const Tensor& a, const Tensor& b) {
 
 StatisticsByPath batch_norm_statistics(const Model& model) {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   StatisticsByPath statistics;
   for (const Module& module : model.modules) {
     if (!as<BatchNorm>(module)) continue;
@@ -161,6 +161,7 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
 }
 
 std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t groups) {
+  const FloatScope environment;
   check(axis == 0 || axis == 1, "channel_ranges: axis 0 (output) or 1 (input channels), got ", axis);
   check(weight.rank() >= 2 && weight.numel() > 0, "channel_ranges: a weight of shape ", to_string(weight.shape()));
   Module module{.path = "channel_ranges", .op = Conv2d{.groups = groups}};
@@ -176,7 +177,7 @@ std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t group
 
 PairRanges pair_ranges(const Model& model, std::string_view first, std::string_view second) {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   const auto [a, b] = linked(model, first, second);
   const Module &one = model.modules[a], &two = model.modules[b];
   return {channel_ranges(one.params.at("weight"), 0), input_ranges(two, out_channels(one), two.params.at("weight"))};
@@ -259,7 +260,7 @@ void scale(Module& one, Module& two, const std::vector<double>& s) {
 
 std::vector<double> cross_layer_equalization(Model& model, std::string_view first, std::string_view second) {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   const auto [a, b] = linked(model, first, second);
   Module &one = model.modules[a], &two = model.modules[b];
   weight_of(one), weight_of(two);
@@ -278,7 +279,7 @@ bool converged(const Model& current, const Model& previous, std::span<const std:
 
 Model equalize(const Model& model, const EqualizeOptions& options) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
   Model equal = model;
   if (options.relu6 == Relu6::relu)
@@ -341,7 +342,7 @@ Model equalize(const Model& model, const EqualizeOptions& options) try {
 
 Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigmas, int* moved) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   check(sigmas >= 0, "absorb_bias: sigmas must not be negative, got ", sigmas);
   Model absorbed = model;
   int count = 0;

@@ -190,6 +190,7 @@ class Fuser {
 
 Model fuse(const Model& model, Aim aim, const FuseOptions& options) try {
   const FloatScope environment;
+  check_model(model);
   const Fuser fuser(model, aim);
   // Only "real" adds a residual before it rounds; the others add codes, as their runtimes do.
   return fuser.apply(fuser.find({.residual = options.residual && model.rounding == Rounding::real}));
@@ -213,6 +214,7 @@ std::vector<std::vector<std::string>> fusable(const Model& model) {
 
 Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequences, Aim aim) try {
   const FloatScope environment;
+  check_model(model);
   const Fuser fuser(model, aim);
   std::vector<Sequence> chosen;
   std::set<int> used;

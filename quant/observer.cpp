@@ -105,6 +105,7 @@ ObserverSpec load_spec(const StateDict& state) {
 }
 
 std::pair<float, float> finite_min_max(const Tensor& x, std::string_view path) {
+  const FloatScope environment;
   float lo = 0, hi = 0;
   const auto values = x.data<float>();
   f32::min_max(x.numel(), values.data(), &lo, &hi);

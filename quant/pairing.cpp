@@ -59,7 +59,7 @@ bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0].has_valu
 bool is_quantized(const Model& model) { return std::ranges::any_of(model.modules, has_codes); }
 
 Pairing pair_up(const Model& reference, const Model& quantized) {
-  check_wiring(reference), check_wiring(quantized);
+  check_model(reference), check_model(quantized);
   check(!reference.modules.empty() && !quantized.modules.empty(), "pair_up: an empty model");
   check(!is_quantized(reference) || is_quantized(quantized),
         "the models are swapped: the first is quantized and the second is not; the order is float, quantized");

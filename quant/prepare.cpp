@@ -68,7 +68,7 @@ std::string crossing_path(const Model& a, const Model& b, const std::string& pro
 
 Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
   const FloatScope environment;
-  check_wiring(model);
+  check_model(model);
   check_prefixes(model, map);
   Model prepared;
   prepared.rounding = model.rounding;

@@ -123,10 +123,10 @@ TEST_CASE("binding refuses parameters that are missing, misshapen or not finite"
   Fixture f = fixture();
   Model bare = f.model;
   bare["fc"].params.clear();
-  CHECK_THROWS_WITH(bind(bare), Contains("fc: parameter 'bias' of shape [6] is missing"));
+  CHECK_THROWS_WITH(bind(bare), Contains("fc: parameter \"bias\" is missing, expected shape [6]"));
   Model shape = f.model;
   shape["fc"].params["bias"] = Tensor::zeros({1});
-  CHECK_THROWS_WITH(bind(shape), Contains("fc.bias: expected shape [6], got [1]"));
+  CHECK_THROWS_WITH(bind(shape), Contains("fc: expected bias of shape [6], got [1]"));
   CHECK_THROWS_WITH(infer(shape, {&f.data, 1}), Contains("fc: expected bias of shape [6], got [1]"));
   Model nan = f.model;
   nan["fc"].params["bias"].mutable_data<float>()[2] = NAN;

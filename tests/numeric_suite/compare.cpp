@@ -262,6 +262,7 @@ TEST_CASE("Models that do not correspond are refused with what matched and the f
   Model wider = m;
   wider["head"].op = Linear{12, 6};
   wider["head"].params.at("weight") = Tensor::zeros({6, 12});
+  wider["head"].params.at("bias") = Tensor::zeros({6});
   CHECK(message([&] { compare(wider, int8, data); }).find("the float model has linear [6, 12] there") != std::string::npos);
   CHECK(message([&] { compare(m, int8, {}); }) == "compare: no data");
   const std::string swapped = "the models are swapped: the first is quantized and the second is not; the order is float, quantized";

@@ -11,6 +11,7 @@
 #include "compile/explain.h"
 #include "compile/program.h"
 #include "engine/autograd.h"
+#include "engine/data.h"
 #include "engine/loss.h"
 #include "engine/optimizer.h"
 #include "io/file.h"
@@ -25,6 +26,7 @@
 #include "quant/correct_bias.h"
 #include "quant/data_free.h"
 #include "quant/equalize.h"
+#include "quant/observer.h"
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 #include "tests/catch.h"
@@ -142,6 +144,16 @@ std::vector<Entry> everything(const Environment& mode) {
   x.mutable_data<float>()[3] = 1e-40f;  // subnormal
   Tensor labels({12}, DType::i32);
   for (int i = 0; i < 12; ++i) labels.mutable_data<int32_t>()[static_cast<size_t>(i)] = i % 5;
+  log.add("to f32", to(to(net, DType::f64), DType::f32)["conv"].params.at("weight"));
+  log.add("Tensor::to f32", Tensor::of<double>({3}, std::vector<double>{0.1, 1e-3, 1e-42}).to(DType::f32));
+  log.add("channel_ranges", channel_ranges(Tensor::of<float>({2, 1}, std::vector<float>{1e-41F, 0.3F}), 0));
+  const DataLoader loader(Tensor::full({4, 3}, 7, DType::u8), Tensor::zeros({4}, DType::i32),
+                          {.batch = 2, .scale = 0.1F, .shift = -0.3F});
+  log.add("DataLoader::batch", loader.batch(1).inputs);
+  log.add("correct", static_cast<double>(
+                         correct(Tensor::of<float>({1, 2}, std::vector<float>{1e-42F, 2e-42F}), Tensor::full({1}, 1, DType::i32))));
+  const auto [least, most] = finite_min_max(Tensor::of<float>({2}, std::vector<float>{1e-42F, 2e-42F}), "x");
+  log.add("finite_min_max", Tensor::of<float>({2}, std::vector<float>{least, most}));
   log.add("cosine_rate", cosine_rate(3, 17, 0.1));
   {
     Var mse = mse_loss(Var::leaf("x", x), Tensor::full(x.shape(), 0.3));
