@@ -158,9 +158,7 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
         values[w.module].clear();
     }
     try {
-      values[i] = step(static_cast<int>(i), in);
-    } catch (const OutOfMemory& e) {
-      fail(module.path, ": ", e.what());
+      values[i] = naming(module.path, [&] { return step(static_cast<int>(i), in); });
     } catch (const std::bad_alloc&) {
       fail(module.path, ": out of memory");
     }
@@ -193,19 +191,17 @@ bool runs_quantized(const Model& model, int index) {
 Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) try {
   const FloatScope environment;
   check_wiring(model, index);
-  check(index >= 0 && index < static_cast<int>(model.modules.size()), "lower: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
+  check_params(model.owner(module));
   check_count(module, input_shapes.size());
   check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
   LowerCall call;
   call.path = module.path;
   call.rounding = model.rounding;
   call.input_shapes = input_shapes;
-  const std::vector<Shape> outputs = std::visit(
-      [&](const auto& op) {
-        return op.shapes(ShapeCall{module.path, input_shapes});
-      },
-      module.op);
+  const std::vector<Shape> outputs = naming(module.path, [&] {
+    return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, input_shapes}); }, module.op);
+  });
   constexpr int64_t kLimit = int64_t{1} << 31;
   for (const Shape& s : outputs) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
   for (const Shape& s : input_shapes)

@@ -11,7 +11,9 @@ namespace octet {
 namespace {
 
 std::vector<Shape> module_shapes(const Module& module, std::span<const Shape> inputs) {
-  return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, inputs}); }, module.op);
+  return naming(module.path, [&] {
+    return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, inputs}); }, module.op);
+  });
 }
 
 /// Number of equal leading characters: good enough to suggest the path that was meant.
@@ -103,11 +105,14 @@ void initialize(Model& model, Generator& generator, std::span<const std::string>
   check_wiring(model);
   const auto draw = [&](Module& module) {
     if (!module.tied_to.empty()) return;
-    std::visit(
-        [&](const auto& op) {
-          if constexpr (requires { op.init(module.params, generator); }) op.init(module.params, generator);
-        },
-        module.op);
+    naming(module.path, [&] {
+      for (const auto& [name, shape] : expected_params(module.op)) static_cast<void>(numel(shape));  // throws for impossible ones
+      std::visit(
+          [&](const auto& op) {
+            if constexpr (requires { op.init(module.params, generator); }) op.init(module.params, generator);
+          },
+          module.op);
+    });
   };
   for (const std::string& path : paths) draw(model[path]);
   for (Module& module : model.modules)

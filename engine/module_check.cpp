@@ -11,6 +11,7 @@ namespace {
 using Shapes = std::map<std::string, Shape, std::less<>>;
 
 Shapes params_of(const Conv2d& op) {
+  check(op.groups > 0, "groups must be positive, got ", op.groups);
   Shapes shapes{{"weight", {op.out, op.kernel.h, op.kernel.w, op.in / op.groups}}};
   if (op.bias) shapes.emplace("bias", Shape{op.out});
   return shapes;
@@ -96,7 +97,7 @@ void check_qparams(const QParams& q, const Shape& shape, std::string_view where)
 }
 
 void check_module(const Module& module, std::string_view where) {
-  const Shapes expected = module.tied_to.empty() ? expected_params(module.op) : Shapes{};
+  const Shapes expected = module.tied_to.empty() ? naming(where, [&] { return expected_params(module.op); }) : Shapes{};
   for (const auto& [name, shape] : expected) {
     const auto found = module.params.find(name);
     check(found != module.params.end(), where, ": parameter '", name, "' of shape ", to_string(shape), " is missing");
@@ -143,7 +144,14 @@ void check_wiring(const Model& model, int index) {
     check(w.port >= 0 && w.port < static_cast<int>(from.nominal.size()), module.path, ": wire from port ", w.port, " of ",
           from.path, ", which has ", from.nominal.size());
   }
+  for (const Wire& w : module.inputs) {
+    const Module& from = model.modules[static_cast<size_t>(w.module)];
+    const size_t port = static_cast<size_t>(w.port);
+    if (port < from.out_q.size() && from.out_q[port])
+      check_qparams(*from.out_q[port], from.nominal[port], from.path + " output " + std::to_string(w.port));
+  }
   check(module.nominal.size() == 1, module.path, ": expected 1 nominal shape, got ", module.nominal.size());
+  naming(module.path, [&] { return numel(module.nominal[0]); });
   check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), module.path, ": quantization parameters for ",
         module.out_q.size(), " outputs, it has ", module.nominal.size());
   for (size_t port = 0; port < module.out_q.size(); ++port)
@@ -159,11 +167,9 @@ void check_wiring(const Model& model, int index) {
         name_of(module.op), ", or their attributes differ)");
 }
 
-/// That the parameters are there, of the right shape, floats or codes with their scales. Not their values: files are read by
-/// check_module.
-static void check_params(const Module& module) {
+void check_params(const Module& module) {
   if (!module.tied_to.empty()) return;
-  const Shapes expected = expected_params(module.op), optional = optional_params(module.op);
+  const Shapes expected = naming(module.path, [&] { return expected_params(module.op); }), optional = optional_params(module.op);
   for (const auto& [name, shape] : expected)
     check(module.params.contains(name), module.path, ": parameter \"", name, "\" is missing, expected shape ", to_string(shape));
   for (const auto& [name, tensor] : module.params) {
@@ -194,7 +200,17 @@ void check_wiring(const Model& model) {
 
 void check_model(const Model& model) {
   check_wiring(model);
-  for (const Module& module : model.modules) check_params(module);
+  const Module* first = nullptr;
+  DType dtype = DType::f32;
+  for (const Module& module : model.modules) {
+    check_params(module);
+    for (const auto& [name, tensor] : module.params) {
+      if (tensor.qparams()) continue;
+      if (first == nullptr) first = &module, dtype = tensor.dtype();
+      check(tensor.dtype() == dtype, module.path, ": expected ", name, " of ", to_string(dtype), " as in ", first->path, ", got ",
+            to_string(tensor.dtype()));
+    }
+  }
 }
 
 }  // namespace octet

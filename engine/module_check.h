@@ -31,8 +31,23 @@ void check_module(const Module&, std::string_view where);
 void check_wiring(const Model&);
 /// The part of it that one module needs.
 void check_wiring(const Model&, int index);
-/// The wiring, and the parameters of every module: those that its operator needs, in their shapes, floats or codes with their
-/// scales (check_module looks at the values, too). Every function that computes with a model begins with it.
+/// f(), whose Error begins with the path of the module at work: what it calls may not know it (a shape too large for any tensor).
+template <class F>
+auto naming(std::string_view path, const F& f) {
+  try {
+    return f();
+  } catch (const OutOfMemory& e) {
+    throw OutOfMemory(std::string(path) + ": " + e.what());
+  } catch (const Error& e) {
+    if (std::string_view(e.what()).starts_with(path)) throw;
+    throw Error(std::string(path) + ": " + e.what());
+  }
+}
+
+/// The parameters that the module's operator needs, in their shapes, floats or codes with their scales; check_module looks at the
+/// values, too.
+void check_params(const Module&);
+/// The wiring, the parameters of every module, and floats of one type. Every function that computes with a model begins with it.
 void check_model(const Model&);
 
 }  // namespace octet

@@ -164,6 +164,7 @@ std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t group
   const FloatScope environment;
   check(axis == 0 || axis == 1, "channel_ranges: axis 0 (output) or 1 (input channels), got ", axis);
   check(weight.rank() >= 2 && weight.numel() > 0, "channel_ranges: a weight of shape ", to_string(weight.shape()));
+  check(groups > 0 && weight.size(0) % groups == 0, "channel_ranges: ", weight.size(0), " channels in ", groups, " groups");
   Module module{.path = "channel_ranges", .op = Conv2d{.groups = groups}};
   if (axis == 1) return input_ranges(module, weight.shape().back() * groups, weight);
   std::vector<double> range;

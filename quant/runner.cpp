@@ -24,7 +24,9 @@ std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs)
   for (const Tensor& t : inputs) shapes.push_back(t.shape());
   Prepared& p = prepared_[index];
   if (p.steps.empty() || p.shapes != shapes) {
-    p.output = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op)[0];
+    p.output = naming(module.path, [&] {
+      return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op)[0];
+    });
     p.steps.clear();
     for (LoweredStep& step : lower(model_, index, shapes).steps) {
       Made made = make(step.args, step.blobs, engine_);

@@ -2,6 +2,7 @@
 // Reshape: the same elements under another shape; memory is not touched.
 #include <algorithm>
 
+#include "engine/module_check.h"
 #include "engine/ops/functional.h"
 
 namespace octet {
@@ -26,7 +27,7 @@ std::vector<Shape> Reshape::shapes(const ShapeCall& call) const {
   const auto unknown = std::ranges::find(y, -1);
   if (unknown != y.end()) {
     *unknown = 1;
-    int64_t rest = numel(y), count_here = count;
+    int64_t rest = naming(call.path, [&] { return numel(y); }), count_here = count;
     if (count == 0 && rest == 0) {  // an empty batch that is kept: the other dimensions decide
       count_here = rest = 1;
       for (const int64_t d : x) count_here *= d == 0 ? 1 : d;
@@ -35,7 +36,8 @@ std::vector<Shape> Reshape::shapes(const ShapeCall& call) const {
     check(rest > 0 && count_here % rest == 0, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
     *unknown = count_here / rest;
   }
-  check(numel(y) == count, call.path, ": input ", to_string(x), " does not fit ", to_string(shape));
+  check(naming(call.path, [&] { return numel(y); }) == count, call.path, ": input ", to_string(x), " does not fit ",
+        to_string(shape));
   return {y};
 }
 
