@@ -137,6 +137,10 @@ std::vector<int> last_readers(const Model& model) {
   return last;
 }
 
+std::string_view path_at(const Model& model, int index) {
+  return index >= 0 && index < static_cast<int>(model.modules.size()) ? std::string_view(model.modules[index].path) : "model";
+}
+
 /// The evaluation order is the list order; `step(index, inputs)` computes one module.
 template <class Value, class Step>
 std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, Step&& step) {
@@ -224,7 +228,7 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
       },
       module.op);
 } catch (const std::bad_alloc&) {
-  fail("lower: out of memory");
+  fail(path_at(model, index), ": out of memory in lower");
 }
 
 std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) try {
@@ -241,7 +245,7 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
   for (const Var& v : run_float(model, index, in, Mode::eval, nullptr, nullptr)) outputs.push_back(v.value());
   return outputs;
 } catch (const std::bad_alloc&) {
-  fail("infer_module: out of memory");
+  fail(path_at(model, index), ": out of memory in infer_module");
 }
 
 std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) try {
@@ -262,7 +266,7 @@ std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode 
   check_count(model.modules[static_cast<size_t>(index)], inputs.size());
   return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
 } catch (const std::bad_alloc&) {
-  fail("run: out of memory");
+  fail(path_at(model, index), ": out of memory in run");
 }
 
 std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) try {

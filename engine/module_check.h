@@ -39,7 +39,8 @@ auto naming(std::string_view path, const F& f) {
   } catch (const OutOfMemory& e) {
     throw OutOfMemory(std::string(path) + ": " + e.what());
   } catch (const Error& e) {
-    if (std::string_view(e.what()).starts_with(path)) throw;
+    const std::string_view what = e.what();
+    if (what.starts_with(path) && what.size() > path.size() && (what[path.size()] == ':' || what[path.size()] == '.')) throw;
     throw Error(std::string(path) + ": " + e.what());
   }
 }
