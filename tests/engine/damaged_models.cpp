@@ -38,7 +38,7 @@ Model network() {
 }
 
 int64_t odd_number(Generator& g) {
-  constexpr int64_t kNumbers[] = {-1, 0, 1, 2, 3, 5, 7, 1 << 20, int64_t{1} << 50, INT64_MAX, INT64_MIN};
+  constexpr int64_t kNumbers[] = {-1, 0, 1, 2, 3, 5, 7, 1 << 10, int64_t{1} << 50, INT64_MAX, INT64_MIN};
   return kNumbers[g.next32() % std::size(kNumbers)];
 }
 
