@@ -21,7 +21,7 @@ DEFINES = [(re.compile(r'runtime/ops/packed\.h'), ['-DOCTET_FAMILY=m4', '-DOCTET
            (re.compile(r'kernels/native/.*'), ['-DOCTET_ISA=v3', '-Wno-psabi'])]
 
 # Headers that show a library which a build may lack are compiled where it is found; tests/rules/meson.build says where.
-OPTIONAL = [(re.compile(r'kernels/onednn/primitive\.h'), '<dnnl.hpp>')]
+OPTIONAL = [(re.compile(r'kernels/onednn/(primitive|layer|f32_convolution)\.h'), '<dnnl.hpp>')]
 
 
 FIRST_INCLUDE = re.compile(r'^#include (?:"([^"]+)"|<)', re.M)
