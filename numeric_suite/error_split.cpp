@@ -38,6 +38,9 @@ void SplitSums::add(int index, std::span<const Tensor> inputs, const Tensor& tru
   const Tensor shadow = floats.run(pairing_.counterpart[index], in)[0];  // float weights, quantized input
   const Tensor exact = infer_module(unrounded_, index, in)[0];           // int8 weights, not requantized
   const Tensor rounded = dequantize(output);
+  for (const Tensor* other : {&shadow, &exact, &rounded})
+    check(other->shape() == truth.shape(), quantized_.modules[index].path, ": expected an output of shape ",
+          to_string(truth.shape()), " as in the float model, got ", to_string(other->shape()));
   const QParams& q = *output.qparams();
   const float grid_low = q.scale[0] * static_cast<float>(q.qmin - q.zero_point[0]);
   const float grid_high = q.scale[0] * static_cast<float>(q.qmax - q.zero_point[0]);
