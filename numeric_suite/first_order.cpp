@@ -28,6 +28,8 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
     std::vector<Tensor> in;
     for (const Tensor& t : walk.inputs()) in.push_back(dequantize(t));
     const Tensor shadow = floats.run(twin, in)[0], got = dequantize(out);
+    check(got.shape() == shadow.shape(), quantized.modules[index].path, ": expected an output of shape ", to_string(shadow.shape()),
+          " as in the float model, got ", to_string(got.shape()));
     Tensor e(got.shape(), DType::f32);
     const auto to = e.mutable_data<float>();
     for (int64_t i = 0; i < e.numel(); ++i) to[i] = got.data<float>()[i] - shadow.data<float>()[i];
