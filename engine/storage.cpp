@@ -64,7 +64,10 @@ class Cache {
   }
 
   static std::byte* new_block(size_t bytes) {
-    return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
+    // Not the form that throws by itself: a sanitizer ends the process there.
+    auto* block = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow));
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
   }
   static void delete_block(std::byte* block) { ::operator delete (block, std::align_val_t{kAlignment}); }
 
