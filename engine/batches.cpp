@@ -30,6 +30,14 @@ Batches Batches::first(int64_t count) const {
   return some;
 }
 
+Batches Batches::rest(int64_t done) const {
+  check(done >= 0, "Batches::rest: expected a number of batches that are done, got ", done);
+  Batches some = *this;
+  some.count_ = std::max<int64_t>(0, count_ - done);
+  some.make_ = [make = make_, done](int64_t i) { return make(i + done); };
+  return some;
+}
+
 std::vector<Tensor> Batches::batch(int64_t i, const Model& model, std::string_view who) const {
   check(i >= 0 && i < count_, who, ": batch ", i, " of ", count_);
   std::vector<Tensor> inputs = make_(i);

@@ -36,6 +36,8 @@ class Batches {
   bool held() const { return held_; }
   /// The first so many.
   Batches first(int64_t count) const;
+  /// All but the first so many: what is left where a run stopped.
+  Batches rest(int64_t done) const;
   /// Batch i for this model. Throws naming `who`, the batch and the model's inputs for another number of tensors, or an empty one.
   std::vector<Tensor> batch(int64_t i, const Model&, std::string_view who) const;
 

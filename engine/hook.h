@@ -3,17 +3,14 @@
 // nothing of what they are for.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "engine/op_call.h"
+#include "engine/state.h"
 
 namespace octet {
-
-/// A hook's (or observer's) state as named tensors, for model files.
-using StateDict = std::map<std::string, Tensor, std::less<>>;
 
 class Hook {
  public:

@@ -10,10 +10,41 @@
 
 namespace octet {
 
+namespace {
+
+constexpr std::string_view kVelocity = "velocity/";  // before the parameter's name
+
+}  // namespace
+
 Sgd::Sgd(Options options) : options_(options) {
   check(options.momentum >= 0 && options.weight_decay >= 0, "Sgd: momentum ", options.momentum, " and weight decay ",
         options.weight_decay, " must not be negative");
   check(!options.nesterov || options.momentum > 0, "Sgd: Nesterov's momentum needs a momentum above zero");
+}
+
+StateDict Sgd::state() const {
+  StateDict state;
+  state["options"] =
+      Tensor::of<double>({3}, std::vector<double>{options_.momentum, options_.weight_decay, options_.nesterov ? 1.0 : 0.0});
+  for (const auto& [name, velocity] : velocity_) state[std::string(kVelocity) + name] = velocity;
+  return state;
+}
+
+void Sgd::load(const StateDict& state) {
+  const Tensor& stored = state_tensor(state, "options", DType::f64, "Sgd state");
+  check(stored.numel() == 3, "Sgd state: \"options\" has ", stored.numel(), " values, expected 3");
+  const auto v = stored.data<double>();
+  check(std::isfinite(v[0]) && std::isfinite(v[1]) && (v[2] == 0 || v[2] == 1), "Sgd state: \"options\" are ", v[0], ", ", v[1],
+        ", ", v[2]);
+  Sgd loaded({.momentum = v[0], .weight_decay = v[1], .nesterov = v[2] != 0});
+  for (const auto& [key, tensor] : state) {
+    if (key == "options") continue;
+    check(key.starts_with(kVelocity), "Sgd state: \"", key, "\" is no part of it");
+    check(tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64, "Sgd state: \"", key, "\" is ", to_string(tensor.dtype()),
+          ", expected floats");
+    loaded.velocity_.emplace(key.substr(kVelocity.size()), tensor);
+  }
+  *this = std::move(loaded);
 }
 
 void Sgd::step(Model& model, const Grads& grads, double rate) {

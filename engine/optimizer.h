@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/model.h"
+#include "engine/state.h"
 
 namespace octet {
 
@@ -17,6 +18,12 @@ class Sgd {
   explicit Sgd(Options options);
   /// One step on every parameter that has a gradient. Throws naming the parameter if a gradient fits none.
   void step(Model&, const Grads&, double rate);
+
+  /// The options and every parameter's velocity. An optimizer that loads it goes on as this one would, to the bit; as in PyTorch
+  /// the options come from the state, too.
+  StateDict state() const;
+  /// Throws, and keeps what it had, for a state that is not an optimizer's.
+  void load(const StateDict&);
 
  private:
   Options options_;

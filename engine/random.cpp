@@ -3,6 +3,7 @@
 #include "engine/random.h"
 #include "kernels/float_scope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -68,6 +69,33 @@ double Generator::normal() {
 
 void Generator::skip(int64_t draws) {
   for (int64_t i = 0; i < draws; ++i) next32();
+}
+
+StateDict Generator::state() const {
+  StateDict state;
+  std::vector<int32_t> words;
+  for (const uint32_t w : state_) words.push_back(static_cast<int32_t>(w));
+  const auto count = static_cast<int64_t>(words.size());
+  state["words"] = Tensor::of<int32_t>({count}, words);
+  state["next"] = Tensor::of<int32_t>({1}, std::vector<int32_t>{next_});
+  const std::vector<double> normal(cached_normal_ ? 1 : 0, cached_normal_.value_or(0));
+  state["normal"] = Tensor::of<double>({static_cast<int64_t>(normal.size())}, normal);
+  return state;
+}
+
+void Generator::load(const StateDict& state) {
+  constexpr std::string_view who = "Generator state";
+  const auto words = state_tensor(state, "words", DType::i32, who).data<int32_t>(),
+             next = state_tensor(state, "next", DType::i32, who).data<int32_t>();
+  const auto normal = state_tensor(state, "normal", DType::f64, who).data<double>();
+  check(words.size() == state_.size() && next.size() == 1 && normal.size() <= 1, who, ": ", words.size(), " words, ", next.size(),
+        " places and ", normal.size(), " normals, expected ", state_.size(), ", 1 and at most 1");
+  check(next[0] >= 0 && next[0] <= static_cast<int>(state_.size()), who, ": place ", next[0], " of ", state_.size(), " words");
+  check(std::ranges::any_of(words, [](int32_t w) { return w != 0; }), who, ": all words are zero, it would draw nothing else");
+  check(normal.empty() || std::isfinite(normal[0]), who, ": a normal of ", normal.empty() ? 0 : normal[0]);
+  std::ranges::transform(words, state_.begin(), [](int32_t w) { return static_cast<uint32_t>(w); });
+  next_ = next[0];
+  cached_normal_ = normal.empty() ? std::nullopt : std::optional(normal[0]);
 }
 
 Tensor rand(Generator& g, Shape shape, DType dtype) {

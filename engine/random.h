@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "engine/state.h"
 
 namespace octet {
 
@@ -26,6 +26,11 @@ class Generator {
   /// Standard normal by Box-Muller in double; the second value of a pair is kept for the next call.
   double normal();
   void skip(int64_t draws);
+
+  /// The words, the place in them and the kept normal: a generator that loads it draws what this one would have drawn.
+  StateDict state() const;
+  /// Throws, and stays where it was, for a state that is not a generator's.
+  void load(const StateDict&);
 
  private:
   void twist();

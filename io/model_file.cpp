@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "engine/module_check.h"
+#include "io/model_tensors.h"
 #include "io/op_json.h"
-#include "io/safetensors.h"
 #include "kernels/float_scope.h"
 
 namespace octet {
@@ -223,13 +223,11 @@ Model model_from(SafeTensors& file, std::string_view name, const HookFactory& ma
 
 HookBox no_hooks(std::string_view kind) { fail("unknown hook kind '", kind, "': load with a hook factory"); }
 
-Bytes model_bytes(const Model& model, std::string_view name) try {
-  const FloatScope environment;
+void put_model(SafeTensors& file, const Model& model, std::string_view name) {
   check_wiring(model);
   check(model.modules.size() <= kMaxModules, name, ": the model has ", model.modules.size(), " modules, at most ", kMaxModules,
         " are written");
   check_outputs(model, name);
-  SafeTensors file;
   json::Value modules = json::Value::array();
   for (size_t i = 0; i < model.modules.size(); ++i) modules.push_back(module_json(model, i, file, name));
   const json::Value root{{"version", kVersion},
@@ -237,6 +235,22 @@ Bytes model_bytes(const Model& model, std::string_view name) try {
                          {"outputs", wires_json(model.outputs)},
                          {"modules", std::move(modules)}};
   file.metadata.emplace(kModelKey, json::dump(root, name));
+}
+
+Model take_model(SafeTensors& file, std::string_view name, const HookFactory& make) {
+  // Messages of the engine start with the module; the file belongs before it.
+  try {
+    return model_from(file, name, make);
+  } catch (const Error& e) {
+    if (std::string_view(e.what()).starts_with(name)) throw;
+    fail(name, ": ", e.what());
+  }
+}
+
+Bytes model_bytes(const Model& model, std::string_view name) try {
+  const FloatScope environment;
+  SafeTensors file;
+  put_model(file, model, name);
   return safetensors_bytes(file, name);
 } catch (const std::bad_alloc&) {
   fail("model_bytes: out of memory");
@@ -245,15 +259,10 @@ Bytes model_bytes(const Model& model, std::string_view name) try {
 LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) try {
   const FloatScope environment;
   SafeTensors file = parse_safetensors(bytes, name);
-  LoadedModel loaded;
-  // Messages of the engine start with the module; the file belongs before it.
-  try {
-    loaded.model = model_from(file, name, make);
-  } catch (const Error& e) {
-    if (std::string_view(e.what()).starts_with(name)) throw;
-    fail(name, ": ", e.what());
-  }
-  loaded.notes = std::move(file.notes);
+  const bool checkpoint = file.metadata.contains(kCheckpointKey);
+  if (checkpoint) std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with(kCheckpointPrefix); });
+  LoadedModel loaded{take_model(file, name, make), std::move(file.notes)};
+  if (checkpoint) loaded.notes.push_back(std::string(name) + ": is a checkpoint of a training run; only its model is read");
   return loaded;
 } catch (const std::bad_alloc&) {
   fail("parse_model: out of memory");

@@ -118,11 +118,7 @@ std::pair<float, float> finite_min_max(const Tensor& x, std::string_view path) {
 }
 
 const Tensor& state_tensor(const StateDict& state, std::string_view name, DType dtype) {
-  const auto found = state.find(name);
-  check(found != state.end(), "observer state: \"", name, "\" is missing");
-  check(found->second.dtype() == dtype, "observer state: \"", name, "\" is ", to_string(found->second.dtype()), ", expected ",
-        to_string(dtype));
-  return found->second;
+  return state_tensor(state, name, dtype, "observer state");
 }
 
 }  // namespace octet

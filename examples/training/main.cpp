@@ -7,6 +7,7 @@
 #include "engine/data.h"
 #include "engine/loss.h"
 #include "engine/optimizer.h"
+#include "io/checkpoint.h"
 #include "io/model_file.h"
 #include "numeric_suite/compare.h"
 #include "quant/quantize.h"
@@ -52,6 +53,40 @@ void train(Model& model, DataLoader& loader, int epochs, double peak) {
   }
 }
 
+/// Leaves a checkpoint after every epoch and goes on from the one it finds: it can be stopped at any time.
+void train_resumable(Model& model, DataLoader& loader, int64_t epochs, const std::string& file) {
+  Sgd sgd({.momentum = 0.9, .weight_decay = 5e-4});
+  Generator dropout(7);
+  int64_t epoch = 0;
+  if (std::filesystem::exists(file)) {
+    Checkpoint found = load_checkpoint(file, make_hook);
+    model = std::move(found.model), epoch = found.epoch;
+    sgd.load(found.state("sgd")), dropout.load(found.state("dropout"));
+  }
+  for (; epoch < epochs; ++epoch) {
+    loader.start(epoch);
+    for (int64_t b = 0; b < loader.batches(); ++b) {
+      const Batch batch = loader.batch(b);
+      Var loss = cross_entropy(forward(model, {&batch.inputs, 1}, Mode::train, {.random = &dropout})[0], batch.labels);
+      sgd.step(model, backward(std::move(loss)), 0.001);
+    }
+    save_checkpoint(file, {.model = model, .states = {{"sgd", sgd.state()}, {"dropout", dropout.state()}}, .epoch = epoch + 1});
+  }
+}
+
+/// Whether a run that was stopped after its first epoch ends with the bytes of one that was not.
+bool ends_the_same(const Model& qat, DataLoader& loader) {
+  const auto run = [&](const char* name, std::initializer_list<int64_t> stops) {
+    const std::string file = (std::filesystem::temp_directory_path() / name).string();
+    std::filesystem::remove(file);
+    Model model;
+    for (const int64_t epochs : stops) model = qat, train_resumable(model, loader, epochs, file);
+    std::filesystem::remove(file);
+    return model_bytes(convert(model), name);
+  };
+  return run("octet_example_whole", {2}) == run("octet_example_stopped", {1, 2});
+}
+
 }  // namespace
 
 int main() {
@@ -81,5 +116,7 @@ int main() {
   const Tensor logits = run_batched(bind(loaded), test.inputs, 64);
   std::printf("float: %lld of 512 right, int8 after fine-tuning: %lld\n", static_cast<long long>(correct(expected, test.labels)),
               static_cast<long long>(correct(logits, test.labels)));
-  return correct(logits, test.labels) > 450 ? 0 : 1;
+  const bool same = ends_the_same(qat, loader);
+  std::printf("fine-tuned on in one go and with a stop between: %s bytes\n", same ? "the same" : "other");
+  return same && correct(logits, test.labels) > 450 ? 0 : 1;
 }
