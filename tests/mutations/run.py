@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Plants the faults of mutations.py one at a time in a copy of the sources, rebuilds and runs the fast tests, those of the fault's
-# own folder first, and stops at the first that fails. Prints what was noticed by folder, and the survivors. Results are kept, so
-# that an interrupted run goes on. With --check it only looks whether each fault can still be planted.
-# Usage: run.py [--folder FOLDER] [--only TEXT] [--jobs N] [--list] [--check]
+# Plants the faults of faults/ one at a time in a copy of the sources, rebuilds and runs the fast tests, those of the fault's
+# own folder first, and stops at the first that fails; N copies work side by side. Prints what was noticed by folder, and the
+# survivors. Results are kept, so that an interrupted run goes on. With --check it only looks whether each fault can still be
+# planted. Usage: run.py [--folder FOLDER] [--only TEXT] [--jobs N] [--list] [--check]
 import argparse
 import json
 import os
 import pathlib
+import queue
 import subprocess
 import sys
+import threading
 import time
 
-from mutations import MUTATIONS
+from faults import MUTATIONS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLOW = ('slow', 'rules', 'demo')  # suites that are not the fast tests
@@ -25,15 +27,15 @@ def stale(root):
     path = pathlib.Path(root, file)
     count = path.read_text(encoding='utf-8').count(old) if path.is_file() else 0
     if count != 1 or old == new:
-      lines.append(f'tests/mutations/mutations.py: {file}: "{old[:60]}" ({why}): expected once, found {count} times')
+      lines.append(f'tests/mutations/faults: {file}: "{old[:60]}" ({why}): expected once, found {count} times')
   return lines
 
 
 class Tree:
   """A copy of the sources and a build of it."""
 
-  def __init__(self, folder, jobs):
-    self.sources, self.build, self.jobs = folder / 'sources', folder / 'build', jobs
+  def __init__(self, folder):
+    self.sources, self.build = folder / 'sources', folder / 'build'
     self.sources.mkdir(parents=True, exist_ok=True)
     files = subprocess.run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], cwd=ROOT, capture_output=True,
                            check=True).stdout.decode().split('\0')
@@ -43,12 +45,14 @@ class Tree:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
         target.chmod(source.stat().st_mode)
+    for path in (p for p in self.sources.rglob('*') if p.is_file() and str(p.relative_to(self.sources)) not in files):
+      path.unlink()
     if (ROOT / '.deps').is_dir() and not (self.sources / '.deps').exists():
       (self.sources / '.deps').symlink_to(ROOT / '.deps')
     if not (self.build / 'build.ninja').is_file():
       subprocess.run(['meson', 'setup', str(self.build), '-Doptimization=1', '-Dexamples=disabled'], cwd=self.sources, check=True,
                      stdout=subprocess.DEVNULL)
-    self.ninja([], check=True)
+    self.ninja([], os.cpu_count(), check=True)
     tests = json.loads(subprocess.run(['meson', 'introspect', '--tests', str(self.build)], capture_output=True, check=True).stdout)
     # A program that runs under several caps of an instruction set is run once here.
     self.tests = {}
@@ -56,8 +60,8 @@ class Tree:
       if not any(s.split(':')[-1] in SLOW for s in test['suite']):
         self.tests.setdefault(' '.join(map(str, test['cmd'])), test)
 
-  def ninja(self, targets, check=False):
-    command = ['ninja', '-C', str(self.build), '-j', str(self.jobs), *targets]
+  def ninja(self, targets, jobs=1, check=False):
+    command = ['ninja', '-C', str(self.build), '-j', str(jobs), *targets]
     return subprocess.run(command, capture_output=True, text=True, check=check).returncode
 
   def run_test(self, test):
@@ -121,7 +125,7 @@ def main():
   p = argparse.ArgumentParser(description='Plants small faults and counts those that the fast tests notice.')
   p.add_argument('--folder', default=str(ROOT / 'build-mutations'), help='of the copy, its build and the results')
   p.add_argument('--only', default='', help="part of a file's name or of the reason")
-  p.add_argument('--jobs', type=int, default=os.cpu_count())
+  p.add_argument('--jobs', type=int, default=os.cpu_count(), help='copies that work side by side')
   p.add_argument('--list', action='store_true', help='print the faults and stop')
   p.add_argument('--check', action='store_true', help='only look whether each can still be planted')
   a = p.parse_args()
@@ -138,21 +142,38 @@ def main():
   if lines or a.check:
     return 1 if lines else 0
   folder = pathlib.Path(a.folder).resolve()
-  tree = Tree(folder, a.jobs)
   kept = folder / 'results.json'
   done = json.loads(kept.read_text(encoding='utf-8')) if kept.is_file() else {}
   done = {key: result for key, result in done.items() if result.startswith('noticed')}  # a survivor may be noticed by now
-  first = [t['name'] for t in tree.tests.values() if not tree.run_test(t)]
-  if first:
-    print('FAILED: without any fault: ' + ', '.join(first))
+  trees = [Tree(folder / str(number)) for number in range(a.jobs)]
+  failed = [t['name'] for t in trees[0].tests.values() if not trees[0].run_test(t)]
+  if failed:
+    print('FAILED: without any fault: ' + ', '.join(failed))
     return 1
+  waiting = queue.SimpleQueue()
   for number, mutation in enumerate(chosen, 1):
-    key = '|'.join(mutation[:3])
-    if key not in done:
+    if '|'.join(mutation[:3]) not in done:
+      waiting.put((number, mutation))
+  lock = threading.Lock()
+
+  def work(tree):
+    while True:
+      try:
+        number, mutation = waiting.get_nowait()
+      except queue.Empty:
+        return
       begin = time.monotonic()
-      done[key] = tree.judge(mutation)
-      kept.write_text(json.dumps(done, indent=1), encoding='utf-8')
-      print(f'[{number}/{len(chosen)}] {mutation[0]}: {mutation[3]}: {done[key]} ({time.monotonic() - begin:.0f} s)', flush=True)
+      result = tree.judge(mutation)
+      with lock:
+        done['|'.join(mutation[:3])] = result
+        kept.write_text(json.dumps(done, indent=1), encoding='utf-8')
+        print(f'[{number}/{len(chosen)}] {mutation[0]}: {mutation[3]}: {result} ({time.monotonic() - begin:.0f} s)', flush=True)
+
+  workers = [threading.Thread(target=work, args=(tree,)) for tree in trees]
+  for worker in workers:
+    worker.start()
+  for worker in workers:
+    worker.join()
   results = [(m, done['|'.join(m[:3])]) for m in chosen]
   table(results)
   noticed, survived = sum(r.startswith('noticed') for _, r in results), sum(r == 'SURVIVED' for _, r in results)

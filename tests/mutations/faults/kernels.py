@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# Faults in kernels/: by file, (text that is there once, what it becomes, why that is wrong).
+FAULTS = {
+    'kernels/cortex_m/average_pool2d.h': [
+        ('(divisor - (cells > 0 ? cells : 0))', 'divisor', 'zero points of real cells'),
+    ],
+    'kernels/cortex_m/m4_conv2d.cpp': [
+        ('out -= rows_here * a.out_w % 2 * a.out_c;', '', 'odd pixels of a batch'),
+        ('if (s1 >= rows.end()) s1 -= rows.size();', '', 'the ring of the second pixel'),
+    ],
+    'kernels/cortex_m/m4_depthwise.cpp': [
+        ('if (at < 0 || at >= scan.in_v || count < 0) count = 0;',
+         'if (at < 0 || at > scan.in_v || count < 0) count = 0;',
+         'the line behind the image'),
+    ],
+    'kernels/cortex_m/m4_linear.cpp': [
+        ('block.stream = stream + whole * group, block.out = spare;',
+         'block.stream = stream, block.out = spare;',
+         'the last outputs by the first weights'),
+    ],
+    'kernels/cortex_m/m4_sizes.cpp': [
+        ('return 4 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);',
+         'return 4 * window(a) + round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);',
+         'scratch for one pixel of two'),
+        ('if (a.dilation_h != 1 || a.dilation_w != 1) return false;',
+         'if (a.dilation_h != 1) return false;',
+         'dilated columns are taken'),
+    ],
+    'kernels/cortex_m/m55_depthwise.cpp': [
+        ('line.turn = first % 4;', 'line.turn = 0;', 'lines of a ring in another order'),
+    ],
+    'kernels/cortex_m/m55_sizes.cpp': [
+        ('return 2 * (window(a) + 16) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 16);',
+         'return 2 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 16);',
+         'scratch without what a row writes too much'),
+    ],
+    'kernels/cortex_m/pack_add.cpp': [
+        ('if (swapped && (a.b_multiplier != kHalf || a.b_shift != 0)) refuse("add: neither operand has the multiplier 1/2");',
+         '',
+         'an addition without the multiplier 1/2'),
+        ('if (!equal && shift > -1) refuse("add: the other operand\'s multiplier is above 1/2");', '', 'an operand above 1/2'),
+    ],
+    'kernels/cortex_m/pack_channel.cpp': [
+        ('r.most >= int64_t{1} << 23)', 'false)', 'a high half beyond 24 bits'),
+        ('if (both[i] < INT16_MIN) refuse(at_channel(first_channel + p) + "a weight of -128 cannot be paired");',
+         '',
+         'a paired weight of -128'),
+        ('  if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");\n',
+         '',
+         'accumulators beyond 32 bits'),
+        ('const int64_t low = w * int64_t{-128 - input_zero_point}, high',
+         'const int64_t low = w * int64_t{-128}, high',
+         'bounds without the zero point'),
+        ('if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");',
+         '',
+         'weights with zero points'),
+        ('if (!real && multiplier == 0) {', 'if (false) {', 'a multiplier of zero'),
+    ],
+    'kernels/cortex_m/pack_m55.cpp': [
+        ('weights[4 * column + line] = channel.weights[columns ? column * 3 + line : line * 3 + column];',
+         'weights[4 * column + line] = channel.weights[line * 3 + column];',
+         'a scan down the columns'),
+    ],
+    'kernels/cortex_m/padded_rows.h': [
+        (' && (a.out_w - 1) * a.stride_w + a.kernel_w <= a.in_w;', ';', 'right padding read in place'),
+    ],
+    'kernels/f32/elementwise.cpp': [
+        ('nesterov ? gradient + momentum * velocity : velocity', 'velocity', 'no Nesterov'),
+        ('const float gradient = g[i] + decay * w[i],',
+         'const float gradient = g[i] + decay * v[i],',
+         'weight decay on the velocity'),
+        ('((v > lo) & (v < hi)) ? load', '((v >= lo) & (v < hi)) ? load', 'gradient at the lower limit'),
+    ],
+    'kernels/float_scope.cpp': [
+        ('if (changed_) write((saved_ & ~kFlags) | (read() & kFlags));',
+         'if (changed_) write(kWanted | (read() & kFlags));',
+         "the caller's mode does not come back"),
+    ],
+    'kernels/geometry.h': [
+        ('to > in + pad_after ? in + pad_after : to;', 'to;', 'float average counts cells beyond the padding'),
+    ],
+    'kernels/kernel.cpp': [
+        ('(residual_ && input == 1)', 'residual_', 'a convolution over its own input'),
+        ('product({a.rows - 1, a.output_stride}) + a.row;', 'product({a.rows, a.output_stride});', 'bytes behind the last part'),
+    ],
+    'kernels/multiplier.cpp': [
+        ('  if (q31 == int64_t{1} << 31) {\n    q31 /= 2;\n    ++shift;\n  }\n', '', 'a mantissa that rounds up to one'),
+        ('if (shift < -31) return {0, 0};', 'if (shift < -40) return {0, 0};', 'a shift no kernel takes'),
+    ],
+    'kernels/native/elementwise.cpp': [
+        ('static_cast<uint8_t>(g.clamp_min) ^ flip, hi', 'static_cast<uint8_t>(g.clamp_min), hi', 'i8 limits in the wrong domain'),
+    ],
+    'kernels/native/engine.cpp': [
+        ('if (level == Isa::avx512_vnni && blobs != nullptr) {',
+         'if (level >= Isa::avx512 && blobs != nullptr) {',
+         'VNNI on a CPU without it'),
+    ],
+    'kernels/native/loop_kernel.cpp': [
+        ('std::holds_alternative<ClampArgs>(args_) || (add != nullptr && add->rounding == Rounding::real);',
+         'true;',
+         'every kernel in place'),
+    ],
+    'kernels/native/pool2d.cpp': [
+        ('const int32_t offset = codes.zero * cells.height * cells.width;',
+         'const int32_t offset = codes.zero * divisor;',
+         'zero points of padding that is not there'),
+        ('best = best > least ? best : least;\n', '', 'the lower limit of a maximum'),
+    ],
+    'kernels/native/vnni/copy.h': [
+        ('    if (first < 0) first += s.planes;\n', '', 'planes of a padded row'),
+    ],
+    'kernels/native/vnni/kernel.cpp': [
+        ('return residual_ && input == 1;', 'return residual_;', 'a convolution over its own input'),
+    ],
+    'kernels/native/vnni/plan.cpp': [
+        ('return p.zero_point == unsigned_zero_point(a) && p.joined == joined(a) && p.pairs == in_pairs(a);',
+         'return p.joined == joined(a) && p.pairs == in_pairs(a);',
+         'packed for another zero point'),
+        ('255.0 * std::abs(double{a.residual_scale});', '0;', 'a residual that leaves int32'),
+    ],
+    'kernels/native/vnni/plan_dense.cpp': [
+        ('d.reach_h) * d.source.row_bytes + kSlack + 63)',
+         'd.reach_h) * d.source.row_bytes + 63)',
+         'no slack behind the copied rows'),
+        (' &&\n           a.out_h == a.in_h && a.out_w == a.in_w;', ';', '1x1 with padding below or right treated as flat'),
+        ('|| runs.length % 4 != 0;', ';', 'the last group of a run beyond the row'),
+        ('d.source.padded_w <= a.in_w;', 'true;', 'right padding read from the next row'),
+    ],
+    'kernels/native/vnni/plan_depthwise.cpp': [
+        ('d.ring = (a.kernel_h - 1) * a.dilation_h + (d.pairs ? 2 : 1);',
+         'd.ring = (a.kernel_h - 1) * a.dilation_h + 1;',
+         'a pair needs one row more'),
+    ],
+    'kernels/parallel.cpp': [
+        ('ThreadsScope::~ThreadsScope() { scoped_threads = previous_; }',
+         'ThreadsScope::~ThreadsScope() { scoped_threads = 0; }',
+         'a scope within a scope'),
+    ],
+    'kernels/qmath.h': [
+        ('x = x > lo ? x : lo;\n  x = x < hi ? x : hi;', 'x = x < hi ? x : hi;\n  x = x > lo ? x : lo;', 'NaN and crossed limits'),
+        ('const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);',
+         'const int32_t threshold = mask >> 1;',
+         'halves of negative sums'),
+        ('return n > 0 ? (n + d / 2) / d : (n - d / 2) / d;', 'return (n + d / 2) / d;', 'negative means'),
+        ('if ((error > 0 || error < 0) && (bits & 1) == 0) {', 'if (false) {', 'double rounding of a fused product'),
+        ('return x != x ? o.zero_point : q;', 'return q;', 'NaN is no zero point'),
+    ],
+    'kernels/ref/average_pool2d.cpp': [
+        ('larger(1, rows.divisor * columns.divisor)', 'larger(1, rows.divisor + columns.divisor)', 'cells of a window added'),
+        ('sum[i] + a.zero_point * divisor, divisor', 'sum[i] + a.zero_point, divisor', 'zero point once instead of per cell'),
+        ('Rounding::real ? 1.0f / count :', 'false ? 1.0f / count :', 'real divides by the scales'),
+    ],
+    'kernels/ref/conv2d.cpp': [
+        ('a.groups == 1 && a.dilation_w == 1;', 'a.groups == 1;', 'dilated taps read as neighbours'),
+        ('(dilation - 1 - origin) / dilation', '-origin / dilation', 'first tap inside, dilated'),
+        ('if (block > 8) block -= block % 8;', 'if (block > 8) block += 1;', 'more channels than fit'),
+    ],
+    'kernels/ref/linear.cpp': [
+        ('nullptr : d.channels.weight_zero_point + o;',
+         'nullptr : d.channels.weight_zero_point;',
+         'weight zero points of the first block for all'),
+    ],
+    'kernels/ref/pool_window.h': [
+        ('a.count_include_pad != 0 ? smaller(to, in + pad_after) - from',
+         'a.count_include_pad != 0 ? to - from',
+         'counted padding beyond the padding'),
+    ],
+    'kernels/ref/weighted.h': [
+        ('for (int32_t i = 0; i < n; ++i) to[i] = block[i];',
+         'for (int32_t i = 0; i + 1 < n; ++i) to[i] = block[i];',
+         'the last channel of a block'),
+    ],
+}
