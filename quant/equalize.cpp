@@ -81,8 +81,6 @@ Link follow(const Model& model, int first, Relu6 relu6) {
           in_channels(next) % out_channels(begin) == 0 && (as<Linear>(next) || in_channels(next) == out_channels(begin));
       if (!fits) return link.why = next.path + " has another number of channels", link;
       if (tied(model, next)) return link.why = next.path + " is called twice", link;
-      // A residual that comes from here would be scaled too.
-      if (next.inputs.size() > 1 && next.inputs[1] == next.inputs[0]) return link.why = next.path + " adds it to itself", link;
       const auto reads_first =
           std::ranges::find(link.between, next.inputs[0].module) != link.between.end() || next.inputs[0].module == first;
       if (!reads_first) return link.why = next.path + " only adds it", link;

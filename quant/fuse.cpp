@@ -68,9 +68,9 @@ class Fuser {
     if (activation_of(module) != Activation::none)
       return (bare && takes_activation(first)) || (after_bn && (as<Conv2d>(first) || aim_ == Aim::inference)) || after_add;
     if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
-    // The residual must exist when the convolution runs, and must not be the convolution itself.
+    // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
     const int other = module.inputs[module.inputs[0].module == s.back()].module;
-    return as<Conv2d>(first) && takes_activation(first) && (bare || after_bn) && other != s.back() && other < next;
+    return as<Conv2d>(first) && takes_activation(first) && (bare || after_bn) && other != s.back();
   }
 
   std::vector<Sequence> find(const FuseOptions& options) const {

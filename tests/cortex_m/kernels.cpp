@@ -155,6 +155,34 @@ TEST_CASE("packing refuses what the M4 kernels cannot compute exactly, and says 
   refused("no dilation", [](Small& s) { s.a.dilation_w = 2; });
 }
 
+TEST_CASE("packing takes additions whose larger operand has the multiplier 1/2, in either place, and refuses others") {
+  constexpr int32_t kHalf = 1 << 30;
+  kernels::AddArgs a{};
+  a.count = 4, a.a_type = a.b_type = a.output_type = CodeType::i8, a.rounding = Rounding::fixed_double;
+  a.a_multiplier = kHalf, a.b_multiplier = kHalf / 2 * 3, a.b_shift = -1;
+  a.output_multiplier = kHalf, a.output_shift = -18, a.output = {1, 0, -128, 127};
+  for (const Target target : {Target::m4, Target::m55}) {
+    const auto refusal = [&](auto change) {
+      kernels::AddArgs changed = a;
+      change(changed);
+      const cortex_m::Packed p = pack(changed, target);
+      CHECK(p.bytes.empty() == !p.refusal.empty());
+      return p.refusal;
+    };
+    using Catch::Matchers::Contains;
+    const auto swap = [](kernels::AddArgs& s) { std::swap(s.a_multiplier, s.b_multiplier), std::swap(s.a_shift, s.b_shift); };
+    CHECK(refusal([](auto&) {}).empty());
+    CHECK(refusal(swap).empty());
+    CHECK(refusal([](auto& s) { s.b_multiplier = kHalf, s.b_shift = 0; }).empty());
+    CHECK_THAT(refusal([](auto& s) { s.a_multiplier = kHalf + 1; }), Contains("neither operand has the multiplier 1/2"));
+    CHECK_THAT(refusal([](auto& s) { s.a_shift = -1; }), Contains("neither operand has the multiplier 1/2"));
+    CHECK_THAT(refusal([](auto& s) { s.b_shift = 0; }), Contains("above 1/2"));
+    CHECK_THAT(refusal([&](auto& s) { s.b_shift = 1, swap(s); }), Contains("above 1/2"));
+    CHECK_THAT(refusal([](auto& s) { s.a_type = CodeType::u8; }), Contains("int8 codes"));
+    CHECK_THAT(refusal([](auto& s) { s.rounding = Rounding::real; }), Contains("fixed roundings"));
+  }
+}
+
 TEST_CASE("the low channel of a pair may exceed 2^23 and a weight of -128 may stand there") {
   Small s;
   s.bias[1] = 1 << 24;

@@ -85,6 +85,13 @@ TEST_CASE("tied modules share parameters and add up their gradients") {
   m.add("fc", Linear{3, 3});
   m.add_tied("again", "fc");
   CHECK_THROWS_WITH(m.add_tied("third", "again"), Contains("tie it to fc"));
+  for (const Op& other :
+       {Op(Linear{.in = 3, .out = 3, .act = Activation::relu}), Op(Linear{.in = 3, .out = 3, .bias = false}), Op(Unary{})}) {
+    Model wrong = m;
+    wrong["again"].op = other;
+    const Tensor one = Tensor::zeros(m.modules[0].nominal[0]);
+    CHECK_THROWS_WITH(infer(wrong, {&one, 1}), Contains("again: is tied to fc, another operator"));
+  }
   Generator g(1);
   initialize(m, g);
   CHECK(m["again"].params.empty());

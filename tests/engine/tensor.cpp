@@ -6,6 +6,7 @@
 #include "tests/catch.h"
 
 using namespace octet;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -51,6 +52,7 @@ TEST_CASE("conversion to integers saturates") {
   CHECK(std::vector<int>(q.data<uint8_t>().begin(), q.data<uint8_t>().end()) == std::vector<int>{0, 255, 0, 7});
   CHECK(int{Tensor::full({1}, 300, DType::u8).data<uint8_t>()[0]} == 255);
   CHECK(Tensor::full({1}, -3e9, DType::i32).item() == -2147483648.0);
+  for (const DType dtype : {DType::u8, DType::i8, DType::i16, DType::i32}) CHECK(Tensor::full({1}, NAN, dtype).item() == 0);
 }
 
 TEST_CASE("channel-first and channel-last copies are inverse") {
@@ -69,6 +71,16 @@ TEST_CASE("concat joins along any axis and rows takes them apart") {
         std::vector<float>{0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 6, 7});
   CHECK(rows(joined, 1, 2).data<float>()[0] == 2);
   CHECK_THROWS_AS(concat(std::vector<Tensor>{counting({2, 2}), counting({3, 3})}, 0), Error);
+  const Tensor codes = Tensor::full({2, 2}, 3, DType::u8);
+  const QParams q{{1}, {0}, -1, 0, 0, 255}, other{{2}, {0}, -1, 0, 0, 255};
+  CHECK(concat(std::vector<Tensor>{codes.with(q), codes.with(q)}, 0).qparams() == q);
+  for (const Tensor& second : {codes.with(other), codes})
+    CHECK_THROWS_WITH(concat(std::vector<Tensor>{codes.with(q), second}, 0), Contains("quantization parameters differ"));
+  const QParams rows_apart{{1, 2}, {0, 0}, 0, 0, 0, 255};
+  CHECK(codes.with(q).reshape({4}).qparams() == q);
+  CHECK_THROWS_WITH(codes.with(rows_apart).reshape({4}), Contains("per-channel"));
+  CHECK(!rows(codes.with(rows_apart), 0, 1).qparams());
+  CHECK(rows(codes.with(q), 0, 1).qparams() == q);
 }
 
 TEST_CASE("quantize rounds ties to even, adds the zero point after, saturates infinities and sends NaN to the zero point") {

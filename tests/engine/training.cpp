@@ -171,10 +171,30 @@ TEST_CASE("weight decay reaches a convolution's bias before a batch norm; frozen
   CHECK_THROWS_WITH(freeze_bn_stats(none), Contains("no batch norm below"));
 }
 
+TEST_CASE("a parameter that changed its shape or type starts without a velocity") {
+  Model m;
+  m.add("x", Input{{1, 2}});
+  m.add("fc", Linear{.in = 2, .out = 1, .bias = false});
+  Sgd sgd({.momentum = 0.5});
+  const auto step = [&](const Tensor& weight) {
+    m["fc"].params["weight"] = weight;
+    sgd.step(m, {{"fc.weight", Tensor::full(weight.shape(), 1, weight.dtype())}}, 1);
+    return m["fc"].params["weight"].to(DType::f64).data<double>()[0];
+  };
+  CHECK(step(Tensor::zeros({1, 2})) == -1);
+  CHECK(step(Tensor::zeros({1, 2})) == -1.5);  // the velocity of the step before counts half
+  CHECK(step(Tensor::zeros({1, 5})) == -1);
+  CHECK(step(Tensor::zeros({1, 5}, DType::f64)) == -1);
+  CHECK(step(Tensor::zeros({1, 5}, DType::f64)) == -1.5);
+}
+
 TEST_CASE("schedules start, peak and end where they should") {
   CHECK(cosine_rate(0, 10, 0.2) == Approx(0.2));
   CHECK(cosine_rate(5, 10, 0.2) == Approx(0.1));
   CHECK(cosine_rate(10, 10, 0.2) == Approx(0).margin(1e-12));
+  CHECK(cosine_rate(0, 10, 0.2, 0.05) == Approx(0.2));
+  CHECK(cosine_rate(5, 10, 0.2, 0.05) == Approx(0.125));
+  CHECK(cosine_rate(10, 10, 0.2, 0.05) == Approx(0.05));
   CHECK(one_cycle_rate(0, 100, 0.2) == Approx(0.2 / 25));
   CHECK(one_cycle_rate(29, 100, 0.2) == Approx(0.2));
   CHECK(one_cycle_rate(99, 100, 0.2) == Approx(0.2 / 25e4));

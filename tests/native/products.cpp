@@ -44,6 +44,11 @@ constexpr ConvShape kShapes[] = {
     {"depthwise 7x3/3 21x20x16", 1, 21, 20, 16, 16, 7, 3, 3, 3, 1, 1, 3, 1, 3, 1, 16},
     {"depthwise 3x3 dilated 11x13x16", 1, 11, 13, 16, 16, 3, 3, 1, 1, 2, 3, 2, 3, 2, 3, 16},
     {"depthwise 1x3 and 2 rows 6x9x8", 1, 6, 9, 8, 8, 2, 3, 1, 1, 1, 1, 1, 0, 0, 2, 8},
+    {"1x1 7x9x8 to 8, a row below", 2, 7, 9, 8, 8, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 1},
+    {"1x1 7x9x16 to 24, columns on the right", 2, 7, 9, 16, 24, 1, 1, 1, 1, 1, 1, 0, 0, 0, 2, 1},
+    {"3x3 9x8x4 to 16, padded on the right alone", 2, 9, 8, 4, 16, 3, 3, 1, 1, 1, 1, 0, 0, 0, 2, 1},
+    {"3x3/2 9x9x8 to 16, padded below and right", 2, 9, 9, 8, 16, 3, 3, 2, 2, 1, 1, 0, 0, 2, 2, 1},
+    {"2x2 6x7x3 to 8, valid", 1, 6, 7, 3, 8, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 1},
 };
 
 void convolution(const ConvShape& shape, uint32_t seed, CodeType in, CodeType out, Fill fill, bool residual, Tally& tally) {
@@ -154,6 +159,11 @@ TEST_CASE("native says why a layer has no VNNI kernel, and still runs it") {
   CHECK(why(conv).find("groups of several channels") != std::string::npos);
   conv.groups = 1;
   blobs->scale[7] = 1e8f;
+  CHECK(why(conv).find("leave int32") != std::string::npos);
+  blobs->scale[7] = 1;
+  conv.residual_scale = 1e3f;
+  CHECK(why(conv).empty());
+  conv.residual_scale = 1e8f;
   CHECK(why(conv).find("leave int32") != std::string::npos);
 }
 

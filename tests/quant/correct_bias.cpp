@@ -181,6 +181,17 @@ TEST_CASE("A layer called twice is corrected once, by the mean of its calls, and
     CHECK(std::abs(after[0].error[c] + after[1].error[c]) < 1e-3);
   }
   CHECK(after[2].worst() < kOwnMeanError);
+  // Two passes are one on top of another; here the second finds something, as the first moved what the later call sees.
+  const auto bytes = [&](const Model& from, int passes, int64_t& total) {
+    const CorrectBiasOptions options{.passes = passes, .progress = [&](int64_t, int64_t all) { return total = all, true; }};
+    return model_bytes(correct_bias(m, from, data, options), "m");
+  };
+  int64_t one = 0, two = 0, again = 0;
+  const Bytes once = bytes(wrong, 1, one), twice = bytes(wrong, 2, two);
+  CHECK((once != twice));
+  CHECK((bytes(correct_bias(m, wrong, data), 1, again) == twice));
+  CHECK(one == 2);
+  CHECK(two == 4);
   const Tensor reference = output(mended, data, QEngine::reference);
   CHECK(std::ranges::equal(reference.data<float>(), output(mended, data, QEngine::automatic).data<float>()));
   CHECK(sqnr(output(m, data, QEngine::automatic), reference) >

@@ -61,6 +61,12 @@ TEST_CASE("fake quantization equals quantize then dequantize to the bit") {
        {QParams{{.031F}, {117}, -1, 0, 0, 255}, QParams{{.017F}, {60}, -1, 0, 0, 127}, QParams{{.02F}, {-3}, -1, 0, -128, 127},
         QParams{{.01F, .02F, .03F, .04F, .05F}, {0, 0, 0, 0, 0}, 0, 0, -127, 127}})
     CHECK(values(fake_quantize(x, q).value()) == values(dequantize(quantize(x, q))));
+  const Tensor cube = randn(g, {3, 4, 5});  // as many axes as there are ways to mix channels up
+  for (int axis = 0; axis < 3; ++axis) {
+    QParams q{{}, std::vector<int32_t>(static_cast<size_t>(cube.size(axis))), axis, 0, -127, 127};
+    for (int64_t c = 0; c < cube.size(axis); ++c) q.scale.push_back(0.01F * static_cast<float>(c + 1));
+    CHECK(values(fake_quantize(cube, q).value()) == values(dequantize(quantize(cube, q))));
+  }
 }
 
 TEST_CASE("the hook observes, rounds, does both or neither, and moves nothing when peeked at or evaluated") {

@@ -71,6 +71,61 @@ TEST_CASE("fusion for training keeps batch norms as conv_bn2d") {
   CHECK(std::get<ConvBn2d>(f["branch"].op).conv.act == Activation::none);
   CHECK(std::get<Binary>(f["sum"].op).act == Activation::relu);
   CHECK(f["conv"].params.contains("bn.running_var"));
+
+  Model own = residual();
+  own["bn"].op = BatchNorm{.channels = 4, .eps = 0.25, .momentum = 0.75};
+  freeze_bn_stats(own, "bn");
+  const Model g = fuse(own, Aim::training);
+  const auto& op = std::get<ConvBn2d>(g["conv"].op);
+  CHECK(op.eps == 0.25);
+  CHECK(op.momentum == 0.75);
+  CHECK(g["conv"].params.at("bn.frozen").item() == 1);
+  CHECK(g["branch"].params.at("bn.frozen").item() == 0);
+  const Tensor x = Tensor::full({2, 8, 8, 3}, 0.5);
+  const Tensor a = infer(own, {&x, 1})[0], b = infer(fuse(own, Aim::inference), {&x, 1})[0], c = infer(g, {&x, 1})[0];
+  for (int64_t i = 0; i < a.numel(); ++i) {  // each with the batch norm's own eps
+    CHECK(b.data<float>()[i] == Approx(a.data<float>()[i]).epsilon(1e-4));
+    CHECK(c.data<float>()[i] == Approx(a.data<float>()[i]).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("of two convolutions that one addition reads, the one that runs later takes it, whichever comes first in the addition") {
+  for (const bool swapped : {false, true}) {
+    Model m;
+    m.add("x", Input{{1, 8, 8, 3}});
+    const int a = m.add("a", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)}, {0});
+    const int b = m.add("b", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)}, {0});
+    m.add("sum", Binary{}, swapped ? std::initializer_list<int>{b, a} : std::initializer_list<int>{a, b});
+    m = drawn(std::move(m));
+    const Model f = fuse(m, Aim::inference);
+    CHECK(paths(f) == std::vector<std::string>{"x", "a", "b"});
+    CHECK(std::get<Conv2d>(f["b"].op).residual);
+    CHECK(!std::get<Conv2d>(f["a"].op).residual);
+    const Model asked = fuse(m, {{"a", "sum"}}, Aim::inference);  // it then runs where the addition stood
+    CHECK(paths(asked) == std::vector<std::string>{"x", "b", "a"});
+    const Tensor x = Tensor::full({1, 8, 8, 3}, 0.5);
+    const Tensor y = infer(m, {&x, 1})[0];
+    for (const Model* fused : {&f, &asked}) CHECK(std::ranges::equal(y.data<float>(), infer(*fused, {&x, 1})[0].data<float>()));
+  }
+}
+
+TEST_CASE("a convolution added to itself, and an activation that is called twice, stay modules of their own") {
+  Model twice;
+  twice.add("x", Input{{1, 8, 8, 3}});
+  const int c = twice.add("conv", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)});
+  twice.add("sum", Binary{}, {c, c});
+  twice = drawn(std::move(twice));
+  CHECK(fuse(twice, Aim::inference).modules.size() == 3);
+  CHECK_THROWS_WITH(fuse(twice, {{"conv", "sum"}}, Aim::inference), Contains("cannot follow"));
+  Model tied;
+  tied.add("x", Input{{1, 8, 8, 3}});
+  tied.add("conv", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)});
+  tied.add("relu", Unary{UnaryFn::relu});
+  tied.add("other", Conv2d{.in = 3, .out = 3, .padding = pad_all(1)});
+  tied.add_tied("again", "relu");
+  tied = drawn(std::move(tied));
+  CHECK(fuse(tied, Aim::inference).modules.size() == 5);
+  CHECK_THROWS_WITH(fuse(tied, {{"conv", "relu"}}, Aim::inference), Contains("a tied module"));
 }
 
 TEST_CASE("a value that somebody else reads is not fused away") {

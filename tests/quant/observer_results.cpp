@@ -155,6 +155,16 @@ TEST_CASE("a loaded hook searches its parameters once, and never keeps old ones"
   for (int i = 0; i < 5; ++i) static_cast<void>(hook.peek(Var(x), "x"));
   CHECK(Stubborn::searches == 1);
 
+  Model model = prepare(network(), {{"", default_qconfig()}});
+  for (Module& module : model.modules)
+    for (auto& [point, box] : module.hooks) *fake_quantize_at(box) = hook;
+  disable_observer(model);  // from here on nothing moves, and nothing is searched for again
+  Stubborn::searches = 0;
+  for (const Module& module : model.modules)
+    for (const auto& [point, box] : module.hooks)
+      for (int i = 0; i < 5; ++i) static_cast<void>(box->peek(Var(x), "x"));
+  CHECK(Stubborn::searches == 0);
+
   FakeQuantize fresh(std::make_unique<MinMaxObserver>(), true, true), other = fresh;
   fresh(Var(Tensor::full({1}, 1)), Mode::train, "x");
   other(Var(Tensor::full({1}, 100)), Mode::train, "x");

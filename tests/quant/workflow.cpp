@@ -263,6 +263,9 @@ TEST_CASE("calibration refuses an empty set, a model without observers and data 
   CHECK_THROWS_WITH(calibrate(m, {&x, 1}), Contains("prepare the model first"));
   Model p = prepare(m, {{"", octet_qconfig()}});
   CHECK_THROWS_WITH(calibrate(p, std::span<const Tensor>{}), Contains("calibration set is empty"));
+  Model still = p;
+  disable_observer(still);
+  CHECK_THROWS_WITH(calibrate(still, {&x, 1}), Contains("no observer is switched on"));
   CHECK_THROWS_WITH(calibrate(p, {&none, 1}), Contains("batch 0 is empty"));
   Tensor bad = x;
   bad.mutable_data<float>()[5] = NAN;

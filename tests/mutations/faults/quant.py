@@ -44,9 +44,6 @@ FAULTS = {
     ],
     'quant/equalize.cpp': [
         ('if (tied(model, next)) return link.why', 'if (false) return link.why', 'second layer may be tied'),
-        ('if (next.inputs.size() > 1 && next.inputs[1] == next.inputs[0])',
-         'if (false)',
-         'a layer that adds its own input is scaled'),
         ('if (conv && conv->residual) return link.why', 'if (false) return link.why', 'a layer with a residual is scaled'),
         ('(o / (out / groups) * per_group + i % per_group) % channels',
          '(i % per_group) % channels',
@@ -70,8 +67,8 @@ FAULTS = {
     ],
     'quant/fuse.cpp': [
         ('.eps = bn.eps, .momentum = bn.momentum}', '.eps = bn.eps}', "the batch norm's momentum is lost"),
-        ('(bare || after_bn) && other != s.back() && other < next',
-         '(bare || after_bn) && other < next',
+        ('(bare || after_bn) && other != s.back();',
+         '(bare || after_bn);',
          'y = c + c as a residual of c'),
         ('if (readers_[s.back()] != std::set<int>{next}) return false;',
          'if (!readers_[s.back()].contains(next)) return false;',
@@ -79,7 +76,6 @@ FAULTS = {
         ('if (calls_[s.front()] > 1 || calls_[next] > 1) return false;',
          'if (calls_[s.front()] > 1) return false;',
          'fuses a tied activation away'),
-        (' && other != s.back() && other < next;', ' && other != s.back();', 'a residual that is computed later'),
         ('frozen == norm.params.end() ? Tensor::zeros({}, param(norm, "weight").dtype()) : frozen->second',
          'Tensor::zeros({}, param(norm, "weight").dtype())',
          'frozen statistics thaw by fusion'),
