@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "compile/explain.h"
@@ -262,6 +263,30 @@ TEST_CASE("sessions that agree in shapes and threads share one plan, and all pla
   CHECK(a.plan().tables[1][0] != nullptr);
   CHECK(a.plan().tables[1][0] == c.plan().tables[1][0]);
   CHECK(d.plan().threads == 2);
+}
+
+TEST_CASE("a session runs on the threads it was made for, whatever the caller's are by then") {
+  Model m;
+  m.add("x", Input{{1, 64, 64, 16}});
+  m.add("conv", Conv2d{.in = 16, .out = 32, .padding = pad_all(1)});
+  Generator g(1);
+  initialize(m, g);
+  const Tensor x = randn(g, {1, 64, 64, 16});
+  Model p = prepare(m, {{"", octet_qconfig()}});
+  calibrate(p, {&x, 1});
+  const auto program = bind(convert(p), QEngine::reference);
+  const auto tasks = [] {
+    namespace fs = std::filesystem;
+    return std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator());
+  };
+  Session one(program, {x.shape()}, 1);
+  const auto before = tasks();
+  const ThreadsScope many(before + 8);  // more than the pool has
+  one.run({&x, 1});
+  CHECK(tasks() == before);
+  Session own(program, {x.shape()});
+  own.run({&x, 1});
+  CHECK(tasks() > before);
 }
 
 TEST_CASE("no threads, another rounding direction and a second thread are refused by name") {

@@ -187,6 +187,63 @@ TEST_CASE("The runner gives the bytes of infer, and new ones after a parameter h
   CHECK(expected() != first);
 }
 
+TEST_CASE("The runner gives every call of a layer the parameter that one of them was given") {
+  Model m;
+  m.add("x", Input{{4, 6}});
+  m.add("fc", Linear{6, 6});
+  m.add_tied("again", "fc");
+  Generator g(1);
+  initialize(m, g);
+  const std::vector<Tensor> data{randn(g, {4, 6})};
+  Model int8 = post_training(m, data);
+  REQUIRE(runs_quantized(int8, 2));
+  for (const char* named : {"fc", "again"}) {
+    ModuleRunner runner(int8);
+    const auto result = [&] {
+      Walk walk(runner, data);
+      while (!walk.done()) walk.next();
+      return walk.output();
+    };
+    const Tensor before = result();
+    Tensor bias = int8["fc"].params.at("bias");
+    for (float& b : bias.mutable_data<float>()) b += 0.5F;
+    runner.set_param(int8.index(named), "bias", bias);
+    const Tensor after = result(), expected = infer(runner.model(), data)[0];
+    CHECK(std::ranges::equal(after.data<uint8_t>(), expected.data<uint8_t>()));
+    CHECK(!std::ranges::equal(after.data<uint8_t>(), before.data<uint8_t>()));
+  }
+}
+
+TEST_CASE("A comparison is stopped by whoever says so before its end, not by a no after the last batch") {
+  const Model m = small_network(1);
+  const std::vector<Tensor> data = batches({2, 8, 8, 3}, 3, 2);
+  const Model int8 = post_training(m, data);
+  for (const int64_t last : {1, 2, 3}) {
+    const ModelComparison c = compare(m, int8, data, {.progress = [&](int64_t done, int64_t) { return done < last; }});
+    CHECK(c.stopped == (last < 3));
+    CHECK(c.samples == 2 * last);
+    CHECK(c.output.samples == 2 * last);
+  }
+}
+
+TEST_CASE("Models that run the same modules in another order are refused") {
+  const auto network = [](bool swapped) {
+    Model m;
+    m.add("x", Input{{1, 4}});
+    m.add(swapped ? "b" : "a", Linear{4, 4}, {0});
+    m.add(swapped ? "a" : "b", Linear{4, 4}, {0});
+    m.add("sum", Binary{}, {1, 2});
+    Generator g(1);
+    initialize(m, g);
+    return m;
+  };
+  const std::vector<Tensor> data = batches({2, 4}, 1, 2);
+  const Model int8 = post_training(network(true), data);
+  CHECK(message([&] { compare(network(false), int8, data); }).find("the float model runs it in another order") !=
+        std::string::npos);
+  CHECK(compare(network(true), int8, data).layers.size() == 4);
+}
+
 TEST_CASE("PyTorch's three entry points give its keys and lengths") {
   const Model m = small_network(1);
   const std::vector<Tensor> data = batches({2, 8, 8, 3}, 3, 2);

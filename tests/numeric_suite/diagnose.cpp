@@ -180,6 +180,12 @@ TEST_CASE("Accuracies come with labels, and labels must fit") {
   CHECK(d.output.float_accuracy == 1.0);
   CHECK(*d.output.quantized_accuracy <= 1.0);
   CHECK(d.layers[0].accuracy.has_value());
+  for (const int32_t wrong : {5, -1}) {  // there are five classes
+    std::vector<Tensor> bad = labels;
+    bad[1].mutable_data<int32_t>()[3] = wrong;
+    const std::string said = "diagnose: batch 1 has label " + std::to_string(wrong) + " at index 3, the model has 5 classes";
+    CHECK_THROWS_WITH(diagnose(c.model, c.int8, c.data, {.labels = bad}), said);
+  }
   labels.pop_back();
   CHECK_THROWS_WITH(diagnose(c.model, c.int8, c.data, {.labels = labels}), "diagnose: 1 label tensors for 2 batches");
   CHECK_THROWS_WITH(diagnose(c.model, c.int8, {}), "diagnose: no data");

@@ -96,6 +96,26 @@ TEST_CASE("What is worth a look stands in the report") {
   for (const std::string& text : {to_table(r), to_html(r), to_json(r)}) CHECK_THAT(text, Contains(r.notes[0]));
 }
 
+TEST_CASE("The report's wiring says of every module whether it computes on codes and where floats and codes meet") {
+  for (const bool codes_first : {true, false}) {
+    Model m;
+    m.add("x", Input{{1, 4}});
+    m.add("a", Linear{4, 4}, {0});
+    m.add("b", Linear{4, 4}, {0});
+    m.add("sum", Binary{}, codes_first ? std::initializer_list<int>{1, 2} : std::initializer_list<int>{2, 1});
+    Generator g(1);
+    initialize(m, g);
+    const std::vector<Tensor> data = batches({8, 4}, 1, 2);
+    Model prepared = prepare(m, {{"", std::nullopt}, {"x", octet_qconfig()}, {"a", octet_qconfig()}});
+    calibrate(prepared, data);
+    const Report r = make_report(m, convert(prepared), data);
+    std::vector<std::string> rows;
+    for (const WiringRow& w : r.wiring)
+      rows.push_back(w.path + (w.integer ? " codes" : " floats") + (w.crossing ? " crossing" : ""));
+    CHECK(rows == std::vector<std::string>{"x codes crossing", "a codes", "b floats crossing", "sum floats crossing"});
+  }
+}
+
 TEST_CASE("Equal values share the mean of their ranks") {
   CHECK(spearman({1, 2, 2, 4}, {1, 3, 2, 4}) == Approx(4.5 / std::sqrt(22.5)));
   CHECK(spearman({2, 4, 1, 2}, {2, 4, 1, 3}) == Approx(4.5 / std::sqrt(22.5)));  // whatever their order

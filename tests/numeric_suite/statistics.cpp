@@ -14,6 +14,8 @@ namespace {
 
 struct Expected {
   double low = 0, high = 0, limits = 0, clip = 0, noise = 0, used = 0;
+  double signal = 0, test = 0, dot = 0, sum = 0, largest = 0, least = INFINITY, most = -INFINITY;
+  std::vector<double> error;
   std::vector<int> dead;
 };
 
@@ -24,6 +26,7 @@ Expected by_definition(const Tensor& x, const Tensor& codes, const QParams& q) {
   const double lowest = scale * (q.qmin - q.zero_point[0]), highest = scale * (q.qmax - q.zero_point[0]);
   const auto channels = static_cast<size_t>(x.shape().back());
   Expected e;
+  e.error.resize(channels);
   std::set<int> seen;
   std::vector<std::set<float>> reals(channels), tests(channels);
   for (int64_t i = 0; i < x.numel(); ++i) {
@@ -31,6 +34,9 @@ Expected by_definition(const Tensor& x, const Tensor& codes, const QParams& q) {
     const double real = static_cast<double>(x.data<float>()[i]), test = static_cast<double>(y.data<float>()[i]);
     e.low += real<lowest - scale / 2, e.high += real> highest + scale / 2;
     e.limits += code == q.qmax || (code == q.qmin && code != q.zero_point[0]);
+    e.signal += real * real, e.test += test * test, e.dot += real * test, e.sum += real;
+    e.largest = std::max(e.largest, std::abs(test - real)), e.least = std::min(e.least, real), e.most = std::max(e.most, real);
+    e.error[static_cast<size_t>(i) % channels] += (test - real) * static_cast<double>(channels) / n;
     e.clip += std::pow(std::max({lowest - real, real - highest, 0.0}), 2), e.noise += std::pow(real - test, 2);
     seen.insert(code);
     reals[i % channels].insert(x.data<float>()[i]), tests[i % channels].insert(y.data<float>()[i]);
@@ -54,6 +60,8 @@ TEST_CASE("Clipping, limits, codes and dead channels are what their definitions 
   const auto v = x.mutable_data<float>();
   for (size_t i = 0; i < v.size(); ++i) {
     if (q.zero_point[0] == 0 && q.qmin == 0) v[i] = std::max(v[i], 0.0F);
+    if (i % 5 == 2) v[i] = 0.25F;        // nothing to show
+    if (i == 5 * 12'345 + 1) v[i] = 77;  // the worst error stands in one chunk
     // Channels that codes cannot show: one never, one but for its first value.
     if (i % 5 == 3) v[i] *= 1e-4F;
     if (i % 5 == 4) v[i] = i > 5 ? v[i] * 1e-4F : 1.0F;
@@ -78,5 +86,16 @@ TEST_CASE("Clipping, limits, codes and dead channels are what their definitions 
     CHECK(m.noise_power == Approx(e.noise).epsilon(1e-6));
     CHECK(m.codes_used == Approx(e.used).epsilon(1e-12));
     CHECK(m.dead_channels == e.dead);
+    const double n = 5.0 * kRows, mean = e.sum / n;
+    CHECK(m.signal_power == Approx(e.signal / n).epsilon(1e-9));
+    CHECK(m.sqnr_db == Approx(10 * std::log10(e.signal / n / e.noise)).epsilon(1e-6));
+    CHECK(m.effective_bits == Approx((m.sqnr_db - 1.76) / 6.02).epsilon(1e-12));
+    CHECK(m.cosine == Approx(e.dot / std::sqrt(e.signal * e.test)).epsilon(1e-9));
+    CHECK(m.deviation == Approx(std::sqrt(e.signal / n - mean * mean)).epsilon(1e-9));
+    CHECK(std::abs(mean) > 0.02);  // or the mean would not show
+    CHECK(m.max_abs_error == Approx(e.largest).epsilon(1e-6));
+    CHECK(m.reference_min == e.least);
+    CHECK(m.reference_max == e.most);
+    for (size_t c = 0; c < 5; ++c) CHECK(m.mean_error[c] == Approx(e.error[c]).margin(1e-9));
   }
 }

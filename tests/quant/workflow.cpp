@@ -178,6 +178,9 @@ TEST_CASE("a crossing finds a free name and tied conv_bn2d modules convert") {
   m.add_tied("again", "c");
   Generator g(1);
   initialize(m, g);
+  Model later = m;  // the name is taken by a module behind the crossing
+  later.add("x.quant.quant", Unary{UnaryFn::relu});
+  CHECK(prepare(later, {{"c", octet_qconfig()}, {"again", octet_qconfig()}}).find("x.quant.quant2").has_value());
   const Tensor x = rand(g, {4, 6, 6, 2});
   Model p = prepare(m, {{"c", octet_qconfig()}, {"again", octet_qconfig()}});
   REQUIRE(p.find("x.quant.quant").has_value());

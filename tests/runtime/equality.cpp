@@ -121,6 +121,54 @@ TEST_CASE("a device may quantize its input and dequantize its output itself") {
   }
 }
 
+TEST_CASE("a module that is an output twice is dequantized twice from the same codes") {
+  Model net = tiny_separable();
+  const Wire last = net.output_wires()[0];
+  net.outputs = {last, {last.module - 1, 0}, last};
+  const Example e = quantized("twice", net, Rounding::fixed_single, true, 1);
+  const Device device(image_bytes(plan_firmware(e.int8, {.float_inputs = true, .float_outputs = true})));
+  REQUIRE(device.status() == OCTET_OK);
+  Generator random(12);
+  const Tensor x = randn(random, {1, 8, 8, 3});
+  const Outcome got = device.run({&x, 1});
+  const std::vector<Tensor> expected = infer(e.int8, {&x, 1});
+  REQUIRE(got.outputs.size() == 3);
+  for (size_t i = 0; i < 3; ++i) CHECK(same(dequantize(expected[i]), got.outputs[i]));
+}
+
+TEST_CASE("a convolution that adds its own input, or adds it to itself, reads it until the end") {
+  for (const Rounding rounding : kRoundings)
+    for (const bool fused : {true, false}) {
+      Model m;
+      m.rounding = rounding;
+      m.add("x", Input{{1, 6, 6, 4}});
+      const int a = m.add("a", Conv2d{.in = 4, .out = 4, .padding = pad_all(1)});
+      const int b = m.add("b", Conv2d{.in = 4, .out = 4, .padding = pad_all(1)});
+      m.add("sum", Binary{}, {b, a});
+      m.add("twice", Binary{}, {3, 3});
+      const Example e = quantized("own", m, rounding, true, 1);
+      FirmwareOptions options;
+      options.target = fused ? FirmwareTarget::portable : FirmwareTarget::cortex_m4;
+      const FirmwarePlan plan = plan_firmware(e.int8, options);
+      const Device device(image_bytes(plan));
+      REQUIRE(device.status() == OCTET_OK);
+      const Outcome got = device.run({&e.samples[0], 1});
+      CHECK(same(infer(e.int8, {&e.samples[0], 1})[0], got.outputs[0]));
+    }
+}
+
+TEST_CASE("names that are not ASCII come as question marks, and the image opens") {
+  Model m = tiny_separable();
+  m.modules[1].path = "f\xc3\xa4ltung";
+  m.modules[1].tied_to.clear();
+  const Example e = quantized("names", m, Rounding::real, true, 1);
+  const Device device(image_bytes(plan_firmware(e.int8)));
+  REQUIRE(device.status() == OCTET_OK);
+  const Outcome got = device.run({&e.samples[0], 1});
+  REQUIRE(!got.layers.empty());
+  CHECK(got.layers[0].name == "f??ltung");
+}
+
 TEST_CASE("an image describes its inputs and outputs") {
   const Example e = quantized("every_op", every_op(), Rounding::fixed_double, true, 1);
   const Device device(image_bytes(plan_firmware(e.int8)));

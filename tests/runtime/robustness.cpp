@@ -235,6 +235,25 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
         }) == OCTET_ERROR_BOUND);
 }
 
+TEST_CASE("packed weights that are a little longer than their layer needs are refused") {
+  for (const FirmwareTarget target : {FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+    Bytes longer = image_bytes(plan_firmware(small().int8, {.target = target}));
+    REQUIRE(opened(longer) == OCTET_OK);
+    const std::vector<Record> records = records_in(longer);
+    const auto last = std::find_if(records.rbegin(), records.rend(),
+                                   [](const Record& r) { return r.kind == static_cast<uint16_t>(image::Kind::packed); });
+    REQUIRE(last != records.rend());
+    auto packed = take<image::Packed>(longer, last->payload);
+    const auto grown = image::padded(packed.offset + packed.bytes + 16, image::kAlignment);
+    REQUIRE(image::padded(packed.offset + packed.bytes, image::kAlignment) == longer.size());  // it is the last blob
+    packed.bytes += 16;
+    longer.resize(grown);
+    put(longer, last->payload, packed);
+    repair_checksum(longer);
+    CHECK(opened(longer) == OCTET_ERROR_ARGUMENTS);
+  }
+}
+
 TEST_CASE("what a device cannot run is refused on the host, naming the module") {
   Model m = tiny_separable();
   Generator random(1);
