@@ -260,10 +260,11 @@ class Prober {
     std::memcpy(&now, bytes_.data() + at, unit);
     const uint32_t all = unit == 4 ? 0xffffffff : (1u << (8 * unit)) - 1, top = (all >> 1) + 1;
     const std::pair<const char*, uint32_t> values[] = {
-        {"0", 0},          {"1", 1},          {"+1", now + 1},     {"-1", now - 1},
-        {"+16", now + 16}, {"-16", now - 16}, {"+256", now + 256}, {"-256", now - 256},
-        {"x2", now * 2},   {"/2", now / 2},   {"neg", 0 - now},    {"all", all},
-        {"top", top},      {"max", top - 1},  {"40000", 40000},    {"inf", 0x7f800000}};
+        {"0", 0},          {"1", 1},           {"+1", now + 1},     {"-1", now - 1},
+        {"+16", now + 16}, {"-16", now - 16},  {"+256", now + 256}, {"-256", now - 256},
+        {"x2", now * 2},   {"/2", now / 2},    {"neg", 0 - now},    {"all", all},
+        {"top", top},      {"max", top - 1},   {"16", 16},          {"16", 16},
+        {"40000", 40000},  {"inf", 0x7f800000}};
     for (const auto& [label, value] : values) {
       const uint32_t v = value & all;
       if (v == now || (unit < 4 && (value & all) != value && std::string_view(label) == "40000")) continue;
