@@ -148,7 +148,7 @@ FAULTS = {
     'kernels/ref/average_pool2d.cpp': [
         ('larger(1, rows.divisor * columns.divisor)', 'larger(1, rows.divisor + columns.divisor)', 'cells of a window added'),
         ('sum[i] + a.zero_point * divisor, divisor', 'sum[i] + a.zero_point, divisor', 'zero point once instead of per cell'),
-        ('Rounding::real ? 1.0f / count :', 'false ? 1.0f / count :', 'real divides by the scales'),
+        ('R == Rounding::real ? 1.0f / count :', 'R != Rounding::real ? 1.0f / count :', 'real divides by the scales'),
     ],
     'kernels/ref/conv2d.cpp': [
         ('a.groups == 1 && a.dilation_w == 1;', 'a.groups == 1;', 'dilated taps read as neighbours'),
