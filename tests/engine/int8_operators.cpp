@@ -50,6 +50,8 @@ class Draw {
       float most = 0;
       for (const float v : w->second.data<float>()) most = std::max(most, std::abs(v));
       for (int64_t c = 0; c < pairs; ++c) q.scale.push_back(most / 127 * (0.8F + 0.4F * g_.uniform()));
+      if (coin())
+        for (int32_t& z : q.zero_point) z = static_cast<int32_t>(pick(-20, 20));
       w->second = quantize(w->second, q);
     }
     m.params = params;
@@ -87,7 +89,7 @@ void draw_conv(Draw& d) {
 
 void draw_linear(Draw& d) {
   const Linear op{.in = d.pick(1, 40), .out = d.pick(1, 20), .bias = d.coin(), .act = any_activation(d)};
-  const int x = d.input("x", {d.pick(1, 5), op.in});
+  const int x = d.input("x", d.coin() ? Shape{d.pick(1, 5), op.in} : Shape{d.pick(1, 3), d.pick(1, 4), op.in});
   d.op(op, {{x, 0}});
 }
 

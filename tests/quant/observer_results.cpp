@@ -157,7 +157,8 @@ TEST_CASE("a loaded hook searches its parameters once, and never keeps old ones"
 
   Model model = prepare(network(), {{"", default_qconfig()}});
   for (Module& module : model.modules)
-    for (auto& [point, box] : module.hooks) *fake_quantize_at(box) = hook;
+    for (auto& [point, box] : module.hooks)
+      *fake_quantize_at(box) = FakeQuantize(std::make_unique<Stubborn>(QParams{{0.5F}, {0}, -1, 0, 0, 255}), true, true);
   disable_observer(model);  // from here on nothing moves, and nothing is searched for again
   Stubborn::searches = 0;
   for (const Module& module : model.modules)

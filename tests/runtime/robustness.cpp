@@ -235,6 +235,46 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
         }) == OCTET_ERROR_BOUND);
 }
 
+TEST_CASE("a record too many, and a value that nobody writes, are refused") {
+  // Without weights nothing lies behind the records, so that they can grow.
+  Model m;
+  m.add("x", Input{{1, 16}});
+  m.add("relu", Unary{UnaryFn::relu});
+  for (Module& module : m.modules) module.out_q = {QParams{{0.5F}, {3}, -1, 0, -128, 127}};
+  const Bytes good = image_bytes(plan_firmware(m));
+  const auto records = records_in(good);
+  const auto header = take<image::Header>(good, 0);
+  const size_t end = size_t{header.header_bytes} + header.records_bytes;
+  REQUIRE(opened(good) == OCTET_OK);
+  REQUIRE(image::padded(static_cast<uint32_t>(end), image::kAlignment) == good.size());
+  // `bytes` put in at `at`, the header's sizes made right.
+  const auto with = [&](size_t at, std::span<const std::byte> bytes, uint16_t values) {
+    Bytes longer(good.begin(), good.begin() + static_cast<ptrdiff_t>(end));
+    longer.insert(longer.begin() + static_cast<ptrdiff_t>(at), bytes.begin(), bytes.end());
+    longer.resize(image::padded(static_cast<uint32_t>(longer.size()), image::kAlignment));
+    auto h = header;
+    h.records_bytes += static_cast<uint32_t>(bytes.size()), h.values = values;
+    put(longer, 0, h);
+    return longer;
+  };
+  const auto status = [](Bytes image) {
+    repair_checksum(image);
+    return opened(image);
+  };
+  CHECK(status(with(end, {}, header.values)) == OCTET_OK);
+  const std::span<const std::byte> all = good;
+  const Record& port = records[1];
+  CHECK(status(with(end, all.subspan(port.payload - 8, port.bytes + 8), header.values)) == OCTET_ERROR_RECORD);
+  const Record& step = records.back();  // once more what is complete
+  CHECK(status(with(end, all.subspan(step.payload - 8, step.bytes + 8), header.values)) != OCTET_OK);
+  Bytes spare = with(records[0].payload + records[0].bytes, all.subspan(records[0].payload, sizeof(image::Value)),
+                     static_cast<uint16_t>(header.values + 1));
+  auto values = take<image::RecordHeader>(spare, records[0].payload - 8);
+  values.bytes += sizeof(image::Value);
+  put(spare, records[0].payload - 8, values);
+  CHECK(status(spare) == OCTET_ERROR_RANGE);
+}
+
 TEST_CASE("packed weights that are a little longer than their layer needs are refused") {
   for (const FirmwareTarget target : {FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
     Bytes longer = image_bytes(plan_firmware(small().int8, {.target = target}));

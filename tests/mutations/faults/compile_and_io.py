@@ -20,10 +20,14 @@ FAULTS = {
         ('plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());',
          'plan_.memory.scratch = run.kernel->scratch_bytes();',
          'scratch memory of the last kernel'),
+        ('for (const Wire& w : model_.output_wires()) value(w).last = end, plan_.outputs.push_back(index(w));',
+         'for (const Wire& w : model_.output_wires()) plan_.outputs.push_back(index(w));',
+         'an output is overwritten'),
     ],
     'compile/program.cpp': [
         ('prefix.size() >= length', 'prefix.size() <= length', 'the shortest override wins'),
         ('inputs.end()), threads);', 'inputs.end()), 1);', 'plans of other thread counts are taken'),
+        ('if (auto other = slot.lock()) return other;', '', 'two plans for one key'),
     ],
     'compile/session.cpp': [
         ('const ThreadsScope scope(plan->threads);', '', 'runs with the thread count of the moment'),
@@ -49,6 +53,9 @@ FAULTS = {
         ('lives.push_back({plan_.steps[s].scratch_bytes, static_cast<int>(s) + 1, static_cast<int>(s) + 1});',
          'lives.push_back({plan_.steps[s].scratch_bytes, static_cast<int>(s), static_cast<int>(s)});',
          'scratch is free while it is used'),
+        ('plan_.values[v].bytes == plan_.values[step.output].bytes) return block_of[v];',
+         'true) return block_of[v];',
+         'in place on a smaller value'),
     ],
     'io/firmware_report.cpp': [
         ('if (ram_bytes > 0 && plan.arena_bytes > ram_bytes) {',
@@ -70,14 +77,17 @@ FAULTS = {
         ('check(file.tensors.empty(), name', 'check(true, name', 'tensors of no module'),
         ('      hook->load(state);\n', '', 'hooks are loaded without their state'),
         ('m.fused.push_back(json::string(f, where + " fused"));', 'static_cast<void>(f);', 'names of fused modules are lost'),
+        ('check(name_of(op) == op_name, where', 'check(true, where', 'a tied module of another operator'),
     ],
     'io/npy.cpp': [
         ('v < T(0x1p31)', 'v <= T(0x1p31)', '2^31 as a label'),
         ('check(!*h.fortran, name', 'check(true, name', 'Fortran order read as C'),
+        ('check(data.size() == needed, name', 'check(data.size() >= needed, name', 'bytes behind an npy array'),
     ],
     'io/safetensors.cpp': [
         ('check(stored_data.mapped() == data_now, name', 'check(true, name', 'damaged data'),
         ('check(e.begin == expected, name', 'check(e.begin >= expected, name', 'holes between tensors'),
         ('check(stored_data.empty() == stored_header.empty(), name', 'check(true, name', 'one checksum of two'),
+        ('check(e.end - e.begin == bytes, name', 'check(e.end - e.begin >= bytes, name', 'a tensor with room behind'),
     ],
 }

@@ -44,6 +44,7 @@ FAULTS = {
          'label_smoothing * normalizer;',
          'smoothed loss without the logits'),
         ('static_cast<T>(2 / n)', 'static_cast<T>(1 / n)', "mean square's gradient halved"),
+        ('loss / static_cast<double>(n), logits.dtype()', 'loss, logits.dtype()', 'loss is a sum'),
     ],
     'engine/model.cpp': [
         ('check(!(std::holds_alternative<ConvBn2d>(other.op) && path == other.path + ".bn") &&',
@@ -51,6 +52,9 @@ FAULTS = {
          "parameters named like another module's"),
         ("(path.size() == prefix.size() || path[prefix.size()] == '.')", 'true', '"conv1" is a prefix of "conv10"'),
         ('if (std::ranges::find(paths, module.path) == paths.end()) draw(module);', 'draw(module);', 'parameters drawn twice'),
+        ('if (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64) tensor = tensor.to(dtype);',
+         'tensor = tensor.to(dtype);',
+         'codes converted to floats'),
     ],
     'engine/module_check.cpp': [
         ('std::isnormal(q.scale[c]) && q.scale[c] > 0', 'std::isfinite(q.scale[c]) && q.scale[c] > 0', 'denormal scales accepted'),
@@ -70,6 +74,9 @@ FAULTS = {
          'variance[i] = m * variance[i] + (1 - m) * (batch',
          'momentum on the wrong term'),
         ('mean[i] = (1 - m) * mean[i] + m * batch', 'mean[i] = mean[i] + m * batch', 'running mean never decays'),
+        ('inv[i] = 1 / std::sqrt(variance.data<T>()[i] + T(eps));',
+         'inv[i] = 1 / std::sqrt(variance.data<T>()[i]);',
+         'eval without eps'),
     ],
     'engine/ops/binary.cpp': [
         ('2.0 * std::max(sa, sb)', '2.0 * sa', 'fixed addition: unit from the first scale only'),
@@ -79,11 +86,15 @@ FAULTS = {
     ],
     'engine/ops/concat.cpp': [
         ('a.copy = q == *call.output;', 'a.copy = q.scale == call.output->scale;', 'copies when only scales agree'),
+        ('offset += a.row;', 'offset += a.output_stride;', 'parts beyond the output'),
     ],
     'engine/ops/conv2d.cpp': [
         ('output_args(*call.output, act, call.rounding, true)',
          'output_args(*call.output, act, call.rounding, false)',
          'activation limit by the other rounding order'),
+        ('a.pad_top = i32(g.pad_top), a.pad_left = i32(g.pad_left);',
+         'a.pad_top = i32(g.pad_top), a.pad_left = i32(g.pad_top);',
+         'left padding from the top, lowered'),
     ],
     'engine/ops/conv_bn2d.cpp': [
         ('variance[o] = variance[o] / factor / factor;',
@@ -107,6 +118,11 @@ FAULTS = {
     'engine/ops/dropout.cpp': [
         ('T(1 / (1 - p))', 'T(1)', 'dropout does not scale up'),
     ],
+    'engine/ops/linear.cpp': [
+        ('a.rows = static_cast<int32_t>(numel(call.input_shapes[0]) / in);',
+         'a.rows = static_cast<int32_t>(call.input_shapes[0][0]);',
+         'rows of the first axis only'),
+    ],
     'engine/ops/lowering.cpp': [
         ('std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]))',
          'std::max<int64_t>(0, std::abs(x.qmax - x.zero_point[0]))',
@@ -119,10 +135,16 @@ FAULTS = {
          'per-tensor dense scales multiplied in double'),
         ('bound += static_cast<int64_t>(std::abs(codes));', '', 'the bias is not in the bound'),
         ('if (call.rounding == Rounding::int_bias) {', 'if (false) {', 'int_bias without its scale'),
+        ('if (asymmetric) blobs.weight_zero_point.push_back(zw);',
+         'if (asymmetric && c == 0) blobs.weight_zero_point.push_back(zw);',
+         'one zero point for all channels'),
     ],
     'engine/ops/pool2d.cpp': [
         ('if (ceil_mode && (out - 1) * stride >= in + before) --out;', '', 'a window that begins in the padding behind'),
         ('a.count_include_pad = count_include_pad;', '', 'int8 averages never count padding'),
+        ('a.pad_bottom = i32(g.pad_bottom), a.pad_right = i32(g.pad_right);',
+         'a.pad_bottom = i32(g.pad_bottom), a.pad_right = i32(g.pad_bottom);',
+         'right padding from the bottom'),
     ],
     'engine/ops/reshape.cpp': [
         ('if (count == 0 && rest == 0) {', 'if (false) {', 'an empty batch cannot be flattened'),
@@ -152,5 +174,6 @@ FAULTS = {
         ('return wide == wide ? std::numeric_limits<To>::min() : To(0);',
          'return std::numeric_limits<To>::min();',
          'NaN becomes the least integer'),
+        ('return x.qparams() && x.qparams()->axis < 0 ? y.with(*x.qparams()) : y;', 'return y;', "rows lose their codes' meaning"),
     ],
 }

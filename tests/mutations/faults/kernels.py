@@ -60,6 +60,9 @@ FAULTS = {
         ('weights[4 * column + line] = channel.weights[columns ? column * 3 + line : line * 3 + column];',
          'weights[4 * column + line] = channel.weights[line * 3 + column];',
          'a scan down the columns'),
+        ('const auto padded = static_cast<size_t>(round_up(window, 16));',
+         'const auto padded = static_cast<size_t>(round_up(window, 8));',
+         'windows of half a vector'),
     ],
     'kernels/cortex_m/padded_rows.h': [
         (' && (a.out_w - 1) * a.stride_w + a.kernel_w <= a.in_w;', ';', 'right padding read in place'),
@@ -70,6 +73,7 @@ FAULTS = {
          'const float gradient = g[i] + decay * v[i],',
          'weight decay on the velocity'),
         ('((v > lo) & (v < hi)) ? load', '((v >= lo) & (v < hi)) ? load', 'gradient at the lower limit'),
+        ('y[i] = alpha * x[i] + beta * y[i];', 'y[i] = alpha * x[i] + y[i];', 'beta forgotten'),
     ],
     'kernels/float_scope.cpp': [
         ('if (changed_) write((saved_ & ~kFlags) | (read() & kFlags));',
@@ -130,6 +134,7 @@ FAULTS = {
         ('d.ring = (a.kernel_h - 1) * a.dilation_h + (d.pairs ? 2 : 1);',
          'd.ring = (a.kernel_h - 1) * a.dilation_h + 1;',
          'a pair needs one row more'),
+        ('d.groups = (a.kernel_h + 3) / 4;', 'd.groups = a.kernel_h / 4 + 1;', 'a group too many for four rows'),
     ],
     'kernels/parallel.cpp': [
         ('ThreadsScope::~ThreadsScope() { scoped_threads = previous_; }',
@@ -160,10 +165,18 @@ FAULTS = {
          'nullptr : d.channels.weight_zero_point;',
          'weight zero points of the first block for all'),
     ],
+    'kernels/ref/max_pool2d.cpp': [
+        ('to[i] = to[i] > q ? to[i] : q;', 'to[i] = to[i] < q ? to[i] : q;', 'the minimum'),
+    ],
     'kernels/ref/pool_window.h': [
         ('a.count_include_pad != 0 ? smaller(to, in + pad_after) - from',
          'a.count_include_pad != 0 ? to - from',
          'counted padding beyond the padding'),
+    ],
+    'kernels/ref/requantize.cpp': [
+        ('static_cast<size_t>(r) * static_cast<size_t>(a.output_stride)',
+         'static_cast<size_t>(r) * static_cast<size_t>(a.row)',
+         'rows without a stride'),
     ],
     'kernels/ref/weighted.h': [
         ('for (int32_t i = 0; i < n; ++i) to[i] = block[i];',

@@ -11,6 +11,7 @@ FAULTS = {
          'e.bias >= kDominant * own)',
          'every mean error is called a wrong bias'),
         ('(s.share >= kNoticedShare && own_db < kHealthyDb)', '(own_db < kHealthyDb)', 'mends a layer whose error nobody notices'),
+        ('order[(order.size() - 1) / 2]', 'order[order.size() / 2]', 'the upper median'),
     ],
     'numeric_suite/compare.cpp': [
         ('result.stopped = i + 1 < batches.count();', 'result.stopped = true;', 'stopped after the last batch'),
@@ -21,6 +22,7 @@ FAULTS = {
     ],
     'numeric_suite/correlation.cpp': [
         ('static_cast<double>(begin + end - 1) / 2;', 'static_cast<double>(begin);', 'ties share the lowest rank'),
+        ('if (a.size() < 3) return NAN;', '', 'a rank correlation of two'),
     ],
     'numeric_suite/diagnose.cpp': [
         ('d.share = noise == 0 ? 0 : 1 - v.noise / noise;',
@@ -34,6 +36,12 @@ FAULTS = {
          'std::sqrt(std::max(0.0, covariance(a, b)))',
          'imbalance of the wrong sign'),
         ('if (!moved && !v.apart[j]) continue;', 'if (!moved) continue;', 'the layer itself is not run in float'),
+        ('p.unbalanced = p.decades > kUnbalancedDecades;',
+         'p.unbalanced = p.decades > 2 * kUnbalancedDecades;',
+         'twice the imbalance'),
+    ],
+    'numeric_suite/eager.cpp': [
+        ('{"", ".0"}', '{""}', 'fused float weights are not found'),
     ],
     'numeric_suite/error_split.cpp': [
         ('std::max(0.0, l.own / n - s.split.bias)', 'std::max(0.0, l.own / n)', 'weight part holds the bias part'),
@@ -55,6 +63,7 @@ FAULTS = {
         ('if (drop > most + 1e-9)', 'if (drop > most - 1e-9)', 'a drop of exactly the limit is refused'),
         ('    if (db < least) lines', '    if (db <= least) lines', 'an SQNR of exactly the limit is refused'),
         ('if (limits.sqnr_db && !has_row &&', 'if (false &&', 'the output itself is not held to the limit'),
+        ('same += !end && !own;', 'same += !end;', 'unchanged layers counted by one figure'),
     ],
     'numeric_suite/output_figures.cpp': [
         ('label >= 0 && label < logits[1]', 'label >= 0 && label <= logits[1]', 'a label beyond the classes'),
@@ -85,5 +94,6 @@ FAULTS = {
         ('if (s.min[c] < s.max[c] && s.test_min[c] == s.test_max[c])',
          'if (s.test_min[c] == s.test_max[c])',
          'a constant channel called dead'),
+        ('if (noise == 0) m.note = "equal";', '', 'equal tensors are not said to be so'),
     ],
 }

@@ -16,6 +16,9 @@ FAULTS = {
         ('check(module.out_q.empty(), module.path, ": convert takes a prepared model, this one is converted");',
          '',
          'converts twice'),
+        ('const bool integers = rounding != Rounding::real && bias != module.params.end();',
+         'const bool integers = bias != module.params.end();',
+         'room for an integer bias in real'),
     ],
     'quant/correct_bias.cpp': [
         ('return range > 0 ? largest / range : largest;', 'return largest;', 'worst error not relative to the range'),
@@ -41,6 +44,7 @@ FAULTS = {
         ('e.variance.push_back(x.variance[c % x.mean.size()]);',
          'e.variance.push_back(x.variance[c / (channels / x.mean.size())]);',
          'variance of another channel behind a flatten'),
+        ('e.has_range &= before[w.module].has_range;', '', 'a concatenation of unknown ranges is known'),
     ],
     'quant/equalize.cpp': [
         ('if (tied(model, next)) return link.why', 'if (false) return link.why', 'second layer may be tied'),
@@ -55,6 +59,7 @@ FAULTS = {
         ('bias->second.mutable_data<float>()[c] *= divide[c];', 'static_cast<void>(c);', 'bias not scaled'),
         ('options.statistics->at(path) = found->second;', 'static_cast<void>(0);', 'statistics of an untouched chain stay scaled'),
         ('if (activation(begin) == Activation::relu6 && relu6 == Relu6::leave)', 'if (false)', 'scales through relu6'),
+        ('constexpr double kConstant = 10;', 'constexpr double kConstant = 1000;', 'a channel of little but its bias is scaled'),
     ],
     'quant/fake_quantize.cpp': [
         ('if (!observe || mode == Mode::eval) {', 'if (!observe) {', 'an evaluation moves the ranges'),
@@ -67,9 +72,7 @@ FAULTS = {
     ],
     'quant/fuse.cpp': [
         ('.eps = bn.eps, .momentum = bn.momentum}', '.eps = bn.eps}', "the batch norm's momentum is lost"),
-        ('(bare || after_bn) && other != s.back();',
-         '(bare || after_bn);',
-         'y = c + c as a residual of c'),
+        ('(bare || after_bn) && other != s.back();', '(bare || after_bn);', 'y = c + c as a residual of c'),
         ('if (readers_[s.back()] != std::set<int>{next}) return false;',
          'if (!readers_[s.back()].contains(next)) return false;',
          'fuses over a value that others read'),
@@ -89,6 +92,9 @@ FAULTS = {
         ('positions += other.positions;', 'positions = other.positions;', 'merge forgets positions'),
         ('const size_t first = o / (out / groups) * per_group;', 'const size_t first = 0;', 'all groups see the first'),
         ('kw * g.dilation_w - g.pad_left;', 'kw * g.dilation_w - g.pad_top;', 'left padding taken from the top'),
+        ('for (size_t c = 0; c < error.size(); ++c) error[c] -= real[c];',
+         'for (size_t c = 0; c < error.size(); ++c) error[c] += real[c];',
+         'sum instead of difference'),
     ],
     'quant/observer.cpp': [
         ('std::floor(lo / 2.0)', 'std::trunc(lo / 2.0)', 'reduce_range halves toward zero'),
@@ -102,15 +108,20 @@ FAULTS = {
         ('spec.quant_range ? static_cast<int32_t>(std::floor((q.qmin + q.qmax) / 2.0)) : 128;',
          '128;',
          'the middle of a custom u8 range'),
+        ('if (reduce_range) lo = static_cast<int32_t>(std::floor(lo / 2.0)), hi = static_cast<int32_t>(std::floor(hi / 2.0));',
+         'if (reduce_range) hi = static_cast<int32_t>(std::floor(hi / 2.0));',
+         'only the upper end is reduced'),
     ],
     'quant/observers/histogram.cpp': [
         ('linspace(lo, hi, fine + 1, i) + half', 'linspace(lo, hi, fine + 1, i)', 'spread by lower edges'),
         ('constexpr double kTrimStep = 1e-5;', 'constexpr double kTrimStep = 1e-4;', 'trims in larger steps'),
         ('min_ + width * static_cast<float>(end + 1);', 'min_ + width * static_cast<float>(end);', 'the last bin is cut'),
+        ('if (lo == hi) lo -= 1, hi += 1;', 'if (lo == hi) hi += 1;', 'constant data at the edge'),
     ],
     'quant/observers/range.cpp': [
         ('if (min_[c] > max_[c]) std::swap(min_[c], max_[c]);', '', 'a range of one value, rounded apart'),
         ('  averaging_constant_ = constant;\n', '', 'averaging constant is not loaded'),
+        ('if (constant == 1) return batch;', '', 'a memoryless average remembers'),
     ],
     'quant/outlier_guard.cpp': [
         ('(above + clipped_) * kOneIn > seen_', 'above * kOneIn > seen_', 'clips without end, a little each batch'),
@@ -118,6 +129,9 @@ FAULTS = {
     ],
     'quant/pairing.cpp': [
         ('if (*found < previous) refuse("the float model runs it in another order");', '', 'pairs models of another order'),
+        ('if (is_weighted(module)) refuse("the float model has no module of this path");',
+         '',
+         'a layer without counterpart is skipped'),
     ],
     'quant/prepare.cpp': [
         ('(!best || prefix.size() >= length)', '(!best || prefix.size() <= length)', 'the shortest prefix wins'),
@@ -127,6 +141,9 @@ FAULTS = {
         ('for (int n = 2; a.find(path) || b.find(path); ++n)',
          'for (int n = 2; b.find(path); ++n)',
          "a crossing takes a module's name"),
+        ('if (observed && config->weight && has_weight(module) && module.tied_to.empty())',
+         'if (observed && config->weight && has_weight(module))',
+         'a tied call gets a weight hook'),
     ],
     'quant/qconfig.cpp': [
         ('kSignedActivation{.dtype = DType::i8, .eps = kQnnpackEps}',
@@ -145,5 +162,8 @@ FAULTS = {
     ],
     'quant/summary.cpp': [
         ('constexpr int kFewLevels = 32;', 'constexpr int kFewLevels = 3;', 'no note on unused codes'),
+        ('s.quantized_outputs += !module.out_q.empty();',
+         's.quantized_outputs += module.hooks.contains("output");',
+         'quantized outputs are counted as hooks'),
     ],
 }

@@ -15,6 +15,7 @@ FAULTS = {
          'a second operand of another size'),
         (' && last < elements ? OCTET_OK', ' ? OCTET_OK', 'a transposition reads beyond its input'),
         ('(a.reserved[0] | a.reserved[1]) != 0) return', 'false) return', 'reserved bytes of quantize'),
+        ('!within(a.rank, 1, 6)', '!within(a.rank, 0, 6)', 'a transposition of no axes'),
     ],
     'runtime/check_packed.cpp': [
         ('if (s.packed_bytes != static_cast<uint32_t>(packed_bytes)) return',
@@ -27,6 +28,7 @@ FAULTS = {
          'return (out - 1) * stride - before <= in + after;',
          'the last window may begin at the end'),
         ('(a.kind == PoolKind::max) == average ||', '', 'an average that runs as a maximum'),
+        ('!within(pad, 0, kMaxSide)', '!within(pad, -1, kMaxSide)', 'negative padding of a pool'),
     ],
     'runtime/check_weighted.cpp': [
         (' || s.input_bytes[1] != s.output_bytes) {', ') {', 'residual of another size'),
@@ -50,7 +52,6 @@ FAULTS = {
         ('if (last && !completed_) return OCTET_ERROR_RECORD;', '', 'the image may end with an uncompleted value'),
         ('if (s.inputs[i] >= s.output) return OCTET_ERROR_RANGE;', '', 'a step may read what is not written yet'),
         ('if (s.output_offset >= out.bytes) return OCTET_ERROR_RANGE;', '', 'a part may begin behind its value'),
-        ('header_.bytes % kAlignment != 0) return', 'false) return', 'an image of odd length'),
         ('if (r.version != kRecordVersion) return OCTET_ERROR_VERSION;', '', 'records of another version'),
         ('return zeros(at + bytes, room - bytes);', 'return true;', 'names not ended by zeros'),
         (' || (p.output == 0 && p.value != index)) return', ') return', 'an input port that is another value'),
@@ -60,14 +61,14 @@ FAULTS = {
          'a port smaller than its value'),
         ('if (!walk.done()) return OCTET_ERROR_RECORD;\n    if (next', 'if (next', 'records behind the last step'),
         ('if (next_value_ != header_.values) return OCTET_ERROR_RANGE;', '', 'values that nobody writes'),
-        ('in.offset == out.offset && in.bytes == out.bytes && s.output_offset == 0;',
-         'in.offset == out.offset && s.output_offset == 0;',
-         'in place on a value of another size'),
         ('if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, in.offset, in.bytes)) return OCTET_ERROR_RANGE;',
          '',
          'scratch may overlap an input'),
         ('if (!zeros(header_.reserved, sizeof header_.reserved)) return OCTET_ERROR_VERSION;', '', 'reserved bytes of the header'),
         ('uint32_t{s.output} + 1 < next_value_ ||', '', 'a step may write again what is complete'),
+        ('if (s.output == next_value_) {\n      if (!completed_) return OCTET_ERROR_RECORD;',
+         'if (s.output == next_value_) {',
+         'a value that is left unfinished'),
     ],
     'runtime/ports.cpp': [
         ('if (index >= (output ? h.outputs : h.inputs)) return nullptr;',
@@ -76,6 +77,9 @@ FAULTS = {
     ],
     'runtime/run.cpp': [
         ('if (arena_bytes < h.arena_bytes) return OCTET_ERROR_ARENA;', '', 'an arena that is too small'),
+        ('if (reinterpret_cast<uintptr_t>(arena) % OCTET_ALIGNMENT != 0) return OCTET_ERROR_ALIGNMENT;',
+         '',
+         'an arena that is not aligned'),
     ],
     'runtime/walk.h': [
         ('if (p.family == op->family && p.version == op->family_version) return op;',
