@@ -134,7 +134,7 @@ TEST_CASE("a calibration interrupted after any batch ends with the same bytes", 
   std::vector<Tensor> batches;
   for (int i = 0; i < 6; ++i) {
     batches.push_back(uniform(random, {8, 6, 6, 2}, -1 - i, 1 + i));  // every batch widens the ranges
-    if (i == 3) batches.back().mutable_data<float>()[5] = 1e30F;  // for the guard, which remembers, too
+    if (i == 3) batches.back().mutable_data<float>()[5] = 1e30F;      // for the guard, which remembers, too
   }
   for (const QConfig& qconfig : {octet_qconfig(), default_per_channel_qconfig(), octet_qat_qconfig()}) {
     const Model prepared = prepare(fuse(network(), Aim::inference), {{"", qconfig}});
