@@ -49,6 +49,8 @@ constexpr ConvShape kShapes[] = {
     {"3x3 9x8x4 to 16, padded on the right alone", 2, 9, 8, 4, 16, 3, 3, 1, 1, 1, 1, 0, 0, 0, 2, 1},
     {"3x3/2 9x9x8 to 16, padded below and right", 2, 9, 9, 8, 16, 3, 3, 2, 2, 1, 1, 0, 0, 2, 2, 1},
     {"3x3 6x62x1 to 8, rows of whole vectors", 1, 6, 62, 1, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {"depthwise 4x3 9x9x16, one full group of rows", 1, 9, 9, 16, 16, 4, 3, 1, 1, 1, 1, 1, 1, 2, 1, 16},
+    {"depthwise 8x2/2 15x9x24, two full groups", 1, 15, 9, 24, 24, 8, 2, 2, 2, 1, 1, 3, 0, 4, 1, 24},
     {"2x2 6x7x3 to 8, valid", 1, 6, 7, 3, 8, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 1},
 };
 

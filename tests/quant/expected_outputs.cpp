@@ -122,6 +122,24 @@ TEST_CASE("channels repeat behind a flattened picture, mean and variance alike")
   CHECK(e[1].variance[0] != e[1].variance[1]);
 }
 
+TEST_CASE("a concatenation's range is known if every part's is") {
+  Model m;
+  const int x = m.add("x", Input{{1, 4}});
+  const int a = m.add("relu", Unary{UnaryFn::relu}, {x}), b = m.add("bn", BatchNorm{4}, {x});
+  m.add("known", Concat{1}, {x, a});
+  m.add("first", Concat{1}, {b, a});
+  m.add("last", Concat{1}, {a, b});
+  m = with_codes(m);
+  const std::vector<Expected> e = expected_outputs(m, {}, {.min = -2, .max = 3, .mean = 0.5, .deviation = 0.25});
+  CHECK(e[1].has_range);
+  CHECK_FALSE(e[2].has_range);  // a batch norm that follows no layer
+  REQUIRE(e[3].has_range);
+  CHECK(e[3].min == -2);
+  CHECK(e[3].max == 3);
+  CHECK_FALSE(e[4].has_range);
+  CHECK_FALSE(e[5].has_range);
+}
+
 TEST_CASE("the worst mean error is a share of the output's range where that is known") {
   CHECK(MeanError{"x", {0.5, -1, 0.25}, 4}.worst() == 0.25);
   CHECK(MeanError{"x", {0.5, -1, 0.25}, 0}.worst() == 1);

@@ -196,6 +196,19 @@ TEST_CASE("a high bias is absorbed where nothing is padded between, and stays wh
   }
 }
 
+TEST_CASE("a channel whose bias is more than ten times its weights' range is little but its bias, and stays") {
+  const Model m = pair_with([](Model& model) { model.add("b", conv()); });
+  const std::vector<double> range = channel_ranges(m["a"].params.at("weight"), 0);
+  for (const double times : {0.0, 9.5, 10.5, 100.0})
+    for (const double sign : {1.0, -1.0}) {
+      Model scaled = m;
+      scaled["a"].params.at("bias").mutable_data<float>()[3] = static_cast<float>(sign * times * range[3]);
+      const std::vector<double> s = cross_layer_equalization(scaled, "a", "b");
+      CHECK((s[3] == 1) == (times > 10));
+      CHECK(s[2] != 1);
+    }
+}
+
 TEST_CASE("statistics are scaled with the channels they describe, means and deviations, and stay with a chain that stays") {
   const Model m = pair_with([](Model& model) { model.add("b", conv()); });
   const ChannelStatistics before{{1, 2, 3, 4}, {0.5, 1, 1.5, 2}};

@@ -148,6 +148,23 @@ TEST_CASE("a dead channel with a bias of its own is no reason to refuse a networ
     }
 }
 
+TEST_CASE("a large bias widens the scale of its channel's weights where it becomes an integer, and nowhere else") {
+  for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+    Model m;
+    m.rounding = rounding;
+    m.add("x", Input{{1, 4}});
+    m.add("fc", Linear{4, 2});
+    m["fc"].params["weight"] = Tensor::full({2, 4}, 1e-9);
+    m["fc"].params["bias"] = Tensor::of<float>({2}, std::vector<float>{1000, 0});
+    const Tensor x = Tensor::full({2, 4}, 1);
+    Model p = prepare(m, {{"", octet_qconfig()}});
+    calibrate(p, {&x, 1});
+    const std::vector<float> scale = convert(p)["fc"].params.at("weight").qparams()->scale;
+    CHECK((scale[0] > 2 * scale[1]) == (rounding != Rounding::real));
+    CHECK(scale[1] == Approx(1e-9 / 127.5).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("one absurd value in the calibration data costs less than 3 dB, wherever it comes") {
   Generator g(6);
   std::vector<Tensor> clean;
