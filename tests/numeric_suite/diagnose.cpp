@@ -192,6 +192,29 @@ TEST_CASE("Accuracies come with labels, and labels must fit") {
   CHECK_THROWS_WITH(diagnose(c.model, c.model, c.data), Catch::Matchers::Contains("no module with codes"));
 }
 
+TEST_CASE("A pair is unbalanced from a quarter of a decade on") {
+  for (const double decades : {0.0, 0.24, 0.26, 0.4, 1.0}) {
+    Model m;
+    m.add("x", Input{{1, 2}});
+    m.add("a", Linear{2, 4});
+    m.add("b", Linear{4, 2});
+    Generator g(1);
+    initialize(m, g);
+    // Channel c reaches from -10^d to 10^d in one layer and from -10^-d to 10^-d in the other, d alternating.
+    for (int c = 0; c < 4; ++c)
+      for (int i = 0; i < 2; ++i) {
+        const auto reach = static_cast<float>(std::pow(10, c % 2 == 0 ? decades : -decades)), sign = i == 0 ? 1.0F : -1.0F;
+        m["a"].params.at("weight").mutable_data<float>()[2 * c + i] = sign * reach;
+        m["b"].params.at("weight").mutable_data<float>()[4 * i + c] = sign / reach;
+      }
+    const auto pairs = pair_imbalances(m);
+    REQUIRE(pairs.size() == 1);
+    CHECK(pairs[0].decades == Approx(decades).margin(1e-6));
+    CHECK(pairs[0].unbalanced == (decades > 0.25));
+    CHECK(pairs[0].worst_span == Approx(std::pow(10, 2 * decades)).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("A pair is unbalanced when channels are scaled against each other, not when one side varies") {
   Model m = fuse(small_network(4), Aim::inference);
   REQUIRE(pair_imbalances(m).size() >= 2);

@@ -92,6 +92,14 @@ TEST_CASE("Changes between reports: drops at the limit, from and to infinity, la
     CHECK_THAT(c.table, Contains(words));
   CHECK_THAT(c.table, !Contains("out, end to end"));
   CHECK_THAT(compare_reports(before, after, {.least_db = 0.01}).table, Contains("out, end to end"));
+  ReportFigures one;
+  one.output.sqnr_db = 40, one.output.samples = 8;
+  one.layers = {{"a", 40, 30}, {"b", 40, 30}};
+  ReportFigures other = one;
+  other.layers[0].own_db = 25;  // a layer has changed that no output shows
+  const std::string table = compare_reports(one, other, {}).table;
+  CHECK_THAT(table, Contains("a, own") && !Contains("a, end to end") && Contains("1 of 2 layers changed by less"));
+  CHECK_THAT(compare_reports(one, one, {}).table, Contains("2 of 2 layers changed by less"));
   const ReportFigures bare = figures_of(
       make_report(small_network(1), post_training(small_network(1), batches({4, 8, 8, 3}, 1, 2)), batches({4, 8, 8, 3}, 1, 2)));
   CHECK_THROWS_WITH(compare_reports(before, bare, {.accuracy_drop = 1}), Contains("needs reports that were made with labels"));

@@ -27,7 +27,6 @@ FAULTS = {
     'compile/program.cpp': [
         ('prefix.size() >= length', 'prefix.size() <= length', 'the shortest override wins'),
         ('inputs.end()), threads);', 'inputs.end()), 1);', 'plans of other thread counts are taken'),
-        ('if (auto other = slot.lock()) return other;', '', 'two plans for one key'),
     ],
     'compile/session.cpp': [
         ('const ThreadsScope scope(plan->threads);', '', 'runs with the thread count of the moment'),
@@ -53,9 +52,6 @@ FAULTS = {
         ('lives.push_back({plan_.steps[s].scratch_bytes, static_cast<int>(s) + 1, static_cast<int>(s) + 1});',
          'lives.push_back({plan_.steps[s].scratch_bytes, static_cast<int>(s), static_cast<int>(s)});',
          'scratch is free while it is used'),
-        ('plan_.values[v].bytes == plan_.values[step.output].bytes) return block_of[v];',
-         'true) return block_of[v];',
-         'in place on a smaller value'),
     ],
     'io/firmware_report.cpp': [
         ('if (ram_bytes > 0 && plan.arena_bytes > ram_bytes) {',
