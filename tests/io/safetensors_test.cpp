@@ -150,6 +150,10 @@ TEST_CASE("headers that are not what they should be are refused by name", "[io]"
   CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4]}})", 4)), Contains("tensor 'a': lacks 'data_offsets'"));
   CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"x":1}})", 4)), Contains("unknown key 'x'"));
   CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,4]}})", 4)), Contains("expected 2 elements, got 3"));
+  CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,5]}})", 5)),
+             Contains("needs 4 bytes, data_offsets give 5"));
+  CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,3]}})", 3)),
+             Contains("needs 4 bytes, data_offsets give 3"));
   CHECK_THAT(error(file(R"({"a":7})", 0)), Contains("expected a JSON object, got number"));
   CHECK_THAT(error(file(R"({"__metadata__":{"k":1}})", 0)), Contains("metadata 'k': expected a string, got number"));
   CHECK_THAT(error(file(R"({"__metadata__":[]})", 0)), Contains("not an object"));

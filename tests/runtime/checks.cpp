@@ -194,4 +194,9 @@ TEST_CASE("rows of a concatenation lie apart, operands of an addition have its s
   CHECK(turned(1, 4) == OCTET_ERROR_ARGUMENTS);
   CHECK(turned(-1, 3) == OCTET_ERROR_ARGUMENTS);
   CHECK(turned(INT32_MAX, INT32_MAX) == OCTET_ERROR_ARGUMENTS);
+  for (const int32_t rank : {0, 1, 7}) {
+    TransposeArgs one{rank, 1, {1}, {1}};
+    const octet_step s = step_of(one, 1, 1);
+    CHECK(octet_op_transpose.check(&s) == (rank == 1 ? OCTET_OK : OCTET_ERROR_ARGUMENTS));
+  }
 }
