@@ -39,6 +39,10 @@ TEST_CASE("One channel above 15 times the median one is a span, at 15 it is not"
     weights.per_tensor_weights = true;
     CHECK((cause_of(weights) == Cause::channel_span) == (ratio > 15));
   }
+  Symptoms even = plain();
+  even.output_ranges = {1, 1, 2, 16};  // of an even number of channels the lower one in the middle counts
+  CHECK(cause_of(even) == Cause::channel_span);
+  CHECK(named(even).words.find("channel 3's outputs span 16x channel") != std::string::npos);
   Symptoms clipped = plain();
   clipped.output_ranges = {100, 1, 1};
   clipped.clipped_high = 0.1, clipped.high = 2;
