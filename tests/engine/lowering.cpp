@@ -208,12 +208,9 @@ TEST_CASE("a part of a concatenation is copied only where its codes mean the sam
   QParams scale = out, zero = out, range = out;
   scale.scale[0] = 0.25F, zero.zero_point[0] = 11, range.qmax = 254;
   for (const auto& [in, copy] : {std::pair{out, true}, {scale, false}, {zero, false}, {range, false}, {i8(0.5F, 10), false}}) {
-    const Model m = [&] {
-      Model two;
-      two.add("a", Input{{1, 4}}), two.add("b", Input{{1, 3}}), two.add("op", Concat{1}, {0, 1});
-      two.modules[0].out_q = {out}, two.modules[1].out_q = {in}, two.modules[2].out_q = {out};
-      return two;
-    }();
+    Model m;
+    m.add("a", Input{{1, 4}}), m.add("b", Input{{1, 3}}), m.add("op", Concat{1}, {0, 1});
+    m.modules[0].out_q = {out}, m.modules[1].out_q = {in}, m.modules[2].out_q = {out};
     const Lowered all = lowered(m);
     REQUIRE(all.steps.size() == 2);
     CHECK(std::get<kernels::RequantizeArgs>(all.steps[0].args).copy == 1);
