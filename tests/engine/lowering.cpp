@@ -32,7 +32,7 @@ Tensor weights(const Shape& shape, const std::vector<int8_t>& codes, const QPara
   return Tensor::of<int8_t>(shape, codes).with(q);
 }
 
-const Lowered lowered(const Model& m) {
+Lowered lowered(const Model& m) {
   std::vector<Shape> in;
   for (const Wire& w : m.modules.back().inputs) in.push_back(m.modules[static_cast<size_t>(w.module)].nominal[0]);
   return lower(m, static_cast<int>(m.modules.size()) - 1, in);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "quant/observers/range.h"
 #include "tests/catch.h"
 #include "tests/numeric_suite/support.h"
 
@@ -59,16 +58,15 @@ TEST_CASE("signal, inherited, weight, bias, rounding and clipping parts are sums
       for (float& b : int8["fc"].params.at("bias").mutable_data<float>()) b += 0.03F * g.uniform();
 
       const Pairing pairing = pair_up(m, int8);
-      ModuleRunner floats(pairing.reference), integers(int8);
+      ModuleRunner floats(pairing.reference);
       SplitSums sums(pairing, int8);
       Split e;
       e.mean.resize(4), e.magnitude.resize(4);
       double n = 0;
       for (int batch = 0; batch < 2; ++batch) {
         const Tensor x = uniform(g, {100, 6}, -1, 1);
-        const Tensor codes = infer(int8, {&x, 1}, [&](int, std::span<const Tensor>) {})[0];
-        const Tensor xq = dequantize(quantize(x, *int8["x"].out_q[0]));
-        const Tensor input = quantize(x, *int8["x"].out_q[0]);
+        const Tensor codes = infer(int8, {&x, 1})[0];
+        const Tensor input = quantize(x, *int8["x"].out_q[0]), xq = dequantize(input);
         sums.add(1, {&input, 1}, infer(m, {&x, 1})[0], codes, floats);
         const auto &real = m["fc"].params, &rounded = int8["fc"].params;
         const std::vector<double> t = linear(x, real.at("weight"), real.at("bias")),

@@ -24,7 +24,7 @@ std::pair<double, double> integrated(double mean, double deviation, double lo, d
   return {sum, squares / mass - sum * sum};
 }
 
-Model with_codes(Model m) {
+Model drawn(Model m) {
   Generator g(2);
   initialize(m, g);
   return m;
@@ -56,7 +56,7 @@ TEST_CASE("mean and variance behind an activation are those of the clipped norma
 
 TEST_CASE("a layer without batch norm adds up means with its weights, variances with their squares, and its residual") {
   Model m;
-  const int x = m.add("x", Input{{1, 3}});
+  m.add("x", Input{{1, 3}});
   m.add("a", Linear{3, 4});
   m.add("b", Linear{4, 4});
   const int sum = m.add("sum", Binary{}, {2, 1});
@@ -65,8 +65,7 @@ TEST_CASE("a layer without batch norm adds up means with its weights, variances 
   Conv2d added{.in = 4, .out = 4, .kernel = {1, 1}};
   added.residual = true;
   m.add("added", added, {5, 4});
-  static_cast<void>(x);
-  m = with_codes(m);
+  m = drawn(m);
   const InputPrior prior{.min = -9, .max = 9, .mean = 0.4, .deviation = 1.5};
   const std::vector<Expected> e = expected_outputs(m, {}, prior);
   using Moments = std::pair<std::vector<double>, std::vector<double>>;
@@ -112,7 +111,7 @@ TEST_CASE("channels repeat behind a flattened picture, mean and variance alike")
   m.add("x", Input{{1, 2, 2, 1}});
   m.add("conv", Conv2d{.in = 1, .out = 3, .kernel = {1, 1}});
   m.add("flat", Reshape{{0, -1}});
-  m = with_codes(m);
+  m = drawn(m);
   const std::vector<Expected> e = expected_outputs(m, {}, {.min = 0, .max = 1, .mean = 0.5, .deviation = 0.25});
   REQUIRE(e[2].mean.size() == 12);
   for (size_t c = 0; c < 12; ++c) {
@@ -129,7 +128,7 @@ TEST_CASE("a concatenation's range is known if every part's is") {
   m.add("known", Concat{1}, {x, a});
   m.add("first", Concat{1}, {b, a});
   m.add("last", Concat{1}, {a, b});
-  m = with_codes(m);
+  m = drawn(m);
   const std::vector<Expected> e = expected_outputs(m, {}, {.min = -2, .max = 3, .mean = 0.5, .deviation = 0.25});
   CHECK(e[1].has_range);
   CHECK_FALSE(e[2].has_range);  // a batch norm that follows no layer

@@ -138,7 +138,7 @@ TEST_CASE("a module that is an output twice is dequantized twice from the same c
 
 TEST_CASE("a convolution that adds its own input, or adds it to itself, reads it until the end") {
   for (const Rounding rounding : kRoundings)
-    for (const bool fused : {true, false}) {
+    for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4}) {
       Model m;
       m.rounding = rounding;
       m.add("x", Input{{1, 6, 6, 4}});
@@ -147,10 +147,7 @@ TEST_CASE("a convolution that adds its own input, or adds it to itself, reads it
       m.add("sum", Binary{}, {b, a});
       m.add("twice", Binary{}, {3, 3});
       const Example e = quantized("own", m, rounding, true, 1);
-      FirmwareOptions options;
-      options.target = fused ? FirmwareTarget::portable : FirmwareTarget::cortex_m4;
-      const FirmwarePlan plan = plan_firmware(e.int8, options);
-      const Device device(image_bytes(plan));
+      const Device device(image_bytes(plan_firmware(e.int8, {.target = target})));
       REQUIRE(device.status() == OCTET_OK);
       const Outcome got = device.run({&e.samples[0], 1});
       CHECK(same(infer(e.int8, {&e.samples[0], 1})[0], got.outputs[0]));
@@ -160,7 +157,6 @@ TEST_CASE("a convolution that adds its own input, or adds it to itself, reads it
 TEST_CASE("what is no printable ASCII in a name comes as question marks, and the image opens") {
   Model m = tiny_separable();
   m.modules[1].path = "f\xc3\xa4ltung\x7f\n";
-  m.modules[1].tied_to.clear();
   const Example e = quantized("names", m, Rounding::real, true, 1);
   const Device device(image_bytes(plan_firmware(e.int8)));
   REQUIRE(device.status() == OCTET_OK);
