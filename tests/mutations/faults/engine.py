@@ -11,6 +11,7 @@ FAULTS = {
     ],
     'engine/batches.cpp': [
         ('some.count_ = std::min(count_, count);', 'some.count_ = count;', 'first(n) of fewer batches'),
+        ('return make(i + done);', 'return make(i);', 'the rest begins anew'),
     ],
     'engine/data.cpp': [
         ('options_.seed + static_cast<uint64_t>(epoch) * 0x9E3779B9U', 'options_.seed', 'every epoch in the same order'),
@@ -158,6 +159,7 @@ FAULTS = {
         ('const double rise = 0.3 * static_cast<double>(steps) - 1,',
          'const double rise = 0.3 * static_cast<double>(steps),',
          'one cycle rises a step longer'),
+        ('loaded.velocity_.emplace(key.substr(kVelocity.size()), tensor);', '', 'velocities are not loaded'),
     ],
     'engine/quantize.cpp': [
         ('check(values[i] >= q.qmin && values[i] <= q.qmax, path', 'check(values[i] >= q.qmin, path', 'codes above their range'),
@@ -165,6 +167,9 @@ FAULTS = {
     'engine/random.cpp': [
         ('n = 624, m = 397', 'n = 624, m = 396', 'another generator'),
         ('return high << 32 | next32();', 'return high | uint64_t{next32()} << 32;', '64 bits in the other order'),
+        ('cached_normal_ = normal.empty() ? std::nullopt : std::optional(normal[0]);',
+         'cached_normal_.reset();',
+         'the kept half of a pair is lost'),
     ],
     'engine/tensor.cpp': [
         ('check(p.qparams() == parts[0].qparams(), "concat: quantization parameters differ");', '', 'joins codes of two meanings'),
