@@ -9,6 +9,8 @@
 
 namespace octet {
 
+inline constexpr int64_t kArenaAlignment = 64;  ///< bytes: of a host's arena and of each value in it
+
 /// Memory that is needed from step `first` to step `last`, both included.
 struct Lifetime {
   int64_t bytes = 0;

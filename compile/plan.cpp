@@ -11,8 +11,6 @@
 namespace octet {
 namespace {
 
-constexpr int64_t kAlignment = 64;
-
 /// A kernel of this engine, or of the reference engine and why.
 Made make_or_fall_back(const LoweredStep& step, QEngine engine, std::string_view path) {
   Made made = make(step.args, step.blobs, engine);
@@ -204,7 +202,7 @@ class Planner {
       planned.push_back(b);
       lifetimes.push_back({block.bytes, block.first, block.last});
     }
-    const ArenaPlan arena = plan_arena(lifetimes, kAlignment);
+    const ArenaPlan arena = plan_arena(lifetimes, kArenaAlignment);
     for (size_t k = 0; k < planned.size(); ++k) plan_.blocks[planned[k]].offset = arena.offsets[k];
     MemoryReport& m = plan_.memory;
     m.arena = arena.bytes, m.lower_bound = arena.lower_bound, m.optimal = arena.optimal;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "compile/arena_plan.h"
 #include "compile/plan.h"
 #include "engine/batches.h"
 #include "kernels/float_scope.h"
@@ -14,7 +15,7 @@
 namespace octet {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr std::align_val_t kAlignment{kArenaAlignment};
 
 struct Release {
   void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }

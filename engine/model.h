@@ -31,6 +31,12 @@ struct Module {
   std::map<std::string, HookBox, std::less<>> hooks{};  ///< by point: "weight", "output"
   std::vector<std::optional<QParams>> out_q{};          ///< per port, set by convert; empty = float
   std::vector<Shape> nominal{};                         ///< output shapes for the nominal input
+
+  /// The operator if it is a T, else null.
+  template <class T>
+  const T* as() const {
+    return std::get_if<T>(&op);
+  }
 };
 
 struct Model {

@@ -14,7 +14,7 @@ namespace octet {
 namespace {
 
 constexpr int64_t kVersion = 1;
-constexpr int kMaxDepth = 4;
+constexpr int kCheckpointDepth = 4;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
 std::string tensor_name(std::string_view state, std::string_view key) {
@@ -63,7 +63,7 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view n
   const auto text = file.metadata.find(kCheckpointKey);
   check(text != file.metadata.end(), name, ": is no checkpoint (no metadata entry ", kCheckpointKey, "); load_model reads models");
   const std::string where = std::string(name) + ": " + kCheckpointKey;
-  const json::Value root = json::parse(text->second, where, kMaxDepth);
+  const json::Value root = json::parse(text->second, where, kCheckpointDepth);
   const int64_t version = json::integer(json::at(root, "version", where), 0, kMost, where + ": version");
   check(version == kVersion, where, ": version ", version, " is unknown, this octet reads ", kVersion);
   json::expect_object(root, {"version", "epoch", "step", "states"}, where);

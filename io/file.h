@@ -13,6 +13,8 @@ namespace octet {
 
 using Bytes = std::vector<std::byte>;
 
+inline constexpr size_t kMaxRank = 8;  ///< axes of a tensor in any file
+
 /// The whole regular file; throws Error naming it if it is missing, not a regular file, unreadable or larger than `cap` bytes.
 Bytes read_file(const std::string& path, uint64_t cap);
 

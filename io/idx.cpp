@@ -12,7 +12,6 @@ namespace octet {
 namespace {
 
 constexpr uint64_t kMaxBytes = uint64_t{1} << 32;
-constexpr size_t kMaxRank = 8;
 
 struct Header {
   Shape shape;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kVersion = 1;
 constexpr const char* kModelKey = "octet.model";
-constexpr int kMaxDepth = 8;                        // model.modules[].attributes.conv.kernel[] is six
+constexpr int kModelDepth = 8;                      // model.modules[].attributes.conv.kernel[] is six
 constexpr size_t kMaxModules = 20000;               // Model::add looks its path up among all earlier ones
 constexpr int64_t kMaxElements = int64_t{1} << 40;  // of a nominal output: keeps the shape rules' sums far from overflow
 constexpr int64_t kInt32Max = std::numeric_limits<int32_t>::max(), kInt32Min = std::numeric_limits<int32_t>::min();
@@ -202,7 +202,7 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
 Model model_from(SafeTensors& file, std::string_view name, const HookFactory& make) {
   const auto text = file.metadata.find(kModelKey);
   check(text != file.metadata.end(), name, ": is not an octet model (no metadata entry ", kModelKey, ")");
-  const json::Value root = json::parse(text->second, std::string(name) + ": " + kModelKey, kMaxDepth);
+  const json::Value root = json::parse(text->second, std::string(name) + ": " + kModelKey, kModelDepth);
   const std::string where(name);
   const int64_t version = json::integer(json::at(root, "version", where), 0, kInt32Max, where + ": version");
   check(version == kVersion, name, ": model format version ", version, " is unknown, this octet reads ", kVersion);

@@ -20,7 +20,6 @@ static_assert(std::endian::native == std::endian::little, "npy data is copied as
 
 constexpr uint64_t kMaxFile = uint64_t{1} << 34;
 constexpr size_t kMaxHeader = size_t{1} << 16;
-constexpr size_t kMaxRank = 8;
 constexpr std::string_view kMagic{"\x93NUMPY", 6};
 constexpr std::string_view kReadable = "<f4 <f8 |u1 |i1 <i2 <i4", kConvertible = "|b1 <u2 <u4 <u8 <i8";
 

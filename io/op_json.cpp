@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One pair of functions per attribute type; structures of attributes (ConvBn2d::conv) recurse through their own `fields`.
 #include "io/op_json.h"
+#include "io/file.h"
 
 #include <cmath>
 #include <string>
@@ -8,8 +9,6 @@
 
 namespace octet {
 namespace {
-
-constexpr size_t kMaxRank = 8;
 
 template <class T>
 concept HasFields = requires {

@@ -19,8 +19,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is copied as it is");
 
-constexpr size_t kLengthBytes = 8, kMaxRank = 8;
-constexpr int kMaxDepth = 4;  // {"name": {"shape": [ is three
+constexpr size_t kLengthBytes = 8;
+constexpr int kHeaderDepth = 4;  // {"name": {"shape": [ is three
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::string_view kDataCrc = "octet.crc32.data", kHeaderCrc = "octet.crc32.header";
 constexpr std::string_view kZeroCrc = "00000000";
@@ -126,7 +126,7 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   const std::span<const std::byte> data = bytes.subspan(kLengthBytes + length);
   check(header.starts_with('{'), name, ": header does not start with '{'");
-  const json::Value root = json::parse(header, std::string(name) + ": header", kMaxDepth);
+  const json::Value root = json::parse(header, std::string(name) + ": header", kHeaderDepth);
 
   SafeTensors file;
   std::vector<Entry> entries;

@@ -15,12 +15,7 @@ constexpr double kDominant = 0.25;  // share of the own error that makes a cause
 constexpr double kWide = 0.4;       // share of the codes' range that values reach
 constexpr double kUnused = 0.15;    // of the codes' range at the end that does not clip: the range is shifted, not short
 
-std::string number(double v) {
-  Text text;
-  text << std::setprecision(3) << v;
-  return text.str();
-}
-std::string percent(double share) { return number(100 * share) + " %"; }
+std::string brief_percent(double share) { return brief(100 * share) + " %"; }
 
 struct Span {
   double ratio = 1;
@@ -75,13 +70,13 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
   };
   const char* recipe = s.device ? "octet_device_qconfig()" : "octet_qconfig()";
   if (own <= 0) return say(Cause::none, "no error of its own", "");
-  const std::string seen = number(s.low) + ".." + number(s.high), grid = number(s.grid_low) + ".." + number(s.grid_high);
+  const std::string seen = brief(s.low) + ".." + brief(s.high), grid = brief(s.grid_low) + ".." + brief(s.grid_high);
   const double width = s.grid_high - s.grid_low;
 
   if (s.has_weights && e.bias >= kDominant * own && s.stored_bias >= 0.5 * e.bias)
     return say(Cause::bias,
                "its bias is not the float model's: channel " + std::to_string(s.worst_bias_channel) + " is off by " +
-                   number(s.worst_bias) + " on average, outputs span " + seen,
+                   brief(s.worst_bias) + " on average, outputs span " + seen,
                "correct_bias(float_model, int8, data)");
 
   const Span weights = span_of(s.weight_ranges), outputs = span_of(s.output_ranges);
@@ -90,43 +85,44 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
     const Span& worst = by_weights ? weights : outputs;
     return say(Cause::channel_span,
                "channel " + std::to_string(worst.largest) + "'s " + (by_weights ? "weights" : "outputs") + " span " +
-                   number(worst.ratio) + "x channel " + std::to_string(worst.middle) + "'s, and all share one scale",
+                   brief(worst.ratio) + "x channel " + std::to_string(worst.middle) + "'s, and all share one scale",
                s.equalizable ? "equalize(fuse(float_model, Aim::inference)), then quantize again; or " + entry(d.path, recipe)
                              : entry(d.path, recipe));
   }
   if (s.grid && e.clipping >= kDominant * own) {
     const bool top = s.clipped_high * std::abs(s.high - s.grid_high) >= s.clipped_low * std::abs(s.grid_low - s.low);
     const double unused = (top ? std::max(0.0, s.low - s.grid_low) : std::max(0.0, s.grid_high - s.high)) / width;
-    const std::string clips = percent(top ? s.clipped_high : s.clipped_low) + " of outputs clip at the " +
-                              (top ? "top" : "bottom") + ": codes cover " + grid + ", data reaches " + number(top ? s.high : s.low);
+    const std::string clips = brief_percent(top ? s.clipped_high : s.clipped_low) + " of outputs clip at the " +
+                              (top ? "top" : "bottom") + ": codes cover " + grid + ", data reaches " + brief(top ? s.high : s.low);
     if (unused > kUnused)
-      return say(Cause::zero_point,
-                 clips + ", while " + percent(unused) + " of the codes at the other end are never used: the zero point is off",
-                 "calibrate(prepared, data) and convert(prepared) again: " + entry(d.path, recipe));
+      return say(
+          Cause::zero_point,
+          clips + ", while " + brief_percent(unused) + " of the codes at the other end are never used: the zero point is off",
+          "calibrate(prepared, data) and convert(prepared) again: " + entry(d.path, recipe));
     return say(Cause::range_too_narrow, clips + ": calibration did not see such values",
-               "calibrate with data that reaches " + number(top ? s.high : s.low) + ", " +
+               "calibrate with data that reaches " + brief(top ? s.high : s.low) + ", " +
                    entry(d.path, s.device ? recipe : "default_per_channel_qconfig()"));
   }
   const double used = width > 0 ? (std::min(s.high, s.grid_high) - std::max(s.low, s.grid_low)) / width : 1;
   if (s.grid && e.rounding >= kDominant * own && used < kWide)
     return say(Cause::range_too_wide,
-               "codes cover " + grid + ", outputs only " + seen + ": " + percent(used) + " of the range is used",
+               "codes cover " + grid + ", outputs only " + seen + ": " + brief_percent(used) + " of the range is used",
                "calibrate again: " + entry(d.path, recipe));
   if (s.has_weights && e.bias >= kDominant * own && e.bias >= e.rounding)
     return say(
         Cause::bias,
-        "rounding its weights moves the mean: channel " + std::to_string(s.worst_bias_channel) + " by " + number(s.worst_bias),
+        "rounding its weights moves the mean: channel " + std::to_string(s.worst_bias_channel) + " by " + brief(s.worst_bias),
         "correct_bias(float_model, int8, data)");
   const bool mend = needs_mending(e, s);
   const std::string end = mend ? "" : "; that is what 8 bits cost";
   if (s.has_weights && e.weight >= e.rounding)
     return say(Cause::weight_rounding,
-               percent(e.weight / own) + " of its own error is rounding of " +
+               brief_percent(e.weight / own) + " of its own error is rounding of " +
                    (s.per_tensor_weights ? "per-tensor" : "per-channel") + " weights" + end,
                !mend                  ? ""
                : s.per_tensor_weights ? entry(d.path, recipe)
                                       : less_rounding(s));
-  say(Cause::activation_rounding, percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid + end,
+  say(Cause::activation_rounding, brief_percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid + end,
       mend ? less_rounding(s) : "");
 }
 

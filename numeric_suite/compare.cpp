@@ -31,12 +31,6 @@ std::string dtype_of_output(const Module& module) {
   return std::string(to_string(codes ? code_dtype(*module.out_q[0]) : DType::f32));
 }
 
-std::string percent(double share) {
-  Text text;
-  text << std::fixed << std::setprecision(2) << 100 * share << " %";
-  return text.str();
-}
-
 size_t widest(size_t least, const auto& rows) {
   for (const auto& row : rows) least = std::max(least, row.path.size());
   return least;

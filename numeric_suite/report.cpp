@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double v) {
+Json json_number(double v) {
   if (std::isfinite(v)) return v;
   if (std::isnan(v)) return nullptr;
   return v > 0 ? "inf" : "-inf";
@@ -22,17 +22,17 @@ Json number(double v) {
 
 Json to_object(const OutputFigures& f) {
   Json j{{"samples", f.samples}};
-  if (f.samples > 0) j["output_sqnr_db"] = number(f.sqnr_db);
+  if (f.samples > 0) j["output_sqnr_db"] = json_number(f.sqnr_db);
   if (f.float_accuracy) j["accuracy"] = {{"float", *f.float_accuracy}, {"quantized", *f.quantized_accuracy}};
   return j;
 }
 
 Json to_object(const Metrics& m, bool own) {
-  Json j{{"sqnr_db", number(m.sqnr_db)},
-         {"cosine", number(m.cosine)},
+  Json j{{"sqnr_db", json_number(m.sqnr_db)},
+         {"cosine", json_number(m.cosine)},
          {"max_abs_error", m.max_abs_error},
          {"noise_power", m.noise_power},
-         {"effective_bits", number(m.effective_bits)},
+         {"effective_bits", json_number(m.effective_bits)},
          {"reference", {m.reference_min, m.reference_max}},
          {"mean_error", m.mean_error},
          {"elements", m.elements}};
@@ -105,7 +105,7 @@ std::string to_json(const Report& report) {
   Json j{{"title", report.title}, {"stopped", report.comparison.stopped || d.stopped}};
   j.update(to_object(report.comparison.output));
   j["diagnosed"] = to_object(d.output);
-  j["diagnosed"].update({{"estimated_samples", d.estimated_samples}, {"rank_correlation", number(d.rank_correlation)}});
+  j["diagnosed"].update({{"estimated_samples", d.estimated_samples}, {"rank_correlation", json_number(d.rank_correlation)}});
   j["layers"] = j["diagnosis"] = j["pairs"] = Json::array();
   for (const LayerComparison& l : report.comparison.layers) {
     Json row{{"path", l.path}, {"op", l.op}, {"dtype", l.dtype}};
@@ -118,7 +118,7 @@ std::string to_json(const Report& report) {
     const ErrorSplit& e = l.split;
     Json row{
         {"path", l.path},
-        {"gain_db", number(l.gain_db)},
+        {"gain_db", json_number(l.gain_db)},
         {"share", l.share},
         {"estimated", l.estimated},
         {"cause", to_string(l.cause)},

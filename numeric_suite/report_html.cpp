@@ -66,21 +66,9 @@ return (down?-1:1)*(Number.isNaN(n)?x.localeCompare(y):n)}).forEach(r=>body.appe
 th.tabIndex=0;th.addEventListener('click',sort);th.addEventListener('keydown',e=>{if(e.key==='Enter')sort()})});
 )js";
 
-std::string number(double v, int digits = 3) {
-  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
-  Text text;
-  text << std::setprecision(digits) << v;
-  return text.str();
-}
-std::string percent(double share) {
-  Text text;
-  text << std::fixed << std::setprecision(2) << 100 * share << " %";
-  return text.str();
-}
-
 /// "230", "17,700", "3.2": for ratios.
 std::string ratio(double v) {
-  if (v < 10) return number(v, 2);
+  if (v < 10) return brief(v, 2);
   const std::string digits = std::to_string(std::llround(v));
   std::string text;
   for (size_t i = 0; i < digits.size(); ++i) {
@@ -90,7 +78,7 @@ std::string ratio(double v) {
   return text;
 }
 std::string fixed(double v, int digits = 2) {
-  if (std::isinf(v)) return number(v);
+  if (std::isinf(v)) return brief(v);
   Text text;
   text << std::fixed << std::setprecision(digits) << v;
   return text.str();
@@ -114,7 +102,7 @@ class Page {
     html_ += "<td data-v=\"" + escaped(key) + "\">" + escaped(shown) + "</td>";
   }
   void cell(double v, const std::string& shown) {
-    cell(shown, std::isinf(v) ? (v > 0 ? "Infinity" : "-Infinity") : std::isnan(v) ? "-1e99" : number(v, 9));
+    cell(shown, std::isinf(v) ? (v > 0 ? "Infinity" : "-Infinity") : std::isnan(v) ? "-1e99" : brief(v, 9));
   }
   void none() { cell("–", "-1e99"); }
   void decibels_of(const std::optional<Metrics>& m) { m ? cell(m->sqnr_db, decibels(m->sqnr_db)) : none(); }
@@ -156,7 +144,7 @@ void verdicts(Page& page, const Diagnosis& d, const std::vector<std::string>& no
   std::string pairs;
   for (const PairImbalance& p : d.pairs)
     if (p.unbalanced)
-      pairs += "<li>" + escaped(p.first) + " and " + escaped(p.second) + ": channels scaled apart by " + number(p.decades, 2) +
+      pairs += "<li>" + escaped(p.first) + " and " + escaped(p.second) + ": channels scaled apart by " + brief(p.decades, 2) +
                " decades, ranges span " + ratio(p.worst_span) + "x</li>";
   if (!pairs.empty())
     page << "<div class=\"card\"><h3>Unbalanced pairs</h3><ul>" << pairs
@@ -183,7 +171,7 @@ void verdicts(Page& page, const Diagnosis& d, const std::vector<std::string>& no
     page << "<p class=\"soft\">Each of the other " << counted(static_cast<int64_t>(d.layers.size() - shown), "layer")
          << " alone in float removes less than 2 % of the output's noise.</p>";
   if (std::isfinite(d.rank_correlation))
-    page << "<p class=\"soft\">First-order estimate against this measurement: rank correlation " << number(d.rank_correlation, 2)
+    page << "<p class=\"soft\">First-order estimate against this measurement: rank correlation " << brief(d.rank_correlation, 2)
          << " (estimated from " << counted(d.estimated_samples, "sample") << ").</p>";
 }
 
@@ -215,13 +203,13 @@ void table(Page& page, const Report& r) {
       page.none(), page.none(), page.none();
     }
     if (l.output) {
-      page.cell(l.output->max_abs_error, number(l.output->max_abs_error)), page.cell(l.output->cosine, number(l.output->cosine, 6));
+      page.cell(l.output->max_abs_error, brief(l.output->max_abs_error)), page.cell(l.output->cosine, brief(l.output->cosine, 6));
     } else {
       page.none(), page.none();
     }
     if (m && m->step > 0) {
       page.cell(m->saturated_low, percent(m->saturated_low)), page.cell(m->saturated_high, percent(m->saturated_high));
-      page.cell(m->codes_used, percent(m->codes_used)), page.cell(m->effective_bits, number(m->effective_bits));
+      page.cell(m->codes_used, percent(m->codes_used)), page.cell(m->effective_bits, brief(m->effective_bits));
       page.cell(static_cast<double>(m->dead_channels.size()), std::to_string(m->dead_channels.size()));
     } else {
       for (int i = 0; i < 5; ++i) page.none();
@@ -253,8 +241,8 @@ void drawings(Page& page, const Report& r) {
     const auto row = std::ranges::find(r.comparison.layers, l.path, &LayerComparison::path);
     if (row == r.comparison.layers.end() || !row->shadow) continue;
     const Metrics& m = *row->shadow;
-    page << "<figure><h3>" << escaped(l.path) << "</h3>" << svg::histogram(m) << "<figcaption>codes cover " << number(m.grid_min)
-         << " .. " << number(m.grid_max) << ", outputs " << number(m.reference_min) << " .. " << number(m.reference_max)
+    page << "<figure><h3>" << escaped(l.path) << "</h3>" << svg::histogram(m) << "<figcaption>codes cover " << brief(m.grid_min)
+         << " .. " << brief(m.grid_max) << ", outputs " << brief(m.reference_min) << " .. " << brief(m.reference_max)
          << "</figcaption>" << svg::channel_ranges(m) << "<figcaption>outputs by channel</figcaption>";
     if (row->weight) page << svg::channel_ranges(*row->weight) << "<figcaption>weights by output channel</figcaption>";
     page << "</figure>";

@@ -45,12 +45,6 @@ class Picture {
   Text text_;
 };
 
-std::string brief(double v) {
-  Text text;
-  text << std::setprecision(3) << v;
-  return text.str();
-}
-
 /// Long paths keep their end, which tells layers apart.
 std::string shortened(const std::string& path) { return path.size() <= 22 ? path : "…" + path.substr(path.size() - 21); }
 

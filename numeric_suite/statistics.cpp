@@ -47,6 +47,19 @@ int bin_of(int code) { return std::clamp((code - CodeHistogram::kLow) / CodeHist
 
 }  // namespace
 
+std::string percent(double share) {
+  Text text;
+  text << std::fixed << std::setprecision(2) << 100 * share << " %";
+  return text.str();
+}
+
+std::string brief(double v, int digits) {
+  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
+  Text text;
+  text << std::setprecision(digits) << v;
+  return text.str();
+}
+
 std::string decibels(double db) {
   const FloatScope environment;
   if (std::isnan(db)) return "-";

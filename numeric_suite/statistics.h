@@ -83,5 +83,9 @@ class Statistics {
 
 /// "41.50", "inf", "-inf".
 std::string decibels(double);
+/// A share of 0 to 1 as "12.50 %".
+std::string percent(double share);
+/// At most so many significant digits: "0.123", "inf".
+std::string brief(double, int digits = 3);
 
 }  // namespace octet

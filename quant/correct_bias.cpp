@@ -61,11 +61,6 @@ class Frontier {
   std::vector<int> last_;
 };
 
-const Tensor* bias_of(const Params& params) {
-  const auto found = params.find("bias");
-  return found == params.end() ? nullptr : &found->second;
-}
-
 bool correctable(const Model& model, int index) {
   const Module& module = model.modules[index];
   if (!std::holds_alternative<Conv2d>(module.op) && !std::holds_alternative<Linear>(module.op)) return false;

@@ -70,11 +70,6 @@ std::vector<double> mean_patch(const Module& layer, const Shape& input, const st
   return patches.mean();
 }
 
-const Tensor* bias_of(const Params& params) {
-  const auto found = params.find("bias");
-  return found == params.end() ? nullptr : &found->second;
-}
-
 Expected unknown(std::string why) {
   Expected e;
   e.why = std::move(why);

@@ -13,23 +13,18 @@
 namespace octet {
 namespace {
 
-template <class T>
-const T* as(const Module& module) {
-  return std::get_if<T>(&module.op);
-}
-
 Activation activation(const Module& module) {
-  if (const auto* conv = as<Conv2d>(module)) return conv->act;
-  if (const auto* linear = as<Linear>(module)) return linear->act;
-  const auto* unary = as<Unary>(module);
+  if (const auto* conv = module.as<Conv2d>()) return conv->act;
+  if (const auto* linear = module.as<Linear>()) return linear->act;
+  const auto* unary = module.as<Unary>();
   if (unary && unary->fn == UnaryFn::relu) return Activation::relu;
   return unary && unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
 }
 
-int64_t out_channels(const Module& module) { return as<Conv2d>(module) ? as<Conv2d>(module)->out : as<Linear>(module)->out; }
-int64_t in_channels(const Module& module) { return as<Conv2d>(module) ? as<Conv2d>(module)->in : as<Linear>(module)->in; }
+int64_t out_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->out : module.as<Linear>()->out; }
+int64_t in_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->in : module.as<Linear>()->in; }
 
-bool scalable(const Module& module) { return (as<Conv2d>(module) || as<Linear>(module)) && module.hooks.empty(); }
+bool scalable(const Module& module) { return (module.as<Conv2d>() || module.as<Linear>()) && module.hooks.empty(); }
 
 /// Which modules read each module's value; a model output counts as a reader.
 std::vector<std::vector<int>> readers_of(const Model& model) {
@@ -48,10 +43,10 @@ bool tied(const Model& model, const Module& module) {
 /// no padding and max pools both do.
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
   // Only what is known to scale: f(x * s) = f(x) * s for s > 0.
-  if (const auto* unary = as<Unary>(module))
+  if (const auto* unary = module.as<Unary>())
     return unary->fn == UnaryFn::identity || unary->fn == UnaryFn::relu || (unary->fn == UnaryFn::relu6 && relu6 == Relu6::relu);
-  if (as<Pool2d>(module) || as<Dropout>(module)) return true;
-  return as<Reshape>(module) && !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
+  if (module.as<Pool2d>() || module.as<Dropout>()) return true;
+  return module.as<Reshape>() && !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
 }
 
 /// What lies between two consecutive layers, and where it leads; `why` says what is in the way.
@@ -65,7 +60,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   const auto readers = readers_of(model);
   const Module& begin = model.modules[first];
   Link link;
-  const auto* conv = as<Conv2d>(begin);
+  const auto* conv = begin.as<Conv2d>();
   if (!scalable(begin)) return link.why = "it is no convolution or linear layer", link;
   if (conv && conv->residual) return link.why = "a residual is added to its output", link;
   if (tied(model, begin)) return link.why = "it is called twice", link;
@@ -78,7 +73,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
     const Module& next = model.modules[at];
     if (scalable(next)) {
       const bool fits =
-          in_channels(next) % out_channels(begin) == 0 && (as<Linear>(next) || in_channels(next) == out_channels(begin));
+          in_channels(next) % out_channels(begin) == 0 && (next.as<Linear>() || in_channels(next) == out_channels(begin));
       if (!fits) return link.why = next.path + " has another number of channels", link;
       if (tied(model, next)) return link.why = next.path + " is called twice", link;
       const auto reads_first =
@@ -103,7 +98,7 @@ Tensor& weight_of(Module& module) {
 /// Calls act(element index, input channel) for every weight; of a linear layer behind a flattened picture, channels repeat.
 template <class Act>
 void each_input(const Module& module, int64_t channels, const Tensor& w, Act&& act) {
-  const auto* conv = as<Conv2d>(module);
+  const auto* conv = module.as<Conv2d>();
   const int64_t per_group = w.shape().back(), groups = conv ? conv->groups : 1, out = w.size(0), row = w.numel() / out;
   for (int64_t o = 0; o < out; ++o)
     for (int64_t i = 0; i < row; ++i) act(o * row + i, (o / (out / groups) * per_group + i % per_group) % channels);
@@ -144,9 +139,9 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
   check_model(model);
   StatisticsByPath statistics;
   for (const Module& module : model.modules) {
-    if (!as<BatchNorm>(module)) continue;
+    if (!module.as<BatchNorm>()) continue;
     const Module& layer = model.modules[module.inputs[0].module];
-    if (!as<Conv2d>(layer) && !as<Linear>(layer)) continue;
+    if (!layer.as<Conv2d>() && !layer.as<Linear>()) continue;
     const Params& params = model.owner(module).params;
     check(params.contains("weight") && params.contains("bias"), module.path,
           ": parameters are missing; initialize or load the model first");
@@ -349,12 +344,12 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
     for (size_t k = 0; k + 1 < chain.size(); ++k) {
       Module &one = absorbed[chain[k]], &two = absorbed[chain[k + 1]];
       const auto found = statistics.find(chain[k]);
-      const auto* conv = as<Conv2d>(two);
+      const auto* conv = two.as<Conv2d>();
       const Link link = follow(absorbed, absorbed.index(chain[k]), Relu6::leave);
       // Shifted values must meet a relu, no padding, and nothing between that is not shift-equivariant.
       bool relu = activation(one) == Activation::relu, plain = true;
       for (const int i : link.between) {
-        const auto* pool = as<Pool2d>(absorbed.modules[i]);
+        const auto* pool = absorbed.modules[i].as<Pool2d>();
         relu |= activation(absorbed.modules[i]) == Activation::relu;
         plain &= !pool || pool->kind == Pool::adaptive_average || pool->padding == Pads{};
       }

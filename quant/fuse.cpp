@@ -20,18 +20,18 @@ const T* as(const Module& module) {
   return std::get_if<T>(&module.op);
 }
 Activation activation_of(const Module& module) {
-  const Unary* unary = as<Unary>(module);
+  const Unary* unary = module.as<Unary>();
   if (!unary) return Activation::none;
   if (unary->fn == UnaryFn::relu) return Activation::relu;
   return unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
 }
 bool is_addition(const Module& module) {
-  const Binary* binary = as<Binary>(module);
+  const Binary* binary = module.as<Binary>();
   return binary && binary->fn == BinaryFn::add && binary->act == Activation::none;
 }
 bool takes_activation(const Module& module) {
   const auto bare = [](const auto* op) { return op && op->act == Activation::none; };
-  return bare(as<Conv2d>(module)) || bare(as<Linear>(module)) || is_addition(module);
+  return bare(module.as<Conv2d>()) || bare(module.as<Linear>()) || is_addition(module);
 }
 
 class Fuser {
@@ -58,19 +58,19 @@ class Fuser {
     const Module &first = at(s.front()), &last = at(s.back()), &module = at(next);
     if (calls_[s.front()] > 1 || calls_[next] > 1) return false;
     if (readers_[s.back()] != std::set<int>{next}) return false;
-    const bool bare = s.size() == 1, after_bn = as<BatchNorm>(last) != nullptr, after_add = s.size() > 1 && is_addition(last);
-    if (const BatchNorm* bn = as<BatchNorm>(module)) {
-      if (const Conv2d* conv = as<Conv2d>(first))
+    const bool bare = s.size() == 1, after_bn = last.as<BatchNorm>() != nullptr, after_add = s.size() > 1 && is_addition(last);
+    if (const BatchNorm* bn = module.as<BatchNorm>()) {
+      if (const Conv2d* conv = first.as<Conv2d>())
         return bare && takes_activation(first) && !conv->residual && bn->channels == conv->out;
-      const Linear* linear = as<Linear>(first);
+      const Linear* linear = first.as<Linear>();
       return bare && linear && takes_activation(first) && aim_ == Aim::inference && bn->channels == linear->out;
     }
     if (activation_of(module) != Activation::none)
-      return (bare && takes_activation(first)) || (after_bn && (as<Conv2d>(first) || aim_ == Aim::inference)) || after_add;
+      return (bare && takes_activation(first)) || (after_bn && (first.as<Conv2d>() || aim_ == Aim::inference)) || after_add;
     if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
     // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
     const int other = module.inputs[module.inputs[0].module == s.back()].module;
-    return as<Conv2d>(first) && takes_activation(first) && (bare || after_bn) && other != s.back();
+    return first.as<Conv2d>() && takes_activation(first) && (bare || after_bn) && other != s.back();
   }
 
   std::vector<Sequence> find(const FuseOptions& options) const {
@@ -130,7 +130,7 @@ class Fuser {
       const Module& next = at(s[i]);
       m.fused.push_back(next.path);
       m.fused.insert(m.fused.end(), next.fused.begin(), next.fused.end());
-      if (as<BatchNorm>(next)) {
+      if (next.as<BatchNorm>()) {
         merge_batch_norm(m, next);
       } else if (is_addition(next)) {
         std::get<Conv2d>(m.op).residual = true;

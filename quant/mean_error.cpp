@@ -43,6 +43,11 @@ std::vector<int> calls_of(const Model& model, int index) {
   return calls;
 }
 
+const Tensor* bias_of(const Params& params) {
+  const auto found = params.find("bias");
+  return found == params.end() ? nullptr : &found->second;
+}
+
 Tensor& bias_of_layer(Model& model, int index) {
   for (const int call : calls_of(model, index))
     std::visit(

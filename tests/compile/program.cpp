@@ -9,9 +9,11 @@
 #include "quant/quantize.h"
 #include "tests/catch.h"
 #include "tests/numerics/reference_models.h"
+#include "tests/same.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
+using octet::testing::same;
 
 namespace {
 
@@ -29,10 +31,6 @@ Fixture fixture() {
   calibrate(p, {&f.data, 1});
   f.int8 = convert(p);
   return f;
-}
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
 }  // namespace

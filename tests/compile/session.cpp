@@ -14,17 +14,15 @@
 #include "quant/quantize.h"
 #include "tests/catch.h"
 #include "tests/compile/allocations.h"
+#include "tests/same.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
+using octet::testing::same;
 
 namespace {
 
 constexpr int64_t kRows = 3, kSide = 5;
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
-}
 
 Model quantized(Model m, const Tensor& data, QConfigMap qconfig = {{"", octet_qconfig()}}) {
   Generator g(3);

@@ -4,8 +4,10 @@
 
 #include "compile/program.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 
 using namespace octet;
+using octet::testing::kRoundings;
 
 namespace {
 
@@ -18,8 +20,6 @@ Model mean_of(int64_t side, int32_t zero_point, Rounding rounding) {
   for (Module& module : m.modules) module.out_q = {QParams{{1}, {zero_point}, -1, 0, 0, 255}};
   return m;
 }
-
-constexpr Rounding kRoundings[] = {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single};
 
 }  // namespace
 

@@ -8,12 +8,12 @@
 #include "engine/model.h"
 #include "engine/random.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 
 using namespace octet;
+using octet::testing::kRoundings;
 
 namespace {
-
-constexpr Rounding kRoundings[] = {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single};
 
 /// Draws a converted network of one operator.
 class Draw {

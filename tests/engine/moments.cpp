@@ -13,12 +13,12 @@ using namespace octet;
 
 namespace {
 
-struct Expected {
+struct Running {
   std::vector<double> mean, variance;
 };
 
 /// next = (1 - momentum) * running + momentum * batch; the batch's variance over n - 1.
-void follow(Expected& e, const Tensor& x, double momentum) {
+void follow(Running& e, const Tensor& x, double momentum) {
   const auto channels = static_cast<size_t>(x.shape().back());
   const auto n = static_cast<size_t>(x.numel()) / channels;
   for (size_t c = 0; c < channels; ++c) {
@@ -56,7 +56,7 @@ TEST_CASE("a batch norm's running statistics follow the batches, variance over n
     Generator g(1);
     initialize(m, g);
     m = to(m, DType::f64);
-    Expected e{{0, 0, 0}, {1, 1, 1}};
+    Running e{{0, 0, 0}, {1, 1, 1}};
     for (const int64_t n : {2, 3, 7, 4}) {
       Tensor x = rand(g, {n, 3}, DType::f64);
       for (double& v : x.mutable_data<double>()) v = 3 * v + 2;
@@ -75,7 +75,7 @@ TEST_CASE("a convolution trained with its batch norm follows the statistics of i
     REQUIRE(std::holds_alternative<ConvBn2d>(fused["conv"].op));
     Model conv = separate;
     conv.outputs = {{1, 0}};
-    Expected e{{0, 0, 0, 0}, {1, 1, 1, 1}};
+    Running e{{0, 0, 0, 0}, {1, 1, 1, 1}};
     Generator g(5);
     for (int step = 0; step < 3; ++step) {
       const Tensor x = rand(g, {2, 5, 5, 3}, DType::f64);

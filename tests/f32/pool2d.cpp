@@ -8,7 +8,7 @@ using namespace octet::f32_tests;
 namespace {
 
 // batch, in_h, in_w, channels, out_h, out_w, kernel, stride, pad_top, pad_left, pad_bottom, pad_right, adaptive, count_include_pad
-constexpr PoolGeometry kCases[] = {
+constexpr PoolGeometry kPools[] = {
     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, false, true},    {2, 8, 6, 16, 4, 3, 2, 2, 2, 2, 0, 0, 0, 0, false, true},
     {3, 14, 14, 37, 7, 7, 3, 3, 2, 2, 1, 1, 1, 1, false, true}, {3, 14, 14, 37, 7, 7, 3, 3, 2, 2, 1, 1, 1, 1, false, false},
     {2, 9, 7, 5, 9, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, false},   {2, 9, 7, 70, 5, 6, 2, 3, 2, 1, 1, 0, 0, 1, false, true},
@@ -24,7 +24,7 @@ struct Sizes {
 }  // namespace
 
 TEST_CASE("max pooling and its gradient choose the same element as the plain loop") {
-  for (const PoolGeometry& g : kCases) {
+  for (const PoolGeometry& g : kPools) {
     const Sizes n(g);
     INFO(g.in_h << " x " << g.in_w << " to " << g.out_h << " x " << g.out_w << ", " << g.channels << " channels");
     auto x = random_floats(n.x, 1), dy = random_floats(n.y, 2);
@@ -52,7 +52,7 @@ TEST_CASE("the gradient of max pooling over equal elements goes to the first, ev
 }
 
 TEST_CASE("average pooling and its gradient equal the sums in double") {
-  for (const PoolGeometry& g : kCases) {
+  for (const PoolGeometry& g : kPools) {
     const Sizes n(g);
     INFO(g.in_h << " x " << g.in_w << " to " << g.out_h << " x " << g.out_w << ", " << g.channels << " channels");
     const auto x = random_floats(n.x, 3), dy = random_floats(n.y, 4);

@@ -7,7 +7,7 @@ using namespace octet::f32_tests;
 
 namespace {
 
-constexpr int64_t kLengths[] = {1, 2, 15, 64, 257, 1001, 100003};
+constexpr int64_t kCounts[] = {1, 2, 15, 64, 257, 1001, 100003};
 
 std::vector<int64_t> fast_histogram(const std::vector<float>& x, float lo, float hi, int bins) {
   std::vector<int64_t> counts(static_cast<size_t>(bins), 5);  // 5: counts are added to
@@ -23,7 +23,7 @@ std::vector<int64_t> plain_histogram(const std::vector<float>& x, float lo, floa
 }  // namespace
 
 TEST_CASE("the extremes of a tensor are exact wherever they are") {
-  for (const int64_t n : kLengths) {
+  for (const int64_t n : kCounts) {
     INFO(n << " elements");
     const auto x = random_floats(n, 1);
     for (const int64_t at : {int64_t{0}, n / 2, n - 1})
@@ -70,7 +70,7 @@ TEST_CASE("extremes per channel are those of each block") {
 }
 
 TEST_CASE("a histogram counts as the plain loop does, to the last element") {
-  for (const int64_t n : kLengths)
+  for (const int64_t n : kCounts)
     for (const int bins : {1, 3, 256, 2048}) {
       INFO(n << " elements, " << bins << " bins");
       auto x = random_floats(n, 3, -2, 2);

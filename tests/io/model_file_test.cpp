@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "tests/catch.h"
 #include "tests/io/temp_dir.h"
+#include "tests/same.h"
 
 using namespace octet;
 using namespace octet::testing;
@@ -42,11 +43,6 @@ HookBox make_recorder(std::string_view kind) {
   return HookBox(std::make_unique<Recorder>(std::string(kind)));
 }
 
-bool same(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && a.qparams() == b.qparams() &&
-         (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
-}
-
 template <class Map>
 void check_same_tensors(const Map& a, const Map& b) {
   REQUIRE(a.size() == b.size());
@@ -54,6 +50,7 @@ void check_same_tensors(const Map& a, const Map& b) {
     INFO(name);
     REQUIRE(b.contains(name));
     CHECK(same(t, b.find(name)->second));
+    CHECK(t.qparams() == b.find(name)->second.qparams());
   }
 }
 

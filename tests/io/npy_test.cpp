@@ -8,9 +8,12 @@
 #include <cstring>
 
 #include "tests/catch.h"
+#include "tests/io/counting.h"
 #include "tests/io/temp_dir.h"
+#include "tests/same.h"
 
 using namespace octet;
+using octet::testing::counting;
 using namespace octet::testing;
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
@@ -34,17 +37,6 @@ std::string dict(const std::string& descr, const std::string& fortran, const std
 
 std::string npy_error(const Bytes& b) {
   return error_of([&] { parse_npy(b, "x.npy"); });
-}
-
-Tensor counting(Shape shape, DType dtype) {
-  Tensor t(std::move(shape), dtype);
-  auto* bytes = static_cast<unsigned char*>(t.mutable_raw());
-  for (size_t i = 0; i < t.bytes(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + 1);
-  return t;
-}
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <cstring>
 
 #include "tests/catch.h"
+#include "tests/io/counting.h"
 #include "tests/io/temp_dir.h"
 
 using namespace octet;
+using octet::testing::counting;
 using namespace octet::testing;
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
@@ -45,13 +47,6 @@ SafeTensors small() {
   s.tensors.emplace("b", Tensor::of<int8_t>({3}, std::vector<int8_t>{-1, 0, 1}));
   s.metadata = {{"note", "a \"quoted\" text"}};
   return s;
-}
-
-Tensor counting(Shape shape, DType dtype) {
-  Tensor t(std::move(shape), dtype);
-  auto* bytes = static_cast<unsigned char*>(t.mutable_raw());
-  for (size_t i = 0; i < t.bytes(); ++i) bytes[i] = static_cast<unsigned char>(i * 37 + 1);
-  return t;
 }
 
 }  // namespace

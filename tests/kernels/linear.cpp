@@ -9,15 +9,15 @@ namespace {
 
 using kernels::LinearArgs;
 
-struct Shape {
+struct LinearShape {
   int32_t rows, in, out;
 };
-constexpr Shape kShapes[] = {{1, 1, 1},   {3, 7, 5},     {5, 16, 64},   {2, 33, 65}, {4, 128, 10},
-                             {1, 576, 3}, {2, 577, 130}, {1, 1500, 17}, {7, 8, 1}};
+constexpr LinearShape kLinears[] = {{1, 1, 1},   {3, 7, 5},     {5, 16, 64},   {2, 33, 65}, {4, 128, 10},
+                                    {1, 576, 3}, {2, 577, 130}, {1, 1500, 17}, {7, 8, 1}};
 
-void check_case(const Shape& shape, Rounding r, CodeType in, CodeType out, Fill fill, bool weight_zero, size_t& outputs,
+void check_case(const LinearShape& shape, Rounding r, CodeType in, CodeType out, Fill fill, bool weight_zero, size_t& outputs,
                 size_t& ties) {
-  Rng rng(static_cast<uint32_t>(&shape - kShapes) * 100 + static_cast<uint32_t>(fill));
+  Rng rng(static_cast<uint32_t>(&shape - kLinears) * 100 + static_cast<uint32_t>(fill));
   LinearArgs a{};
   a.rows = shape.rows, a.in = shape.in, a.out = shape.out, a.input_type = in, a.output_type = out, a.rounding = r;
   const int32_t lo = testing::lowest(in), hi = testing::highest(in), ends[] = {lo, hi, (lo + hi) / 2};
@@ -57,7 +57,7 @@ void check_case(const Shape& shape, Rounding r, CodeType in, CodeType out, Fill 
 
 TEST_CASE("linear equals 64-bit sums for every size, type, rounding and fill") {
   size_t outputs = 0, ties = 0;
-  for (const Shape& shape : kShapes)
+  for (const LinearShape& shape : kLinears)
     for (const Rounding r : kRoundings)
       for (const CodeType in : kTypes)
         for (const CodeType out : kTypes)

@@ -14,10 +14,10 @@ namespace {
 using kernels::Pool2dArgs;
 using kernels::PoolKind;
 
-struct Shape {
+struct PoolShape {
   int32_t batch, h, w, channels, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, top, left, bottom, right;
 };
-constexpr Shape kShapes[] = {
+constexpr PoolShape kPools[] = {
     {2, 6, 4, 5, 3, 2, 2, 2, 2, 2, 0, 0, 0, 0},     // the usual one
     {1, 7, 6, 130, 4, 3, 3, 3, 2, 2, 1, 1, 1, 0},   // overlap, more channels than summed at once
     {1, 5, 6, 3, 5, 5, 3, 4, 1, 1, 1, 2, 1, 0},     // uneven padding
@@ -102,7 +102,7 @@ void set_codes(Pool2dArgs& a, Rounding r, CodeType type, int variant) {
 
 TEST_CASE("max and average pooling equal plain loops for every window, type, rounding and fill") {
   size_t compared = 0;
-  for (const Shape& s : kShapes)
+  for (const PoolShape& s : kPools)
     for (const PoolKind kind : {PoolKind::max, PoolKind::average})
       for (const Rounding r : kRoundings)
         for (const CodeType type : kTypes)

@@ -27,13 +27,6 @@ std::string message(const std::function<void()>& act) {
   return "";
 }
 
-const LayerComparison& row(const ModelComparison& c, std::string_view path) {
-  for (const LayerComparison& layer : c.layers)
-    if (layer.path == path) return layer;
-  FAIL("no row " << path);
-  return c.layers.front();
-}
-
 }  // namespace
 
 TEST_CASE("Metrics of two tensors follow their definitions") {

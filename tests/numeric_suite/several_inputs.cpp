@@ -23,12 +23,12 @@ std::vector<std::vector<Tensor>> swapped(std::vector<std::vector<Tensor>> data) 
   return data;
 }
 
-struct Case {
+struct TwoInputs {
   Model model, int8;
   std::vector<std::vector<Tensor>> data = pairs(3, kRows, 7);
 };
-Case make_case() {
-  Case c;
+TwoInputs two_input_case() {
+  TwoInputs c;
   c.model = two_inputs(1);
   Model prepared = prepare(c.model, {{"", octet_qconfig()}});
   calibrate(prepared, c.data);
@@ -45,14 +45,10 @@ std::map<std::string, Tensor> outputs_of(const Model& model, std::span<const Ten
   return all;
 }
 
-const LayerComparison& row(const ModelComparison& c, std::string_view path) {
-  return *std::ranges::find(c.layers, path, &LayerComparison::path);
-}
-
 }  // namespace
 
 TEST_CASE("compare of a network with two inputs agrees with a tap on both models, and a swap shows") {
-  const Case c = make_case();
+  const TwoInputs c = two_input_case();
   const ModelComparison got = compare(c.model, c.int8, c.data);
   CHECK(got.samples == 3 * kRows);
   for (const LayerComparison& layer : got.layers) {
@@ -81,7 +77,7 @@ TEST_CASE("compare of a network with two inputs agrees with a tap on both models
 }
 
 TEST_CASE("diagnose and the report of a network with two inputs find the sabotaged branch") {
-  Case c = make_case();
+  TwoInputs c = two_input_case();
   c.int8["b"].out_q[0]->scale[0] /= 16;
   // The concatenation reads other codes now; its own stay.
   const Diagnosis d = diagnose(c.model, c.int8, c.data);
@@ -98,7 +94,7 @@ TEST_CASE("diagnose and the report of a network with two inputs find the sabotag
 }
 
 TEST_CASE("PyTorch's entry points give each input its own data") {
-  const Case c = make_case();
+  const TwoInputs c = two_input_case();
   const auto outputs = compare_model_outputs(c.model, c.int8, c.data);
   for (const char* input : {"left", "right"}) {
     const ComparedTensors& t = outputs.at(std::string(input) + ".stats");
@@ -113,7 +109,7 @@ TEST_CASE("PyTorch's entry points give each input its own data") {
 }
 
 TEST_CASE("Bias correction of a network with two inputs takes back what was done to every bias") {
-  const Case c = make_case();
+  const TwoInputs c = two_input_case();
   Model wrong = c.int8;
   for (const char* path : {"a", "b"})
     for (float& v : wrong[path].params.at("bias").mutable_data<float>()) v += path[0] == 'a' ? 0.01F : 0.5F;
@@ -146,7 +142,7 @@ TEST_CASE("Bias correction of a network with two inputs takes back what was done
 }
 
 TEST_CASE("run_batched cuts every input alike") {
-  const Case c = make_case();
+  const TwoInputs c = two_input_case();
   const Tensor left = concat(std::vector<Tensor>{c.data[0][0], c.data[1][0]}, 0),
                right = concat(std::vector<Tensor>{c.data[0][1], c.data[1][1]}, 0);
   const std::vector<Tensor> all{left, right};
@@ -163,7 +159,7 @@ TEST_CASE("run_batched cuts every input alike") {
 }
 
 TEST_CASE("One tensor for two inputs is refused by name everywhere") {
-  Case c = make_case();
+  TwoInputs c = two_input_case();
   const std::vector<Tensor> one{c.data[0][0], c.data[0][1]};
   const auto names = Contains("batch 0 has 1 tensor, the model has 2 inputs: left, right");
   Model prepared = prepare(c.model, {{"", octet_qconfig()}});

@@ -12,7 +12,7 @@ using namespace octet;
 
 namespace {
 
-struct Expected {
+struct Defined {
   double low = 0, high = 0, limits = 0, clip = 0, noise = 0, used = 0;
   double signal = 0, test = 0, dot = 0, sum = 0, largest = 0, least = INFINITY, most = -INFINITY;
   std::vector<double> error;
@@ -20,12 +20,12 @@ struct Expected {
 };
 
 /// By the words of Metrics, one element at a time, in double.
-Expected by_definition(const Tensor& x, const Tensor& codes, const QParams& q) {
+Defined by_definition(const Tensor& x, const Tensor& codes, const QParams& q) {
   const Tensor y = dequantize(codes);
   const auto n = static_cast<double>(x.numel()), scale = static_cast<double>(q.scale[0]);
   const double lowest = scale * (q.qmin - q.zero_point[0]), highest = scale * (q.qmax - q.zero_point[0]);
   const auto channels = static_cast<size_t>(x.shape().back());
-  Expected e;
+  Defined e;
   e.error.resize(channels);
   std::set<int> seen;
   std::vector<std::set<float>> reals(channels), tests(channels);
@@ -67,7 +67,7 @@ TEST_CASE("Clipping, limits, codes and dead channels are what their definitions 
     if (i % 5 == 4) v[i] = i > 5 ? v[i] * 1e-4F : 1.0F;
   }
   const Tensor codes = quantize(x, q);
-  const Expected e = by_definition(x, codes, q);
+  const Defined e = by_definition(x, codes, q);
   REQUIRE(e.dead == std::vector<int>{3});
   // In one piece and in uneven ones.
   for (const int64_t step : {kRows, int64_t{17'001}}) {

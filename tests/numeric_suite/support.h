@@ -2,7 +2,10 @@
 // Networks and data that the tests of the numeric suite share.
 #pragma once
 
+#include <algorithm>
+
 #include "engine/model.h"
+#include "numeric_suite/compare.h"
 #include "quant/quantize.h"
 
 namespace octet::suite_test {
@@ -60,6 +63,11 @@ inline std::vector<Tensor> batches(const Shape& shape, int count, uint64_t seed)
   std::vector<Tensor> all;
   for (int i = 0; i < count; ++i) all.push_back(rand(g, shape));
   return all;
+}
+
+/// The row of `path`, which has to be there.
+inline const LayerComparison& row(const ModelComparison& c, std::string_view path) {
+  return c.layers.at(static_cast<size_t>(std::ranges::find(c.layers, path, &LayerComparison::path) - c.layers.begin()));
 }
 
 inline Model post_training(const Model& model, const std::vector<Tensor>& data, const QConfig& qconfig = octet_qconfig()) {

@@ -7,6 +7,7 @@
 #include "kernels/parallel.h"
 #include "tests/numerics/reference_models.h"
 #include "tests/onednn/support.h"
+#include "tests/same.h"
 
 namespace octet::testing {
 namespace {
@@ -50,10 +51,6 @@ std::vector<Quantized> models() {
           quantized("small network", small_network(), 13, [](Generator& g) {
             return randn(g, {12, 17, 15, 3});
           })};
-}
-
-bool same(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
 TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads and every batch split") {

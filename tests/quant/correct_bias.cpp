@@ -69,13 +69,13 @@ std::vector<double> bias_sqnr(const Model& a, const Model& b) {
   return db;
 }
 
-struct Expected {
+struct ChainFigures {
   double before, injected, corrected;
   std::vector<double> bias;
   bool bias_required;
 };
 
-void check_chain(const std::string& name, const Chain& chain, const Expected& expected) {
+void check_chain(const std::string& name, const Chain& chain, const ChainFigures& expected) {
   const Model int8 = post_training(chain), wrong = injected(int8);
   const Tensor reference = output(chain.model, chain.data, QEngine::automatic);
   std::vector<Tensor> corrected_bytes;

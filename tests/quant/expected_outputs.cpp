@@ -6,6 +6,7 @@
 #include "quant/correct_bias.h"
 #include "quant/data_free.h"
 #include "tests/catch.h"
+#include "tests/quant/support.h"
 
 using namespace octet;
 
@@ -22,12 +23,6 @@ std::pair<double, double> integrated(double mean, double deviation, double lo, d
   }
   sum /= mass;
   return {sum, squares / mass - sum * sum};
-}
-
-Model drawn(Model m) {
-  Generator g(2);
-  initialize(m, g);
-  return m;
 }
 
 }  // namespace

@@ -4,17 +4,12 @@
 
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/quant/support.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
 
 namespace {
-
-Model drawn(Model m) {
-  Generator g(1);
-  initialize(m, g);
-  return m;
-}
 
 /// conv-bn-relu, a branch conv-bn, add, relu, pool, rows, linear, relu
 Model residual() {

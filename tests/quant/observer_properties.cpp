@@ -37,14 +37,14 @@ ObserverSpec any_spec(Generator& g, bool per_channel) {
   }
 }
 
-struct Expected {
+struct Grid {
   float scale;
   int32_t zero_point, qmin, qmax;
 };
 
 /// The formula of PyTorch's _calculate_qparams, for one channel.
-Expected expected(float min, float max, const ObserverSpec& s) {
-  Expected e{};
+Grid expected(float min, float max, const ObserverSpec& s) {
+  Grid e{};
   e.qmin = s.dtype == DType::u8 ? 0 : -128, e.qmax = s.dtype == DType::u8 ? 255 : 127;
   if (s.quant_range) e.qmin = s.quant_range->first, e.qmax = s.quant_range->second;
   const auto halved = [](int32_t v) { return v >= 0 ? v / 2 : -((1 - v) / 2); };  // downward
@@ -86,7 +86,7 @@ TEST_CASE("parameters follow PyTorch's formula for every specification, ties of 
     }
     odd += s.reduce_range && s.quant_range && s.quant_range->first % 2 != 0;
     const QParams q = calculate_qparams({&min, 1}, {&max, 1}, s);
-    const Expected e = expected(min, max, s);
+    const Grid e = expected(min, max, s);
     CAPTURE(i, min, max, e.qmin, e.qmax, s.reduce_range, s.eps);
     REQUIRE(q.qmin == e.qmin);
     REQUIRE(q.qmax == e.qmax);

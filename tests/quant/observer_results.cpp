@@ -15,7 +15,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// Convolution, depthwise, linear.
-Model network() {
+Model observed_network() {
   Model m;
   m.add("x", Input{{1, 8, 8, 3}});
   m.add("conv", Conv2d{.in = 3, .out = 16, .padding = pad_all(1), .act = Activation::relu});
@@ -54,7 +54,7 @@ class Stubborn final : public Observer {
 TEST_CASE("activations cannot be observed per channel: prepare says so") {
   QConfig qconfig = octet_qconfig();
   qconfig.activation = FakeQuantize(std::make_unique<PerChannelMinMaxObserver>(), true, false);
-  CHECK_THROWS_WITH(prepare(network(), {{"", octet_qconfig()}, {"dw", qconfig}}),
+  CHECK_THROWS_WITH(prepare(observed_network(), {{"", octet_qconfig()}, {"dw", qconfig}}),
                     Contains("dw: a per_channel_min_max observer for its activations"));
 }
 
@@ -70,16 +70,16 @@ TEST_CASE("convert names the module whose observer proposes what codes cannot be
       {"needs 1 scales", {{1, 1}, {0, 0}, -1, 0, 0, 255}}, {"needs 1 scales", {{}, {}, -1, 0, 0, 255}}};
   for (const auto& [text, q] : proposals) {
     CAPTURE(text);
-    Model p = prepare(network(), {{"", octet_qconfig()}});
+    Model p = prepare(observed_network(), {{"", octet_qconfig()}});
     calibrate(p, {&x, 1});
     p["dw"].hooks.at("output") = HookBox(std::make_unique<FakeQuantize>(std::make_unique<Stubborn>(q), true, false));
     CHECK_THROWS_WITH(convert(p), Contains("dw") && Contains(text));
-    Model w = prepare(network(), {{"", octet_qconfig()}});
+    Model w = prepare(observed_network(), {{"", octet_qconfig()}});
     calibrate(w, {&x, 1});
     w["head"].hooks.at("weight") = HookBox(std::make_unique<FakeQuantize>(std::make_unique<Stubborn>(q), false, false));
     CHECK_THROWS_WITH(convert(w), Contains("head"));
   }
-  Model rounding = prepare(network(), {{"", octet_qconfig()}});
+  Model rounding = prepare(observed_network(), {{"", octet_qconfig()}});
   rounding["dw"].hooks.at("output") =
       HookBox(std::make_unique<FakeQuantize>(std::make_unique<Stubborn>(proposals[0].second), true, true));
   CHECK_THROWS_WITH(forward(rounding, {&x, 1}, Mode::train), Contains("dw") && Contains("scale 0 is 0"));
@@ -155,7 +155,7 @@ TEST_CASE("a loaded hook searches its parameters once, and never keeps old ones"
   for (int i = 0; i < 5; ++i) static_cast<void>(hook.peek(Var(x), "x"));
   CHECK(Stubborn::searches == 1);
 
-  Model model = prepare(network(), {{"", default_qconfig()}});
+  Model model = prepare(observed_network(), {{"", default_qconfig()}});
   for (Module& module : model.modules)
     for (auto& [point, box] : module.hooks)
       *fake_quantize_at(box) = FakeQuantize(std::make_unique<Stubborn>(QParams{{0.5F}, {0}, -1, 0, 0, 255}), true, true);
@@ -180,7 +180,7 @@ TEST_CASE("configurations and hooks are ordinary values") {
   map[""] = octet_qconfig();
   map["head"] = std::nullopt;
   map[""] = default_qconfig();
-  const Model p = prepare(network(), map);
+  const Model p = prepare(observed_network(), map);
   CHECK(p["head"].hooks.empty());
   CHECK(fake_quantize_at(p["conv"].hooks.at("output"))->observer().kind() == "min_max");
   FakeQuantize a(std::make_unique<MinMaxObserver>(), true, false), b(std::make_unique<HistogramObserver>(), false, true);

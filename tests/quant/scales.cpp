@@ -13,13 +13,13 @@
 #include "quant/observers/range.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
+using octet::testing::kRoundings;
 
 namespace {
-
-constexpr Rounding kRoundings[] = {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single};
 
 Tensor times(Tensor t, double factor) {
   for (float& v : t.mutable_data<float>()) v = static_cast<float>(v * factor);

@@ -40,14 +40,14 @@ octet_status check_pool(const Pool2dArgs& a) {
 }
 
 /// A convolution of one output channel with its tables.
-struct Layer {
+struct FirstLayer {
   Conv2dArgs a{};
   std::vector<int8_t> weight = std::vector<int8_t>(9, 2);
   std::vector<int32_t> bias_codes{0}, multiplier{1 << 30}, shift{-5}, zero{0};
   std::vector<float> scale{0.5F}, bias{0};
   uint32_t residual = 0;
 
-  explicit Layer(Rounding rounding) {
+  explicit FirstLayer(Rounding rounding) {
     a.batch = 1, a.in_h = a.in_w = 5, a.in_c = 1, a.out_h = a.out_w = 3, a.out_c = 1;
     a.kernel_h = a.kernel_w = 3, a.stride_h = a.stride_w = a.dilation_h = a.dilation_w = a.groups = 1;
     a.input_type = a.output_type = a.residual_type = CodeType::i8;
@@ -110,7 +110,7 @@ TEST_CASE("a pool's windows begin inside the padded input, and its cells stay co
 
 TEST_CASE("a residual has the size of the output and a rounding that adds it") {
   const auto status = [](Rounding rounding, float scale, uint32_t bytes) {
-    Layer l(rounding);
+    FirstLayer l(rounding);
     l.a.residual_scale = scale, l.residual = bytes;
     return l.check();
   };
@@ -126,32 +126,32 @@ TEST_CASE("a residual has the size of the output and a rounding that adds it") {
 
 TEST_CASE("a layer's sums are bounded by its weights, their zero points and its bias; zero points are codes") {
   const auto status = [](auto change) {
-    Layer l(Rounding::fixed_double);
+    FirstLayer l(Rounding::fixed_double);
     change(l);
     return l.check();
   };
-  CHECK(status([](Layer&) {}) == OCTET_OK);
-  for (const int32_t zero : {-128, 127}) CHECK(status([&](Layer& l) { l.zero[0] = zero; }) == OCTET_OK);
+  CHECK(status([](FirstLayer&) {}) == OCTET_OK);
+  for (const int32_t zero : {-128, 127}) CHECK(status([&](FirstLayer& l) { l.zero[0] = zero; }) == OCTET_OK);
   for (const int32_t zero : {-129, 128, INT32_MAX, INT32_MIN})
-    CHECK(status([&](Layer& l) { l.zero[0] = zero; }) == OCTET_ERROR_ARGUMENTS);
+    CHECK(status([&](FirstLayer& l) { l.zero[0] = zero; }) == OCTET_ERROR_ARGUMENTS);
   // Nine weights of 2 times 128 at most (the zero point is 0): 2304.
   for (const int32_t sign : {1, -1}) {
-    CHECK(status([&](Layer& l) { l.bias_codes[0] = sign * (INT32_MAX - 2304); }) == OCTET_OK);
-    CHECK(status([&](Layer& l) { l.bias_codes[0] = sign * (INT32_MAX - 2303); }) == OCTET_ERROR_BOUND);
+    CHECK(status([&](FirstLayer& l) { l.bias_codes[0] = sign * (INT32_MAX - 2304); }) == OCTET_OK);
+    CHECK(status([&](FirstLayer& l) { l.bias_codes[0] = sign * (INT32_MAX - 2303); }) == OCTET_ERROR_BOUND);
   }
-  CHECK(status([](Layer& l) { l.bias_codes[0] = INT32_MIN; }) == OCTET_ERROR_BOUND);
+  CHECK(status([](FirstLayer& l) { l.bias_codes[0] = INT32_MIN; }) == OCTET_ERROR_BOUND);
   // A weight's zero point widens what it counts: 2 + 3 each, 5760; an input's zero point the codes: 2 * 255 each, 4590.
-  CHECK(status([](Layer& l) { l.zero[0] = -3, l.bias_codes[0] = INT32_MAX - 5760; }) == OCTET_OK);
-  CHECK(status([](Layer& l) { l.zero[0] = -3, l.bias_codes[0] = INT32_MAX - 5759; }) == OCTET_ERROR_BOUND);
+  CHECK(status([](FirstLayer& l) { l.zero[0] = -3, l.bias_codes[0] = INT32_MAX - 5760; }) == OCTET_OK);
+  CHECK(status([](FirstLayer& l) { l.zero[0] = -3, l.bias_codes[0] = INT32_MAX - 5759; }) == OCTET_ERROR_BOUND);
   for (const int32_t end : {-128, 127}) {
-    CHECK(status([&](Layer& l) { l.a.input_zero_point = end, l.bias_codes[0] = INT32_MAX - 4590; }) == OCTET_OK);
-    CHECK(status([&](Layer& l) { l.a.input_zero_point = end, l.bias_codes[0] = INT32_MAX - 4589; }) == OCTET_ERROR_BOUND);
+    CHECK(status([&](FirstLayer& l) { l.a.input_zero_point = end, l.bias_codes[0] = INT32_MAX - 4590; }) == OCTET_OK);
+    CHECK(status([&](FirstLayer& l) { l.a.input_zero_point = end, l.bias_codes[0] = INT32_MAX - 4589; }) == OCTET_ERROR_BOUND);
   }
-  CHECK(status([](Layer& l) { l.weight.push_back(0); }) == OCTET_ERROR_ARGUMENTS);
-  CHECK(status([](Layer& l) { l.multiplier[0] = -1; }) == OCTET_ERROR_ARGUMENTS);
-  CHECK(status([](Layer& l) { l.shift[0] = 31; }) == OCTET_ERROR_ARGUMENTS);
-  CHECK(status([](Layer& l) { l.shift[0] = -32; }) == OCTET_ERROR_ARGUMENTS);
-  CHECK(status([](Layer& l) { l.a.output.clamp_min = 5, l.a.output.clamp_max = 4; }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(status([](FirstLayer& l) { l.weight.push_back(0); }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(status([](FirstLayer& l) { l.multiplier[0] = -1; }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(status([](FirstLayer& l) { l.shift[0] = 31; }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(status([](FirstLayer& l) { l.shift[0] = -32; }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(status([](FirstLayer& l) { l.a.output.clamp_min = 5, l.a.output.clamp_max = 4; }) == OCTET_ERROR_ARGUMENTS);
 }
 
 TEST_CASE("rows of a concatenation lie apart, operands of an addition have its size, a transposition stays inside") {

@@ -41,12 +41,12 @@ size_t compare(const Example& e, const FirmwareOptions& options = {}) {
   return layers;
 }
 
-constexpr Rounding kRoundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
+constexpr Rounding kDeviceRoundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
 
 }  // namespace
 
 TEST_CASE("a network of every operator gives a session's bytes in every device rounding, u8 and i8") {
-  for (const Rounding rounding : kRoundings)
+  for (const Rounding rounding : kDeviceRoundings)
     for (const bool i8 : {false, true}) {
       CAPTURE(to_string(rounding), i8);
       const Example e = quantized("every_op", every_op(), rounding, i8, 4);
@@ -60,7 +60,7 @@ TEST_CASE("a network of every operator gives a session's bytes in every device r
 }
 
 TEST_CASE("whole networks with residual blocks give a session's bytes in every device rounding") {
-  for (const Rounding rounding : kRoundings) {
+  for (const Rounding rounding : kDeviceRoundings) {
     CAPTURE(to_string(rounding));
     CHECK(compare(quantized("resnet8", resnet8(), rounding, true, 1)) > 8);
     CHECK(compare(quantized("demo", demo(), rounding, false, 2)) > 16);
@@ -70,7 +70,7 @@ TEST_CASE("whole networks with residual blocks give a session's bytes in every d
 
 TEST_CASE("packed weights give the same bytes: the Cortex-M kernels with their instructions emulated") {
   for (const auto& [target, family] : {std::pair{FirmwareTarget::cortex_m4, "m4_"}, {FirmwareTarget::cortex_m55, "m55_"}})
-    for (const Rounding rounding : kRoundings) {
+    for (const Rounding rounding : kDeviceRoundings) {
       CAPTURE(family, to_string(rounding));
       const Example e = quantized("demo", demo(), rounding, true, 2);
       const FirmwareOptions options{.target = target};
@@ -95,7 +95,7 @@ TEST_CASE("an image packed for one family is refused by name where only another 
 
 TEST_CASE("the roundings of one network differ, so that their equality with the host says something") {
   std::vector<std::vector<Layer>> layers;
-  for (const Rounding rounding : kRoundings) {
+  for (const Rounding rounding : kDeviceRoundings) {
     const Example e = quantized("demo", demo(), rounding, true, 1);
     layers.push_back(Device(image_bytes(plan_firmware(e.int8))).run({&e.samples[0], 1}).layers);
   }
@@ -104,7 +104,7 @@ TEST_CASE("the roundings of one network differ, so that their equality with the 
 }
 
 TEST_CASE("a device may quantize its input and dequantize its output itself") {
-  for (const Rounding rounding : kRoundings) {
+  for (const Rounding rounding : kDeviceRoundings) {
     const Example e = quantized("tiny", tiny_separable(), rounding, true, 1);
     const FirmwarePlan plan = plan_firmware(e.int8, {.float_inputs = true, .float_outputs = true});
     const Device device(image_bytes(plan));
@@ -137,7 +137,7 @@ TEST_CASE("a module that is an output twice is dequantized twice from the same c
 }
 
 TEST_CASE("a convolution that adds its own input, or adds it to itself, reads it until the end") {
-  for (const Rounding rounding : kRoundings)
+  for (const Rounding rounding : kDeviceRoundings)
     for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4}) {
       Model m;
       m.rounding = rounding;

@@ -11,11 +11,11 @@ using namespace octet::device;
 
 namespace {
 
-constexpr std::pair<const char*, FirmwareTarget> kTargets[] = {
+constexpr std::pair<const char*, FirmwareTarget> kNamedTargets[] = {
     {"portable", FirmwareTarget::portable}, {"cortex_m4", FirmwareTarget::cortex_m4}, {"cortex_m55", FirmwareTarget::cortex_m55}};
 
 void check_networks(int count, uint64_t first_seed, int placements, bool print) {
-  for (const auto& [name, target] : kTargets) {
+  for (const auto& [name, target] : kNamedTargets) {
     const Tally t = run_random_networks(target, first_seed, count, placements);
     if (print)
       std::printf("%s: %d networks in %d placements each, %d with packed layers, %d more refused by name, %d wrong%s%s\n", name,

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kMaxReport = uint64_t{1} << 30;
 
-struct Options {
+struct Comparing {
   std::string before, after, least = "0.1", drop, accuracy_drop;
 };
 
@@ -22,7 +22,7 @@ ReportFigures read(const std::string& path) {
   return read_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
 }
 
-void run(const Options& o) {
+void run_compare_reports(const Comparing& o) {
   ChangeOptions options{.least_db = number_of(o.least)};
   if (!o.drop.empty()) options.drop_db = number_of(o.drop);
   if (!o.accuracy_drop.empty()) options.accuracy_drop = number_of(o.accuracy_drop);
@@ -35,7 +35,7 @@ void run(const Options& o) {
 
 void add_compare_reports(CLI::App& app) {
   CLI::App* command = app.add_subcommand("compare-reports", "what changed between two reports written with report --json");
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<Comparing>();
   command->add_option("before", o->before, "JSON of the earlier report")->required();
   command->add_option("after", o->after, "JSON of the later report")->required();
   command->add_option("--least", o->least, "dB from which a layer's change is listed")
@@ -47,7 +47,7 @@ void add_compare_reports(CLI::App& app) {
       ->add_option("--fail-accuracy-drop", o->accuracy_drop,
                    "fail if the quantized accuracy loses more points of percent than this")
       ->check(finite_number(false));
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_compare_reports(*o); });
 }
 
 }  // namespace octet::cli

@@ -12,7 +12,7 @@
 namespace octet::cli {
 namespace {
 
-struct Options {
+struct Explaining {
   std::string model, engine = "automatic";
   int64_t batch = 0;
   int threads = 0, repeats = 20;
@@ -24,7 +24,7 @@ QEngine engine_of(const std::string& name) {
   return QEngine::automatic;
 }
 
-void run(const Options& o) {
+void run_explain(const Explaining& o) {
   const Model model = open_model(o.model);
   if (o.threads > 0) set_threads(o.threads);
   std::vector<Shape> shapes;
@@ -36,7 +36,7 @@ void run(const Options& o) {
 
 void add_explain(CLI::App& app) {
   CLI::App* command = app.add_subcommand("explain", "run a model on random inputs; print engine, reason and time of every layer");
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<Explaining>();
   std::vector<std::string> names{"automatic"};
   for (const QEngineInfo& info : qengines()) names.emplace_back(to_string(info.engine));
   command->add_option("model", o->model, "float or converted model, as save_model writes it")->required();
@@ -46,7 +46,7 @@ void add_explain(CLI::App& app) {
   command->add_option("--repeats", o->repeats, "runs to take the median of")
       ->check(whole_number(1, 1000000))
       ->capture_default_str();
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_explain(*o); });
 }
 
 }  // namespace octet::cli

@@ -11,7 +11,7 @@
 namespace octet::cli {
 namespace {
 
-struct Options : Planning {
+struct Imaging : Planning {
   std::string output, c_folder, c_name = "model";
 };
 
@@ -23,7 +23,7 @@ void write_text(const std::string& path, const std::string& text) {
 
 void add_image(CLI::App& app) {
   CLI::App* command = app.add_subcommand("image", "write a firmware image");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<Imaging>();
   options->add(*command);
   command->add_option("-o,--output", options->output, "binary image to write");
   command->add_option("--c-source", options->c_folder, "folder for NAME.c and NAME.h");

@@ -19,14 +19,14 @@
 namespace octet::cli {
 namespace {
 
-struct Options {
+struct Reporting {
   std::string reference, quantized, labels, html, json, below, accuracy_drop, title = "Float against int8";
   std::vector<std::string> data, layers;
   bool device = false;
   int64_t batch = 100, diagnosis_batches = 4;
 };
 
-void write_text(const std::string& path, const std::string& text) {
+void write_named(const std::string& path, const std::string& text) {
   if (path.empty()) return;
   write_file(path, std::as_bytes(std::span(text)));
   fmt::print("wrote {} ({} KiB)\n", path, text.size() >> 10);
@@ -47,7 +47,7 @@ std::pair<std::string, double> layer_limit(const std::string& text) {
   return {text.substr(0, at), number_of(number)};
 }
 
-ReportLimits limits_of(const Options& o) {
+ReportLimits limits_of(const Reporting& o) {
   ReportLimits limits;
   if (!o.below.empty()) limits.sqnr_db = number_of(o.below);
   if (!o.accuracy_drop.empty()) limits.accuracy_drop = number_of(o.accuracy_drop);
@@ -87,7 +87,7 @@ Tensor read_labels(const std::string& path, int64_t rows) {
 }
 
 /// What make_report would find, too, but without the names of the files.
-void check_fit(const Model& model, const Options& o, const std::vector<Tensor>& inputs, const Tensor* labels) {
+void check_fit(const Model& model, const Reporting& o, const std::vector<Tensor>& inputs, const Tensor* labels) {
   const auto wanted = std::ranges::count_if(model.modules, [](const Module& m) { return std::holds_alternative<Input>(m.op); });
   check(static_cast<int64_t>(inputs.size()) == wanted, o.quantized, ": has ", wanted, wanted == 1 ? " input, " : " inputs, ",
         inputs.size(), inputs.size() == 1 ? " file of data was given" : " files of data were given");
@@ -110,7 +110,7 @@ void check_fit(const Model& model, const Options& o, const std::vector<Tensor>& 
   }
 }
 
-void run(const Options& o) {
+void run_report(const Reporting& o) {
   const ReportLimits limits = limits_of(o);
   std::vector<std::string> read{o.reference, o.quantized, o.labels};
   read.insert(read.end(), o.data.begin(), o.data.end());
@@ -142,8 +142,8 @@ void run(const Options& o) {
                                        return true;
                                      }});
   fmt::print("{}", to_table(report));
-  write_text(o.html, to_html(report));
-  write_text(o.json, to_json(report));
+  write_named(o.html, to_html(report));
+  write_named(o.json, to_json(report));
   if (std::vector<std::string> lines = violations(report, limits); !lines.empty()) throw LimitBroken{std::move(lines)};
 }
 
@@ -151,7 +151,7 @@ void run(const Options& o) {
 
 void add_report(CLI::App& app) {
   CLI::App* command = app.add_subcommand("report", "compare a float model with its int8 form: which layer, why, what to change");
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<Reporting>();
   command->add_option("float", o->reference, "the float model, fused or not")->required();
   command->add_option("int8", o->quantized, "the quantized model")->required();
   command->add_option("data", o->data, "inputs as a .npy file, N first; one file for each input of the model, in its order")
@@ -173,7 +173,7 @@ void add_report(CLI::App& app) {
       ->type_name("LAYER=DB");
   command->add_option("--fail-accuracy-drop", o->accuracy_drop, "fail if int8 is worse than float by more points of percent")
       ->check(finite_number(true));
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_report(*o); });
 }
 
 }  // namespace octet::cli
