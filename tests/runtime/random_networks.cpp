@@ -125,9 +125,11 @@ bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) { return a 
 
 }  // namespace
 
+Model random_wiring(Generator& g) { return Builder(g).build(); }
+
 RandomNetwork random_network(uint64_t seed) {
   Generator g(seed);
-  Model net = Builder(g).build();
+  Model net = random_wiring(g);
   initialize(net, g);
   const Rounding roundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
   net.rounding = roundings[g.next32() % 3];

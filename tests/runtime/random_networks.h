@@ -16,6 +16,8 @@ struct RandomNetwork {
   Tensor input;  ///< codes
 };
 RandomNetwork random_network(uint64_t seed);
+/// The wiring alone, without parameters: what random_network() begins with.
+Model random_wiring(Generator&);
 
 /// The same plan with its values and scratch memory placed first-fit in a random order: as legal as the planner's own, and sooner
 /// or later with every two neighbours.
