@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "compile/arena_plan.h"
+#include "engine/graph.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -60,8 +61,8 @@ class Planner {
   int index(const Wire& w) const { return plan_.steps[static_cast<size_t>(w.module)].first_value + w.port; }
 
   void list_values() {
-    const int end = static_cast<int>(model_.modules.size());
-    for (int i = 0; i < end; ++i) {
+    const Graph graph(model_);
+    for (int i = 0; i < graph.end(); ++i) {
       const Module& module = model_.modules[static_cast<size_t>(i)];
       plan_.steps.emplace_back().first_value = static_cast<int>(plan_.values.size());
       for (size_t port = 0; port < shapes_[static_cast<size_t>(i)].size(); ++port) {
@@ -69,11 +70,11 @@ class Planner {
         v.shape = shapes_[static_cast<size_t>(i)][port];
         if (port < module.out_q.size()) v.qparams = module.out_q[port];
         v.bytes = numel(v.shape);
+        v.last = graph.last({i, static_cast<int>(port)});
         plan_.values.push_back(std::move(v));
       }
-      for (const Wire& w : module.inputs) value(w).last = i;
     }
-    for (const Wire& w : model_.output_wires()) value(w).last = end, plan_.outputs.push_back(index(w));
+    for (const Wire& w : model_.output_wires()) plan_.outputs.push_back(index(w));
   }
 
   void plan_module(int i) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "engine/graph.h"
 #include "engine/model.h"
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
@@ -128,15 +129,6 @@ void check_input(const Module& module, const Tensor& x) {
         ": expected a float tensor or codes with quantization parameters, got ", to_string(x.dtype()));
 }
 
-/// The last module that reads each module (one past the end: a model output): values are dropped after it.
-std::vector<int> last_readers(const Model& model) {
-  std::vector<int> last(model.modules.size(), -1);
-  for (size_t i = 0; i < model.modules.size(); ++i)
-    for (const Wire& w : model.modules[i].inputs) last[w.module] = static_cast<int>(i);
-  for (const Wire& w : model.output_wires()) last[w.module] = static_cast<int>(model.modules.size());
-  return last;
-}
-
 std::string_view path_at(const Model& model, int index) {
   return index >= 0 && index < static_cast<int>(model.modules.size()) ? std::string_view(model.modules[index].path) : "model";
 }
@@ -144,33 +136,20 @@ std::string_view path_at(const Model& model, int index) {
 /// The evaluation order is the list order; `step(index, inputs)` computes one module.
 template <class Value, class Step>
 std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, Step&& step) {
-  std::vector<std::vector<Value>> values(model.modules.size());
-  const std::vector<int> last = last_readers(model);
-  size_t next_input = 0;
-  for (size_t i = 0; i < model.modules.size(); ++i) {
-    const Module& module = model.modules[i];
-    std::vector<Value> in;
-    if (std::holds_alternative<Input>(module.op)) {
-      check(next_input < inputs.size(), module.path, ": the model has more inputs than the ", inputs.size(), " given");
-      check_input(module, inputs[next_input]);
-      in.emplace_back(inputs[next_input++]);
-    }
-    for (const Wire& w : module.inputs) {
-      in.push_back(values[w.module][w.port]);
-      if (last[w.module] == static_cast<int>(i) && std::ranges::count(module.inputs, w) == 1 &&
-          model.modules[w.module].nominal.size() == 1)
-        values[w.module].clear();
-    }
+  Values<Value> values(model, {inputs.begin(), inputs.end()});
+  size_t input = 0;
+  for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
+    const Module& module = model.modules[static_cast<size_t>(i)];
+    if (std::holds_alternative<Input>(module.op) && input < inputs.size()) check_input(module, inputs[input++]);
+    const std::vector<Value> in = values.inputs(i);
+    values.drop(i);
     try {
-      values[i] = naming(module.path, [&] { return step(static_cast<int>(i), in); });
+      values.put(i, naming(module.path, [&] { return step(i, in); }));
     } catch (const std::bad_alloc&) {
       fail(module.path, ": out of memory");
     }
   }
-  check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
-  std::vector<Value> outputs;
-  for (const Wire& w : model.output_wires()) outputs.push_back(values[w.module][w.port]);
-  return outputs;
+  return values.outputs();
 }
 
 }  // namespace

@@ -68,20 +68,15 @@ ModelComparison compare(const Model& reference, const Model& quantized, const Ba
       const int other = pairing.counterpart[m];
       const std::string& path = quantized.modules[m].path;
       if (other < 0) continue;
-      if (options.outputs) {
-        while (truth.position() < other) truth.next();
-        sums[m].output.add(truth.next()[0], got[0], path);
-      }
+      if (options.outputs) sums[m].output.add(truth.next_to(other)[0], got[0], path);
       if (options.shadows) {
         std::vector<Tensor> in;
         for (const Tensor& t : test.inputs()) in.push_back(dequantize(t));
         sums[m].shadow.add(floats.run(other, in)[0], got[0], path);
       }
     }
-    if (options.outputs) {
-      while (!truth.done()) truth.next();
+    if (options.outputs)
       network.add(dequantize(truth.output()), dequantize(test.output()), options.labels.empty() ? nullptr : &options.labels[i]);
-    }
     result.samples += rows_of(x);
     if (options.progress && !options.progress(i + 1, batches.count())) {
       result.stopped = i + 1 < batches.count();

@@ -153,10 +153,8 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
       base.in.emplace_back(test.inputs().begin(), test.inputs().end());
       const int twin = pairing.counterpart[index];
       if (twin < 0) continue;
-      while (truth.position() < twin) truth.next();
-      splits.add(index, base.in.back(), truth.next()[0], base.out.back()[0], floats);
+      splits.add(index, base.in.back(), truth.next_to(twin)[0], base.out.back()[0], floats);
     }
-    while (!truth.done()) truth.next();
     const Tensor expected = dequantize(truth.output()), got = dequantize(test.output());
     if (b == 0) {
       FirstOrder first = first_order_drops(pairing, quantized, x, options.estimate_rows);

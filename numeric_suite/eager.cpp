@@ -114,9 +114,8 @@ ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, c
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
       if (twin < 0 || !is_quantized(quantized, module, out) || keeps_qparams(module.op)) continue;
-      while (truth.position() < twin) truth.next();
       ComparedTensors& entry = result[module.path + ".stats"];
-      entry.real.push_back(truth.next()[0]);
+      entry.real.push_back(truth.next_to(twin)[0]);
       entry.quantized.push_back(out);
     }
   }

@@ -40,18 +40,16 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
   std::vector<bool> wanted(model.modules.size());
   for (size_t i = 0; i < error.size(); ++i)
     if (error[i].numel() > 0) wanted[pairing.counterpart[i]] = true;
-  std::vector<Var> values(model.modules.size());
-  size_t next_input = 0;
-  for (size_t i = 0; i < model.modules.size(); ++i) {
-    const Module& module = model.modules[i];
-    std::vector<Var> in;
-    if (std::holds_alternative<Input>(module.op)) in.emplace_back(x[next_input++]);
-    for (const Wire& w : module.inputs) in.push_back(values[w.module]);
-    values[i] = run(model, static_cast<int>(i), in, Mode::eval)[0];
-    if (wanted[i])
-      values[i] = add(values[i], Var::leaf(module.path, Tensor::zeros(values[i].shape())), Activation::none, module.path);
+  Values<Var> values(model, {x.begin(), x.end()});
+  for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
+    const std::string& path = model.modules[static_cast<size_t>(i)].path;
+    std::vector<Var> out = run(model, i, values.inputs(i), Mode::eval);
+    values.drop(i);
+    if (wanted[static_cast<size_t>(i)])
+      out[0] = add(out[0], Var::leaf(path, Tensor::zeros(out[0].shape())), Activation::none, path);
+    values.put(i, std::move(out));
   }
-  Var loss = mse_loss(values[model.output_wires()[0].module], target);
+  Var loss = mse_loss(values.outputs()[0], target);
   const double mean = loss.value().item();
   const Grads grads = backward(std::move(loss));
   FirstOrder result{std::vector<double>(error.size()), rows_of(x)};

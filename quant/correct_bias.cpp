@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/graph.h"
 #include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/pairing.h"
@@ -19,10 +20,7 @@ class Frontier {
   Frontier(const Model& model, const Batches& batches)
       : batches_(batches),
         values_(static_cast<size_t>(batches.count()), std::vector<std::vector<Tensor>>(model.modules.size())),
-        last_(model.modules.size(), -1) {
-    for (size_t i = 0; i < model.modules.size(); ++i)
-      for (const Wire& w : model.modules[i].inputs) last_[w.module] = static_cast<int>(i);
-  }
+        graph_(model) {}
 
   std::vector<Tensor> inputs(const Model& model, int index, size_t batch) const {
     const Module& module = model.modules[index];
@@ -43,7 +41,7 @@ class Frontier {
       values_[b][index] = runner.run(index, inputs(runner.model(), index, b));
       if (!proceed()) return false;
       for (const Wire& w : module.inputs)
-        if (last_[w.module] == index) values_[b][w.module].clear();
+        if (graph_.last(w) == index) values_[b][w.module][w.port] = Tensor();
     }
     return true;
   }
@@ -58,7 +56,7 @@ class Frontier {
  private:
   const Batches& batches_;
   std::vector<std::vector<std::vector<Tensor>>> values_;  // by batch, module, port
-  std::vector<int> last_;
+  Graph graph_;
 };
 
 bool correctable(const Model& model, int index) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding pairs, scaling them, and moving biases between them.
 #include "quant/equalize.h"
-#include "engine/module_check.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "engine/graph.h"
+#include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/pairing.h"
@@ -25,15 +26,6 @@ int64_t out_channels(const Module& module) { return module.as<Conv2d>() ? module
 int64_t in_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->in : module.as<Linear>()->in; }
 
 bool scalable(const Module& module) { return (module.as<Conv2d>() || module.as<Linear>()) && module.hooks.empty(); }
-
-/// Which modules read each module's value; a model output counts as a reader.
-std::vector<std::vector<int>> readers_of(const Model& model) {
-  std::vector<std::vector<int>> readers(model.modules.size());
-  for (size_t i = 0; i < model.modules.size(); ++i)
-    for (const Wire& w : model.modules[i].inputs) readers[w.module].push_back(static_cast<int>(i));
-  for (const Wire& w : model.output_wires()) readers[w.module].push_back(-1);
-  return readers;
-}
 
 bool tied(const Model& model, const Module& module) {
   return !module.tied_to.empty() || std::ranges::any_of(model.modules, [&](const Module& m) { return m.tied_to == module.path; });
@@ -57,7 +49,7 @@ struct Link {
 };
 
 Link follow(const Model& model, int first, Relu6 relu6) {
-  const auto readers = readers_of(model);
+  const Graph graph(model);
   const Module& begin = model.modules[first];
   Link link;
   const auto* conv = begin.as<Conv2d>();
@@ -66,10 +58,10 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   if (tied(model, begin)) return link.why = "it is called twice", link;
   if (activation(begin) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
   for (int at = first;;) {
-    if (readers[at].size() != 1)
-      return link.why = model.modules[at].path + " has " + std::to_string(readers[at].size()) + " readers", link;
-    at = readers[at][0];
-    if (at < 0) return link.why = "the network ends there", link;
+    const std::vector<int>& readers = graph.readers(at);
+    if (readers.size() != 1) return link.why = model.modules[at].path + " has " + std::to_string(readers.size()) + " readers", link;
+    at = readers[0];
+    if (at == graph.end()) return link.why = "the network ends there", link;
     const Module& next = model.modules[at];
     if (scalable(next)) {
       const bool fits =

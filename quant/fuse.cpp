@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "engine/graph.h"
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "kernels/float_scope.h"
@@ -36,7 +37,7 @@ bool takes_activation(const Module& module) {
 
 class Fuser {
  public:
-  Fuser(const Model& model, Aim aim) : model_(model), aim_(aim), readers_(model.modules.size()), calls_(model.modules.size(), 1) {
+  Fuser(const Model& model, Aim aim) : model_(model), aim_(aim), graph_(model), calls_(model.modules.size(), 1) {
     check_wiring(model);
     for (size_t i = 0; i < model.modules.size(); ++i) {
       const Module& module = model.modules[i];
@@ -44,20 +45,18 @@ class Fuser {
       for (const auto& [name, tensor] : module.params)
         check(!tensor.qparams(), module.path, ": fuse takes a float model; ", name, " is quantized");
       check(module.out_q.empty(), module.path, ": fuse takes a float model; this one is converted");
-      for (const Wire& w : model.modules[i].inputs) readers_[w.module].insert(static_cast<int>(i));
       if (!model.modules[i].tied_to.empty()) {
         ++calls_[model.index(model.modules[i].tied_to)];
         ++calls_[i];
       }
     }
-    for (const Wire& w : model.output_wires()) readers_[w.module].insert(kOutput);
   }
 
   /// Whether module `next` can join a sequence that ends in `last` and began as `first`.
   bool joins(const Sequence& s, int next, bool residual) const {
     const Module &first = at(s.front()), &last = at(s.back()), &module = at(next);
     if (calls_[s.front()] > 1 || calls_[next] > 1) return false;
-    if (readers_[s.back()] != std::set<int>{next}) return false;
+    if (only_reader(s.back()) != next) return false;
     const bool bare = s.size() == 1, after_bn = last.as<BatchNorm>() != nullptr, after_add = s.size() > 1 && is_addition(last);
     if (const BatchNorm* bn = module.as<BatchNorm>()) {
       if (const Conv2d* conv = first.as<Conv2d>())
@@ -82,11 +81,9 @@ class Fuser {
       for (int i = static_cast<int>(model_.modules.size()) - 1; i >= 0; --i) {
         if (used.contains(i) || !takes_activation(at(i)) || is_addition(at(i)) != additions) continue;
         Sequence s{i};
-        while (readers_[s.back()].size() == 1) {
-          const int next = *readers_[s.back()].begin();
-          if (next == kOutput || used.contains(next) || !joins(s, next, options.residual)) break;
+        for (int next = only_reader(i); next >= 0 && !used.contains(next) && joins(s, next, options.residual);
+             next = only_reader(next))
           s.push_back(next);
-        }
         if (s.size() < 2) continue;
         used.insert(s.begin(), s.end());
         found.push_back(std::move(s));
@@ -120,7 +117,11 @@ class Fuser {
   const Module& at(int i) const { return model_.modules[i]; }
 
  private:
-  static constexpr int kOutput = -1;  // a reader outside the model
+  /// The module that alone reads this one, perhaps twice; -1: there are several, a model output is one, or nobody reads it.
+  int only_reader(int module) const {
+    const std::vector<int>& readers = graph_.readers(module);
+    return readers.empty() || readers.front() != readers.back() || readers.back() == graph_.end() ? -1 : readers.front();
+  }
 
   /// One module that computes the sequence, still on the old wires.
   Module merged(const Sequence& s) const {
@@ -182,8 +183,8 @@ class Fuser {
 
   const Model& model_;
   Aim aim_;
-  std::vector<std::set<int>> readers_;  // who reads each module's output
-  std::vector<int> calls_;              // more than one: tied
+  Graph graph_;
+  std::vector<int> calls_;  // more than one: tied
 };
 
 }  // namespace

@@ -56,32 +56,25 @@ void ModuleRunner::set_param(int index, std::string_view name, Tensor value) {
 }
 
 Walk::Walk(ModuleRunner& runner, std::span<const Tensor> inputs)
-    : runner_(runner), given_(inputs.begin(), inputs.end()), values_(runner.model().modules.size()), last_(values_.size(), -1) {
-  const Model& model = runner.model();
-  for (size_t i = 0; i < values_.size(); ++i)
-    for (const Wire& w : model.modules[i].inputs) last_[w.module] = static_cast<int>(i);
-  for (const Wire& w : model.output_wires()) last_[w.module] = static_cast<int>(values_.size());
-}
+    : runner_(runner), values_(runner.model(), {inputs.begin(), inputs.end()}) {}
 
 const std::vector<Tensor>& Walk::next() {
   check(!done(), "Walk: past the last module");
-  const Module& module = runner_.model().modules[position_];
-  in_.clear();
-  if (std::holds_alternative<Input>(module.op)) {
-    check(next_input_ < given_.size(), module.path, ": the model has more inputs than the ", given_.size(), " given");
-    in_.push_back(given_[next_input_++]);
-  }
-  for (const Wire& w : module.inputs) in_.push_back(values_[w.module][w.port]);
-  for (const Wire& w : module.inputs)
-    if (last_[w.module] == position_) values_[w.module].clear();
-  values_[position_] = runner_.run(position_, in_);
-  return values_[position_++];
+  in_ = values_.inputs(position_);
+  values_.drop(position_);
+  values_.put(position_, runner_.run(position_, in_));
+  return values_.of(position_++);
 }
 
-Tensor Walk::output() const {
-  check(done(), "Walk: the model has not run to its end");
-  const Wire w = runner_.model().output_wires()[0];
-  return values_[w.module][w.port];
+const std::vector<Tensor>& Walk::next_to(int index) {
+  check(index >= position_, "Walk: module ", index, " has run already, the next one is ", position_);
+  while (position_ < index) next();
+  return next();
+}
+
+Tensor Walk::output() {
+  while (!done()) next();
+  return values_.outputs()[0];
 }
 
 }  // namespace octet

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/model.h"
+#include "engine/graph.h"
 
 namespace octet {
 
@@ -43,22 +43,22 @@ class ModuleRunner {
 class Walk {
  public:
   Walk(ModuleRunner& runner, std::span<const Tensor> inputs);
-  bool done() const { return position_ == static_cast<int>(values_.size()); }
+  bool done() const { return position_ == static_cast<int>(runner_.model().modules.size()); }
   /// The module that next() will run.
   int position() const { return position_; }
   /// Outputs of the next module.
   const std::vector<Tensor>& next();
+  /// Runs on to this module and returns its outputs: how one walk keeps step with another. Throws if it has run already.
+  const std::vector<Tensor>& next_to(int index);
   /// What the module that ran last read, in wire order (an Input: the network's input).
   std::span<const Tensor> inputs() const { return in_; }
-  /// First output of the model; after the last module.
-  Tensor output() const;
+  /// Runs what is left; the first output of the model.
+  Tensor output();
 
  private:
   ModuleRunner& runner_;
-  std::vector<Tensor> given_, in_;
-  std::vector<std::vector<Tensor>> values_;
-  std::vector<int> last_;
-  size_t next_input_ = 0;
+  Values<Tensor> values_;
+  std::vector<Tensor> in_;
   int position_ = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "quant/runner.h"
 #include "tests/catch.h"
 #include "tests/numeric_suite/support.h"
+#include "tests/same.h"
 
 using namespace octet;
 using namespace octet::suite_test;
@@ -178,6 +179,21 @@ TEST_CASE("The runner gives the bytes of infer, and new ones after a parameter h
   runner.set_param(int8.index("pw"), "bias", bias);
   CHECK(bytes() == expected());
   CHECK(expected() != first);
+}
+
+TEST_CASE("A walk that is asked for a module runs up to it, and for one that has run it refuses") {
+  const Model m = small_network(5);
+  const std::vector<Tensor> data = batches({2, 8, 8, 3}, 1, 2);
+  ModuleRunner runner(m);
+  Walk walk(runner, data);
+  const int dw = m.index("dw");
+  std::vector<Tensor> tapped(m.modules.size());
+  infer(m, data, [&](int index, std::span<const Tensor> out) { tapped[static_cast<size_t>(index)] = out[0]; });
+  CHECK(testing::same(walk.next_to(dw)[0], tapped[static_cast<size_t>(dw)]));
+  CHECK(walk.position() == dw + 1);
+  CHECK_THROWS_WITH(walk.next_to(dw), Catch::Matchers::Contains("has run already"));
+  CHECK(testing::same(walk.output(), tapped.back()));
+  CHECK(walk.done());
 }
 
 TEST_CASE("The runner gives every call of a layer the parameter that one of them was given") {
