@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Building a model and asking it simple questions. Running it is infer.cpp's business.
 #include "engine/model.h"
+#include "engine/graph.h"
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
 
@@ -47,8 +48,9 @@ int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   Module module{.path = std::move(path), .op = std::move(op), .inputs = std::move(inputs)};
   module.nominal = module_shapes(module, shapes);
   constexpr int64_t kElements = int64_t{1} << 40;  // keeps every later sum of sizes far from overflow
-  for (const Shape& s : module.nominal)
-    check(numel(s) <= kElements, module.path, ": output of shape ", to_string(s), " is too large");
+  naming(module.path, [&] {
+    for (const Shape& s : module.nominal) check(numel(s) <= kElements, "output of shape ", to_string(s), " is too large");
+  });
   modules.push_back(std::move(module));
   return static_cast<int>(modules.size()) - 1;
 }
@@ -138,18 +140,14 @@ Model to(const Model& model, DType dtype) {
 
 std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const Shape> inputs) try {
   check_wiring(model);
+  Values<Shape> values(model, {inputs.begin(), inputs.end()});
   std::vector<std::vector<Shape>> shapes;
-  size_t next_input = 0;
   for (const Module& module : model.modules) {
-    std::vector<Shape> in;
-    if (std::holds_alternative<Input>(module.op)) {
-      check(next_input < inputs.size(), module.path, ": the model has more inputs than the ", inputs.size(), " given");
-      in.push_back(inputs[next_input++]);
-    }
-    for (const Wire& w : module.inputs) in.push_back(shapes[w.module][w.port]);
-    shapes.push_back(module_shapes(module, in));
+    const int index = static_cast<int>(shapes.size());
+    shapes.push_back(module_shapes(module, values.inputs(index)));
+    values.put(index, shapes.back());
   }
-  check(next_input == inputs.size(), "model: ", inputs.size(), " inputs given, it has ", next_input);
+  static_cast<void>(values.outputs());  // throws for inputs that nobody asked for
   return shapes;
 } catch (const std::bad_alloc&) {
   fail("infer_shapes: out of memory");

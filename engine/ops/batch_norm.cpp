@@ -7,13 +7,19 @@
 
 namespace octet {
 
+void check_norm(double eps, double momentum, std::string_view path) {
+  const auto held = static_cast<float>(eps);
+  check(held > 0 && std::isfinite(held), path, ": eps must be a positive float, got ", eps);
+  check(momentum >= 0 && momentum <= 1, path, ": momentum must lie in 0..1, got ", momentum);
+}
+
 std::vector<Shape> BatchNorm::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   const Shape& x = call.inputs[0];
   check(channels > 0, call.path, ": channels must be positive, got ", channels);
   check(x.size() >= 2 && x.back() == channels, call.path, ": expected ", channels, " channels on the last axis, got shape ",
         to_string(x));
-  check(eps > 0, call.path, ": eps must be positive, got ", eps);
+  check_norm(eps, momentum, call.path);
   return {x};
 }
 

@@ -178,7 +178,7 @@ Moments unscaled(const Moments& m, const Tensor& k, const Tensor* b) {
 
 std::vector<Shape> ConvBn2d::shapes(const ShapeCall& call) const {
   check(!conv.residual, call.path, ": conv_bn2d takes no residual");
-  check(eps > 0, call.path, ": eps must be positive, got ", eps);
+  check_norm(eps, momentum, call.path);
   return conv.shapes(call);
 }
 

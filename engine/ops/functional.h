@@ -35,6 +35,8 @@ Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Mome
                      Activation);
 /// x * scale[c] + shift[c] with constant scale and shift: batch norm with running statistics. Gradients reach x, gamma and beta.
 Var batch_norm_eval(const Var& x, const Var& gamma, const Var& beta, const Tensor& mean, const Tensor& variance, double eps);
+/// Throws naming `path` unless eps is a positive float and momentum lies in 0..1: anything else poisons running statistics.
+void check_norm(double eps, double momentum, std::string_view path);
 /// running <- (1 - momentum) * running + momentum * batch, variance unbiased by n/(n-1). Returns the new statistics.
 Moments updated(const Tensor& running_mean, const Tensor& running_var, const Moments& batch, int64_t n, double momentum);
 

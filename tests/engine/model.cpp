@@ -150,6 +150,58 @@ TEST_CASE("parameters of the wrong shape are refused before they are read") {
     }
 }
 
+TEST_CASE("impossible quantization parameters are refused by the parameter's or the output's name") {
+  const auto codes = [](const std::function<void(QParams&)>& damage) {
+    Model m;
+    m.add("x", Input{{1, 2}});
+    m.add("fc", Linear{2, 3});
+    Generator g(1);
+    initialize(m, g);
+    QParams q{{0.5F, 0.25F, 1.0F}, {0, 0, 0}, 0, 0, -128, 127};
+    damage(q);
+    m["fc"].params.at("weight") = Tensor({3, 2}, DType::i8).with(q);
+    return m;
+  };
+  const Tensor x = Tensor::zeros({1, 2});
+  CHECK_NOTHROW(infer(codes([](QParams&) {}), {&x, 1}));
+  const std::vector<std::pair<const char*, std::function<void(QParams&)>>> damages{
+      {"scale 1 is 0", [](QParams& q) { q.scale[1] = 0; }},
+      {"scale 2 is -1", [](QParams& q) { q.scale[2] = -1; }},
+      {"scale 0 is nan", [](QParams& q) { q.scale[0] = NAN; }},
+      {"scale 0 is inf", [](QParams& q) { q.scale[0] = INFINITY; }},
+      {"scale 0 is 9.99", [](QParams& q) { q.scale[0] = 1e-40F; }},
+      {"zero point 1 is 128", [](QParams& q) { q.zero_point[1] = 128; }},
+      {"zero point 1 is -129", [](QParams& q) { q.zero_point[1] = -129; }},
+      {"axis 2", [](QParams& q) { q.axis = 2; }},
+      {"3 scales", [](QParams& q) { q.axis = -2; }},
+      {"group 1", [](QParams& q) { q.group = 1; }},
+      {"codes ", [](QParams& q) { q.qmax = 128; }},
+      {"codes ", [](QParams& q) { q.qmin = -129; }},
+      {"codes ", [](QParams& q) { q.qmin = 0, q.qmax = 256; }},
+      {"is above", [](QParams& q) { q.qmin = 5, q.qmax = 4; }}};
+  for (const auto& [says, damage] : damages) {
+    INFO(says);
+    CHECK_THROWS_WITH(infer(codes(damage), {&x, 1}),
+                      (Contains("fc.weight: ") || Contains("quantization parameters: ")) && Contains(says));
+  }
+}
+
+TEST_CASE("every way to run a model refuses too few and too many inputs") {
+  Model m;
+  const int a = m.add("a", Input{{1, 2}}), b = m.add("b", Input{{1, 2}});
+  m.add("sum", Binary{}, {a, b});
+  for (const size_t count : {0, 1, 3}) {
+    INFO(count << " inputs");
+    const std::vector<Tensor> inputs(count, Tensor::zeros({1, 2}));
+    const std::vector<Shape> shapes(count, Shape{1, 2});
+    const std::string says =
+        count < 2 ? ": the model has more inputs than the " + std::to_string(count) + " given" : "model: 3 inputs given, it has 2";
+    CHECK_THROWS_WITH(infer(m, inputs), Contains(says));
+    CHECK_THROWS_WITH(forward(m, inputs, Mode::eval), Contains(says));
+    CHECK_THROWS_WITH(infer_shapes(m, shapes), Contains(says));
+  }
+}
+
 TEST_CASE("a consumed graph and an output without parameters are refused by backward") {
   Var y = Var::made(Tensor::full({}, 1), {Var::leaf("x", Tensor::full({}, 1))},
                     [](const Tensor& grad, const Needs&) { return std::vector<Tensor>{grad}; });

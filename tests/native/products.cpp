@@ -70,7 +70,7 @@ void convolution(const ConvShape& shape, uint32_t seed, CodeType in, CodeType ou
   if (residual) {
     a.residual_type = in == CodeType::u8 ? out : CodeType::u8;
     a.residual_zero_point = testing::lowest(a.residual_type) + uniform(rng, 0, 255);
-    a.residual_scale = fill == Fill::ties ? 0.5f : uniform_real(rng, 0.01f, 0.1f);
+    a.residual_scale = fill == Fill::ties ? 0.5f : fill == Fill::alternating ? 1.0f : uniform_real(rng, 0.01f, 0.1f);
     other = codes(rng, Fill::random, size(a.batch * a.out_h * a.out_w * a.out_c), testing::lowest(a.residual_type),
                   testing::highest(a.residual_type), 0);
   }

@@ -52,6 +52,7 @@ TEST_CASE("signal, inherited, weight, bias, rounding and clipping parts are sums
       Model prepared = prepare(m, {{"", q}});
       calibrate(prepared, data);
       Model int8 = convert(prepared);
+      const int weight_axis = int8["fc"].params.at("weight").qparams()->axis;
       QParams& grid = *int8["fc"].out_q[0];
       grid.scale[0] *= 0.35F;  // so that both ends clip
       grid.zero_point[0] = (grid.qmin + grid.qmax) / 2 + 60;
@@ -87,6 +88,25 @@ TEST_CASE("signal, inherited, weight, bias, rounding and clipping parts are sums
       for (const double sum : e.mean) bias += std::pow(sum / (n / 4), 2) / 4;
       for (const double sum : e.mean) worst = std::abs(sum) > std::abs(worst) ? sum : worst;
       const Symptoms s = sums.symptoms(1);
+      double stored = 0;
+      for (size_t c = 0; c < 4; ++c)
+        stored += std::pow(static_cast<double>(int8["fc"].params.at("bias").data<float>()[c]) -
+                               static_cast<double>(m["fc"].params.at("bias").data<float>()[c]),
+                           2) /
+                  4;
+      CHECK(s.stored_bias == Approx(stored).epsilon(1e-6));
+      CHECK(stored > 1e-5);
+      CHECK((s.has_weights && s.per_tensor_weights == (weight_axis < 0)));
+      REQUIRE(s.weight_ranges.size() == 4);
+      for (size_t c = 0; c < 4; ++c) {
+        double largest = 0;
+        for (size_t i = 0; i < 6; ++i)
+          largest = std::max(largest, std::abs(static_cast<double>(m["fc"].params.at("weight").data<float>()[c * 6 + i])));
+        CHECK(s.weight_ranges[c] == Approx(largest).epsilon(1e-6));
+      }
+      CHECK(s.grid);
+      CHECK(s.grid_low == Approx(static_cast<double>(grid.scale[0]) * (grid.qmin - grid.zero_point[0])));
+      CHECK(s.grid_high == Approx(static_cast<double>(grid.scale[0]) * (grid.qmax - grid.zero_point[0])));
       CHECK(s.signal == Approx(e.signal / n).epsilon(1e-4));
       CHECK(s.split.inherited == Approx(e.inherited / n).epsilon(1e-3));
       CHECK(s.split.bias == Approx(bias).epsilon(1e-3));

@@ -218,6 +218,20 @@ TEST_CASE("what is large and comes often, or has company all the way, is data") 
   CHECK(copy.limit(absurd, "x") == 0.25F);  // what came before counts, after loading too
   CHECK(copy.clipped() == 1);
   CHECK(copy.worst() == 1e30F);
+  // A state is loaded up to the largest numbers it can hold, and refused from the next one on.
+  constexpr double kMost = std::numeric_limits<float>::max();
+  for (size_t i = 0; i < 4; ++i) {
+    std::vector<double> state{0.5, 0.25, 10, 3};
+    for (const double good : {0.0, i < 2 ? kMost : 0x1p53}) {
+      state[i] = good;
+      CHECK_NOTHROW(copy.load(Tensor::of<double>({4}, state)));
+    }
+    for (const double bad :
+         {-1.0, i < 2 ? std::nextafter(kMost, INFINITY) : 0x1p53 + 2, double{INFINITY}, double{NAN}, i < 2 ? -1e-3 : 0.5}) {
+      state[i] = bad;
+      CHECK_THROWS_WITH(copy.load(Tensor::of<double>({4}, state)), Contains("observer state"));
+    }
+  }
   CHECK_THROWS_WITH(guard.limit(Tensor::of<float>({1}, std::vector<float>{NAN}), "layer"), Contains("layer"));
 }
 

@@ -20,9 +20,6 @@ FAULTS = {
         ('plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());',
          'plan_.memory.scratch = run.kernel->scratch_bytes();',
          'scratch memory of the last kernel'),
-        ('for (const Wire& w : model_.output_wires()) value(w).last = end, plan_.outputs.push_back(index(w));',
-         'for (const Wire& w : model_.output_wires()) plan_.outputs.push_back(index(w));',
-         'an output is overwritten'),
     ],
     'compile/program.cpp': [
         ('prefix.size() >= length', 'prefix.size() <= length', 'the shortest override wins'),
@@ -54,6 +51,7 @@ FAULTS = {
          'scratch is free while it is used'),
     ],
     'io/firmware_report.cpp': [
+        ('check(s.live_bytes <= ram_bytes, s.path', 'check(s.live_bytes < ram_bytes, s.path', 'a layer that just fits is blamed'),
         ('if (ram_bytes > 0 && plan.arena_bytes > ram_bytes) {',
          'if (ram_bytes > 0 && plan.arena_bytes >= ram_bytes) {',
          'a budget of exactly the arena is refused'),

@@ -1,6 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Faults in engine/: by file, (text that is there once, what it becomes, why that is wrong).
 FAULTS = {
+    'engine/graph.cpp': [
+        ('for (const Wire& w : model.output_wires()) read(w, end());', '', 'an output is overwritten'),
+        ('last[static_cast<size_t>(w.port)] = reader;',
+         'if (last[static_cast<size_t>(w.port)] < 0) last[static_cast<size_t>(w.port)] = reader;',
+         'a value is gone after its first reader'),
+    ],
+    'engine/graph.h': [
+        ('if (graph_.last(w) == index) at(w) = Value();', 'at(w) = Value();', 'a value is gone after any reader'),
+        ('check(next_ == given_.size(),', 'check(next_ <= given_.size(),', 'more inputs than the model has'),
+        ('check(next_ < given_.size(),', 'check(next_ <= given_.size(),', 'reads an input that was not given'),
+    ],
     'engine/autograd.cpp': [
         ('accumulate(grads[input], std::move(inputs[i]));',
          'grads[input] = std::move(inputs[i]);',
@@ -48,6 +59,7 @@ FAULTS = {
         ('loss / static_cast<double>(n), logits.dtype()', 'loss, logits.dtype()', 'loss is a sum'),
     ],
     'engine/model.cpp': [
+        ('static_cast<void>(values.outputs());', '', 'more shapes than the model has inputs'),
         ('check(!(std::holds_alternative<ConvBn2d>(other.op) && path == other.path + ".bn") &&',
          'check(',
          "parameters named like another module's"),
@@ -58,6 +70,7 @@ FAULTS = {
          'codes converted to floats'),
     ],
     'engine/module_check.cpp': [
+        ('check_qparams(*tensor.qparams(), shape, module.path + "." + name);', ';', 'any scale of a weight'),
         ('std::isnormal(q.scale[c]) && q.scale[c] > 0', 'std::isfinite(q.scale[c]) && q.scale[c] > 0', 'denormal scales accepted'),
         ('w.module >= 0 && w.module < index', 'w.module >= 0 && w.module <= index', 'a wire to itself accepted'),
         ('check(source.op == module.op, module.path, ": is tied to "',
@@ -68,6 +81,8 @@ FAULTS = {
          'codes that fit neither type'),
     ],
     'engine/ops/batch_norm.cpp': [
+        ('check(momentum >= 0 && momentum <= 1, path', 'check(momentum >= 0 || momentum < 1, path', 'any momentum'),
+        ('held > 0 && std::isfinite(held)', 'eps > 0', 'an eps that is zero or infinite as a float'),
         ('unbias = static_cast<T>(n) / static_cast<T>(n - 1)',
          'unbias = static_cast<T>(n) / static_cast<T>(n)',
          "running variance without Bessel's correction"),
@@ -141,6 +156,7 @@ FAULTS = {
          'one zero point for all channels'),
     ],
     'engine/ops/pool2d.cpp': [
+        ('check(v < kLimit, path, ": attribute ", v, " is too large");', ';', 'a stride that wraps in 32 bits'),
         ('if (ceil_mode && (out - 1) * stride >= in + before) --out;', '', 'a window that begins in the padding behind'),
         ('a.count_include_pad = count_include_pad;', '', 'int8 averages never count padding'),
         ('a.pad_bottom = i32(g.pad_bottom), a.pad_right = i32(g.pad_right);',

@@ -114,6 +114,7 @@ FAULTS = {
         ('    if (first < 0) first += s.planes;\n', '', 'planes of a padded row'),
     ],
     'kernels/native/vnni/kernel.cpp': [
+        ('make_plan(a, blobs), a.residual_scale != 0,', 'make_plan(a, blobs), a.residual_scale != 1,', 'no residual of scale 1'),
         ('return residual_ && input == 1;', 'return residual_;', 'a convolution over its own input'),
     ],
     'kernels/native/vnni/plan.cpp': [

@@ -44,6 +44,7 @@ FAULTS = {
         ('{"", ".0"}', '{""}', 'fused float weights are not found'),
     ],
     'numeric_suite/error_split.cpp': [
+        ('s.stored_bias += d * d', 's.stored_bias -= d * d', 'a stored bias is never the cause'),
         ('std::max(0.0, l.own / n - s.split.bias)', 'std::max(0.0, l.own / n)', 'weight part holds the bias part'),
         ('s.split.bias += mean * mean / static_cast<double>(l.mean.size());',
          's.split.bias += mean * mean;',

@@ -73,8 +73,8 @@ FAULTS = {
     'quant/fuse.cpp': [
         ('.eps = bn.eps, .momentum = bn.momentum}', '.eps = bn.eps}', "the batch norm's momentum is lost"),
         ('(bare || after_bn) && other != s.back();', '(bare || after_bn);', 'y = c + c as a residual of c'),
-        ('if (readers_[s.back()] != std::set<int>{next}) return false;',
-         'if (!readers_[s.back()].contains(next)) return false;',
+        ('return readers.empty() || readers.front() != readers.back() || readers.back() == graph_.end() ? -1 : readers.front();',
+         'return readers.empty() || readers.back() == graph_.end() ? -1 : readers.front();',
          'fuses over a value that others read'),
         ('if (calls_[s.front()] > 1 || calls_[next] > 1) return false;',
          'if (calls_[s.front()] > 1) return false;',
@@ -124,6 +124,9 @@ FAULTS = {
         ('if (constant == 1) return batch;', '', 'a memoryless average remembers'),
     ],
     'quant/outlier_guard.cpp': [
+        ('return s >= 0 && s <= static_cast<double>(std::numeric_limits<float>::max());',
+         'return s >= 0 && s < static_cast<double>(std::numeric_limits<float>::max());',
+         'a state with the largest float is refused'),
         ('(above + clipped_) * kOneIn > seen_', 'above * kOneIn > seen_', 'clips without end, a little each batch'),
         ('  clipped_ += above;\n', '', 'clipped values are not counted'),
     ],
