@@ -40,8 +40,8 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   check(index >= 0 && index < static_cast<int>(model.modules.size()), "run: module ", index, " of ", model.modules.size());
   const Module& module = model.modules[index];
   const Module& owner = model.owner(module);
-  auto expected = expected_params(owner.op);
-  expected.merge(optional_params(owner.op));
+  std::map<std::string, Param, std::less<>> known;
+  for (Param& p : params_of(owner.op)) known.emplace(p.name, p);
   std::vector<Shape> shapes;
   for (const Var& v : inputs) shapes.push_back(v.shape());
   std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, shapes}); }, module.op);
@@ -54,11 +54,11 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   call.param = [&](std::string_view name) {
     const auto found = owner.params.find(name);
     check(found != owner.params.end(), owner.path, ": parameter \"", name, "\" is missing; initialize or load the model first");
-    const auto shape = expected.find(name);
-    check(shape != expected.end() && found->second.shape() == shape->second, owner.path, ": expected ", name, " of shape ",
-          shape == expected.end() ? "" : to_string(shape->second), ", got ", to_string(found->second.shape()));
+    const auto param = known.find(name);
+    check(param != known.end() && found->second.shape() == param->second.shape, owner.path, ": expected ", name, " of shape ",
+          param == known.end() ? "" : to_string(param->second.shape), ", got ", to_string(found->second.shape()));
     Tensor value = dequantize(found->second);
-    if (mode != Mode::train || is_buffer(name)) return Var(std::move(value));
+    if (mode != Mode::train || is_state(param->second.role)) return Var(std::move(value));
     return Var::leaf(owner.path + "." + std::string(name), std::move(value));
   };
   const auto through = [&](const Module& holder, std::string_view point, const Var& v) {

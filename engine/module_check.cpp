@@ -10,26 +10,11 @@ namespace {
 
 using Shapes = std::map<std::string, Shape, std::less<>>;
 
-Shapes params_of(const Conv2d& op) {
-  check(op.groups > 0, "groups must be positive, got ", op.groups);
-  Shapes shapes{{"weight", {op.out, op.kernel.h, op.kernel.w, op.in / op.groups}}};
-  if (op.bias) shapes.emplace("bias", Shape{op.out});
+Shapes shapes_of(const Op& op, bool optional) {
+  Shapes shapes;
+  for (Param& p : params_of(op))
+    if (p.optional == optional) shapes.emplace(std::move(p.name), std::move(p.shape));
   return shapes;
-}
-Shapes params_of(const ConvBn2d& op) {
-  Shapes shapes = params_of(op.conv);
-  for (const char* name : {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"}) shapes.emplace(name, Shape{op.conv.out});
-  shapes.emplace("bn.frozen", Shape{});
-  return shapes;
-}
-Shapes params_of(const Linear& op) {
-  Shapes shapes{{"weight", {op.out, op.in}}};
-  if (op.bias) shapes.emplace("bias", Shape{op.out});
-  return shapes;
-}
-Shapes params_of(const BatchNorm& op) {
-  const Shape channels{op.channels};
-  return {{"weight", channels}, {"bias", channels}, {"running_mean", channels}, {"running_var", channels}};
 }
 
 template <class T>
@@ -65,19 +50,9 @@ void check_param(const Tensor& t, const Shape& shape, std::string_view where) {
 
 }  // namespace
 
-Shapes expected_params(const Op& op) {
-  return std::visit(
-      []<class T>(const T& o) -> Shapes {
-        constexpr bool has_params = requires(Params & p, Generator & g) { o.init(p, g); };
-        if constexpr (has_params)
-          return params_of(o);
-        else
-          return {};
-      },
-      op);
-}
+Shapes expected_params(const Op& op) { return shapes_of(op, false); }
 
-Shapes optional_params(const Op& op) { return std::holds_alternative<BatchNorm>(op) ? Shapes{{"frozen", {}}} : Shapes{}; }
+Shapes optional_params(const Op& op) { return shapes_of(op, true); }
 
 void check_qparams(const QParams& q, const Shape& shape, std::string_view where) {
   check(q.qmin <= q.qmax, where, ": qmin ", q.qmin, " is above qmax ", q.qmax);
@@ -119,13 +94,6 @@ void check_module(const Module& module, std::string_view where) {
     }
 }
 
-/// How many wires an operator reads; 0: any number.
-static size_t wires_of(const Op& op) {
-  if (const auto* conv = std::get_if<Conv2d>(&op)) return conv->residual ? 2 : 1;
-  if (std::holds_alternative<Concat>(op)) return 0;
-  return std::holds_alternative<Binary>(op) ? 2 : 1;
-}
-
 void check_wiring(const Model& model, int index) {
   const int count = static_cast<int>(model.modules.size());
   check(index >= 0 && index < count, "model: module ", index, " of ", count);
@@ -135,8 +103,9 @@ void check_wiring(const Model& model, int index) {
   const bool is_input = std::holds_alternative<Input>(module.op);
   check(is_input == module.inputs.empty(), module.path, ": expected ", is_input ? "no wire into an input" : "a wire to read from",
         ", got ", module.inputs.size());
-  const size_t wires = is_input ? 0 : wires_of(module.op);
-  check(wires == 0 || module.inputs.size() == wires, module.path, ": expected ", wires, " wires, got ", module.inputs.size());
+  const int wires = traits_of(module.op).wires;
+  check(wires < 0 || static_cast<int>(module.inputs.size()) == wires, module.path, ": expected ", wires, " wires, got ",
+        module.inputs.size());
   for (const Wire& w : module.inputs) {
     check(w.module >= 0 && w.module < index, module.path, ": expected a wire from an earlier module, got module ", w.module,
           ", it is ", index);

@@ -23,9 +23,6 @@ using Params = std::map<std::string, Tensor, std::less<>>;
 /// eval: nothing moves. calibrate: observers move. train: observers and running statistics move, gradients are recorded.
 enum class Mode : uint8_t { eval, calibrate, train };
 
-/// Parameters that are state, not trained: running statistics and flags.
-bool is_buffer(std::string_view name);
-
 struct ShapeCall {
   std::string_view path;
   std::span<const Shape> inputs;

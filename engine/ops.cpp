@@ -2,6 +2,8 @@
 // What all operators share: names, activation limits, argument checks.
 #include "engine/ops.h"
 
+#include <algorithm>
+
 #include "engine/ops/functional.h"
 
 namespace octet {
@@ -19,13 +21,22 @@ std::string_view name_of(const Op& op) {
   return std::visit([](const auto& o) { return o.name; }, op);
 }
 
-bool keeps_qparams(const Op& op) {
-  return std::visit([](const auto& o) { return o.keeps_qparams; }, op);
+std::vector<Param> params_of(const Op& op) {
+  return std::visit([](const auto& o) { return o.params(); }, op);
 }
 
-bool is_buffer(std::string_view name) {
-  const auto ends_with = [&](std::string_view suffix) { return name.ends_with(suffix); };
-  return ends_with("running_mean") || ends_with("running_var") || ends_with("frozen");
+Traits traits_of(const Op& op) {
+  return std::visit([](const auto& o) { return o.traits(); }, op);
+}
+
+Activation activation_of(const Op& op) {
+  return std::visit([](const auto& o) { return o.activation(); }, op);
+}
+
+bool keeps_qparams(const Op& op) { return traits_of(op).codes == Codes::keep; }
+
+bool is_weighted(const Op& op) {
+  return std::ranges::any_of(params_of(op), [](const Param& p) { return p.role == Role::weight; });
 }
 
 void ShapeCall::expect_inputs(size_t n) const {

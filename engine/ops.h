@@ -5,11 +5,13 @@
 
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <string_view>
 #include <tuple>
 #include <variant>
 
 #include "engine/op_call.h"
+#include "engine/op_traits.h"
 
 namespace octet {
 
@@ -58,7 +60,7 @@ struct Field {
 template <class OpType, class T>
 Field(const char*, T OpType::*) -> Field<OpType, T>;
 
-// `keeps_qparams`: the output's codes mean what the input's codes mean, so the operator has no output observer.
+// Every operator answers params(), traits() (engine/op_traits.h) and activation(); the concept below asks for them.
 // An operator without a lower() has no int8 form: in a converted model it runs in float between a dequantize and a quantize.
 
 /// A network input of this nominal shape (batch included); any batch may be fed later.
@@ -66,9 +68,11 @@ struct Input {
   Shape shape;
 
   static constexpr std::string_view name = "input";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields = std::tuple{Field{"shape", &Input::shape}};
   bool operator==(const Input&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 0}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -86,7 +90,6 @@ struct Conv2d {
   bool residual = false;
 
   static constexpr std::string_view name = "conv2d";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields = std::tuple{Field{"in", &Conv2d::in},
                                             Field{"out", &Conv2d::out},
                                             Field{"kernel", &Conv2d::kernel},
@@ -98,6 +101,9 @@ struct Conv2d {
                                             Field{"act", &Conv2d::act},
                                             Field{"residual", &Conv2d::residual}};
   bool operator==(const Conv2d&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = residual ? 2 : 1}; }
+  Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -111,10 +117,12 @@ struct ConvBn2d {
   double eps = 1e-5, momentum = 0.1;
 
   static constexpr std::string_view name = "conv_bn2d";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields =
       std::tuple{Field{"conv", &ConvBn2d::conv}, Field{"eps", &ConvBn2d::eps}, Field{"momentum", &ConvBn2d::momentum}};
   bool operator==(const ConvBn2d&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Activation activation() const { return conv.act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -127,10 +135,12 @@ struct Linear {
   Activation act = Activation::none;
 
   static constexpr std::string_view name = "linear";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields =
       std::tuple{Field{"in", &Linear::in}, Field{"out", &Linear::out}, Field{"bias", &Linear::bias}, Field{"act", &Linear::act}};
   bool operator==(const Linear&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -144,10 +154,12 @@ struct BatchNorm {
   double eps = 1e-5, momentum = 0.1;
 
   static constexpr std::string_view name = "batch_norm";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields =
       std::tuple{Field{"channels", &BatchNorm::channels}, Field{"eps", &BatchNorm::eps}, Field{"momentum", &BatchNorm::momentum}};
   bool operator==(const BatchNorm&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -158,9 +170,11 @@ struct Unary {
   UnaryFn fn = UnaryFn::identity;
 
   static constexpr std::string_view name = "unary";
-  static constexpr bool keeps_qparams = true;
   static constexpr auto fields = std::tuple{Field{"fn", &Unary::fn}};
   bool operator==(const Unary&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const;
+  Activation activation() const;
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -172,9 +186,11 @@ struct Binary {
   Activation act = Activation::none;
 
   static constexpr std::string_view name = "binary";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields = std::tuple{Field{"fn", &Binary::fn}, Field{"act", &Binary::act}};
   bool operator==(const Binary&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 2}; }
+  Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -185,9 +201,11 @@ struct Concat {
   int64_t axis = 0;
 
   static constexpr std::string_view name = "concat";
-  static constexpr bool keeps_qparams = false;
   static constexpr auto fields = std::tuple{Field{"axis", &Concat::axis}};
   bool operator==(const Concat&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = -1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -202,13 +220,15 @@ struct Pool2d {
   Pair output{1, 1};
 
   static constexpr std::string_view name = "pool2d";
-  static constexpr bool keeps_qparams = true;
   static constexpr auto fields =
       std::tuple{Field{"kind", &Pool2d::kind},           Field{"kernel", &Pool2d::kernel},
                  Field{"stride", &Pool2d::stride},       Field{"padding", &Pool2d::padding},
                  Field{"ceil_mode", &Pool2d::ceil_mode}, Field{"count_include_pad", &Pool2d::count_include_pad},
                  Field{"output", &Pool2d::output}};
   bool operator==(const Pool2d&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::scales, .wires = 1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -219,9 +239,11 @@ struct Reshape {
   Shape shape;
 
   static constexpr std::string_view name = "reshape";
-  static constexpr bool keeps_qparams = true;
   static constexpr auto fields = std::tuple{Field{"shape", &Reshape::shape}};
   bool operator==(const Reshape&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::regroups, .wires = 1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -232,9 +254,11 @@ struct Transpose {
   Shape order;
 
   static constexpr std::string_view name = "transpose";
-  static constexpr bool keeps_qparams = true;
   static constexpr auto fields = std::tuple{Field{"order", &Transpose::order}};
   bool operator==(const Transpose&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::mixes, .wires = 1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -245,9 +269,11 @@ struct Dropout {
   double p = 0.5;
 
   static constexpr std::string_view name = "dropout";
-  static constexpr bool keeps_qparams = true;
   static constexpr auto fields = std::tuple{Field{"p", &Dropout::p}};
   bool operator==(const Dropout&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::scales, .wires = 1}; }
+  Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -255,7 +281,30 @@ struct Dropout {
 
 using Op = std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout>;
 
+/// What an operator has to answer; there are no defaults to forget.
+template <class T>
+concept Operator = requires(const T& op, const ShapeCall& shape_call, const Call& call) {
+  { T::name } -> std::convertible_to<std::string_view>;
+  T::fields;
+  { op.params() } -> std::same_as<std::vector<Param>>;
+  { op.traits() } -> std::same_as<Traits>;
+  { op.activation() } -> std::same_as<Activation>;
+  { op.shapes(shape_call) } -> std::same_as<std::vector<Shape>>;
+  { op.forward(call) } -> std::same_as<std::vector<Var>>;
+};
+template <class>
+inline constexpr bool kAllOperators = false;
+template <class... Ts>
+inline constexpr bool kAllOperators<std::variant<Ts...>> = (Operator<Ts> && ...);
+static_assert(kAllOperators<Op>);
+
 std::string_view name_of(const Op&);
+std::vector<Param> params_of(const Op&);
+Traits traits_of(const Op&);
+/// The clamp that an operator ends in, or is.
+Activation activation_of(const Op&);
 bool keeps_qparams(const Op&);
+/// Whether it has weights: what int8 codes, per-channel scales and bias correction are about.
+bool is_weighted(const Op&);
 
 }  // namespace octet

@@ -36,7 +36,8 @@ Variant keep_float(const Model& quantized, int index, const Pairing& pairing) {
   const Module& owner = quantized.owner(quantized.modules[index]);
   for (size_t j = 0; j < quantized.modules.size(); ++j) {
     Module& module = v.model.modules[j];
-    const bool chosen = static_cast<int>(j) == index || (is_weighted(module) && &quantized.owner(quantized.modules[j]) == &owner);
+    const bool chosen =
+        static_cast<int>(j) == index || (is_weighted(module.op) && &quantized.owner(quantized.modules[j]) == &owner);
     const auto floats = [&](const Wire& w) {
       return !has_codes(v.model.modules[w.module]) && has_codes(quantized.modules[w.module]);
     };
@@ -60,7 +61,7 @@ std::vector<std::string> island(const Model& quantized, const Pairing& pairing, 
   const Module& chosen = quantized.modules[index];
   std::vector<int> sources;
   for (size_t j = 0; j < quantized.modules.size(); ++j) {
-    const bool tied = is_weighted(chosen) && &quantized.owner(quantized.modules[j]) == &quantized.owner(chosen);
+    const bool tied = is_weighted(chosen.op) && &quantized.owner(quantized.modules[j]) == &quantized.owner(chosen);
     if (static_cast<int>(j) == index || tied) sources.push_back(static_cast<int>(j));
   }
   std::vector<std::string> paths;

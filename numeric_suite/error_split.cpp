@@ -93,7 +93,7 @@ Symptoms SplitSums::symptoms(int index) const {
   const Module& twin = pairing_.reference.modules[pairing_.counterpart[index]];
   const Params& real = pairing_.reference.owner(twin).params;
   const Tensor *weight = find(codes, "weight"), *bias = find(codes, "bias"), *real_bias = find(real, "bias");
-  s.has_weights = is_weighted(module) && weight;
+  s.has_weights = is_weighted(module.op) && weight;
   if (!s.has_weights) return s;
   s.per_tensor_weights = weight->qparams() && weight->qparams()->axis < 0;
   s.weight_ranges = row_magnitudes(real.at("weight"));

@@ -45,19 +45,6 @@ Expected activated(std::vector<double> mean, std::vector<double> variance, Limit
   return e;
 }
 
-Limits limits_of(const Op& op) {
-  if (const auto* unary = std::get_if<Unary>(&op))
-    return limits(unary->fn == UnaryFn::relu    ? Activation::relu
-                  : unary->fn == UnaryFn::relu6 ? Activation::relu6
-                                                : Activation::none);
-  return std::visit(
-      [](const auto& o) {
-        if constexpr (requires { o.act; }) return limits(o.act);
-        return Limits{};
-      },
-      op);
-}
-
 /// Mean input by tap of a layer whose input channels have these means everywhere but in the padding.
 std::vector<double> mean_patch(const Module& layer, const Shape& input, const std::vector<double>& mean) {
   Shape one = input;
@@ -98,7 +85,7 @@ Expected layer_output(const Model& model, const Module& layer, std::span<const E
     if (r.mean.size() != mean.size()) return unknown("of its residual " + r.why);
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += r.mean[c], variance[c] += r.variance[c];
   }
-  return activated(std::move(mean), std::move(variance), limits_of(layer.op), sigmas);
+  return activated(std::move(mean), std::move(variance), limits(activation_of(layer.op)), sigmas);
 }
 
 Expected expected_output(const Model& model, int index, std::span<const Expected> before, const StatisticsByPath& statistics,
@@ -114,7 +101,7 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     e.min = static_cast<double>(prior.min), e.max = static_cast<double>(prior.max), e.has_range = true;
     return e;
   }
-  if (is_weighted(module)) return layer_output(model, module, before, statistics, sigmas);
+  if (is_weighted(module.op)) return layer_output(model, module, before, statistics, sigmas);
   const Expected& x = before[module.inputs[0].module];
   if (std::holds_alternative<Dropout>(module.op)) return x;
   if (const auto* unary = std::get_if<Unary>(&module.op)) {
@@ -122,7 +109,7 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     const bool clamps = unary->fn == UnaryFn::relu || unary->fn == UnaryFn::relu6;
     if (!clamps) return unknown("what " + module.path + " makes of it is not known");
     if (x.mean.empty()) return x;
-    return activated(x.mean, x.variance, limits_of(module.op), sigmas);
+    return activated(x.mean, x.variance, limits(activation_of(module.op)), sigmas);
   }
   if (const auto* pool = std::get_if<Pool2d>(&module.op)) {
     if (pool->kind != Pool::max) return x;
@@ -142,7 +129,7 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     if (x.mean.empty() || y.mean.size() != x.mean.size()) return unknown(x.mean.empty() ? x.why : y.why);
     std::vector<double> mean = x.mean, variance = x.variance;
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += y.mean[c], variance[c] += y.variance[c];
-    return activated(std::move(mean), std::move(variance), limits_of(module.op), sigmas);
+    return activated(std::move(mean), std::move(variance), limits(activation_of(module.op)), sigmas);
   }
   if (std::holds_alternative<Concat>(module.op)) {
     Expected e = unknown("the mean behind " + module.path + " is not known");
@@ -211,7 +198,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
   Model corrected = quantized;
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
-    if (pairing.counterpart[i] < 0 || !is_weighted(module) || !module.tied_to.empty()) continue;
+    if (pairing.counterpart[i] < 0 || !is_weighted(module.op) || !module.tied_to.empty()) continue;
     const auto weight = module.params.find("weight");
     if (weight == module.params.end() || weight->second.dtype() != DType::i8) continue;
     // Calls that share the layer share its bias: the mean of what each of them expects.

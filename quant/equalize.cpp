@@ -14,14 +14,6 @@
 namespace octet {
 namespace {
 
-Activation activation(const Module& module) {
-  if (const auto* conv = module.as<Conv2d>()) return conv->act;
-  if (const auto* linear = module.as<Linear>()) return linear->act;
-  const auto* unary = module.as<Unary>();
-  if (unary && unary->fn == UnaryFn::relu) return Activation::relu;
-  return unary && unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
-}
-
 int64_t out_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->out : module.as<Linear>()->out; }
 int64_t in_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->in : module.as<Linear>()->in; }
 
@@ -34,11 +26,13 @@ bool tied(const Model& model, const Module& module) {
 /// Whether values keep their channel (the last axis, or its remainder after flattening) and scale with it. Average pools that count
 /// no padding and max pools both do.
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
-  // Only what is known to scale: f(x * s) = f(x) * s for s > 0.
-  if (const auto* unary = module.as<Unary>())
-    return unary->fn == UnaryFn::identity || unary->fn == UnaryFn::relu || (unary->fn == UnaryFn::relu6 && relu6 == Relu6::relu);
-  if (module.as<Pool2d>() || module.as<Dropout>()) return true;
-  return module.as<Reshape>() && !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
+  switch (traits_of(module.op).channels) {
+    case Channels::scales: return true;
+    case Channels::clips: return relu6 == Relu6::relu && activation_of(module.op) == Activation::relu6;
+    case Channels::regroups: return !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
+    case Channels::mixes: return false;
+  }
+  return false;
 }
 
 /// What lies between two consecutive layers, and where it leads; `why` says what is in the way.
@@ -56,7 +50,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   if (!scalable(begin)) return link.why = "it is no convolution or linear layer", link;
   if (conv && conv->residual) return link.why = "a residual is added to its output", link;
   if (tied(model, begin)) return link.why = "it is called twice", link;
-  if (activation(begin) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
+  if (activation_of(begin.op) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
   for (int at = first;;) {
     const std::vector<int>& readers = graph.readers(at);
     if (readers.size() != 1) return link.why = model.modules[at].path + " has " + std::to_string(readers.size()) + " readers", link;
@@ -339,10 +333,10 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
       const auto* conv = two.as<Conv2d>();
       const Link link = follow(absorbed, absorbed.index(chain[k]), Relu6::leave);
       // Shifted values must meet a relu, no padding, and nothing between that is not shift-equivariant.
-      bool relu = activation(one) == Activation::relu, plain = true;
+      bool relu = activation_of(one.op) == Activation::relu, plain = true;
       for (const int i : link.between) {
         const auto* pool = absorbed.modules[i].as<Pool2d>();
-        relu |= activation(absorbed.modules[i]) == Activation::relu;
+        relu |= activation_of(absorbed.modules[i].op) == Activation::relu;
         plain &= !pool || pool->kind == Pool::adaptive_average || pool->padding == Pads{};
       }
       if (found == statistics.end() || !relu || !plain || (conv && conv->padding != Pads{}) || !one.params.contains("bias"))

@@ -16,16 +16,8 @@ namespace {
 /// Indices of the modules to fuse, in dataflow order.
 using Sequence = std::vector<int>;
 
-template <class T>
-const T* as(const Module& module) {
-  return std::get_if<T>(&module.op);
-}
-Activation activation_of(const Module& module) {
-  const Unary* unary = module.as<Unary>();
-  if (!unary) return Activation::none;
-  if (unary->fn == UnaryFn::relu) return Activation::relu;
-  return unary->fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
-}
+/// The activation that a module of its own is.
+Activation alone(const Module& module) { return module.as<Unary>() ? activation_of(module.op) : Activation::none; }
 bool is_addition(const Module& module) {
   const Binary* binary = module.as<Binary>();
   return binary && binary->fn == BinaryFn::add && binary->act == Activation::none;
@@ -64,7 +56,7 @@ class Fuser {
       const Linear* linear = first.as<Linear>();
       return bare && linear && takes_activation(first) && aim_ == Aim::inference && bn->channels == linear->out;
     }
-    if (activation_of(module) != Activation::none)
+    if (alone(module) != Activation::none)
       return (bare && takes_activation(first)) || (after_bn && (first.as<Conv2d>() || aim_ == Aim::inference)) || after_add;
     if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
     // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
@@ -137,7 +129,7 @@ class Fuser {
         std::get<Conv2d>(m.op).residual = true;
         m.inputs.push_back(next.inputs[next.inputs[0].module == previous]);
       } else {
-        set_activation(m, activation_of(next));
+        set_activation(m, alone(next));
       }
       previous = s[i];
     }

@@ -50,11 +50,6 @@ std::string listed(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-bool is_weighted(const Module& module) {
-  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
-         std::holds_alternative<Linear>(module.op);
-}
-
 bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0].has_value(); }
 bool is_quantized(const Model& model) { return std::ranges::any_of(model.modules, has_codes); }
 
@@ -76,13 +71,13 @@ Pairing pair_up(const Model& reference, const Model& quantized) {
            ") is the first that does not: ", why...);
     };
     if (!found) {
-      if (is_weighted(module)) refuse("the float model has no module of this path");
+      if (is_weighted(module.op)) refuse("the float model has no module of this path");
       pairing.unmatched.push_back(module.path);
       pairing.counterpart.push_back(-1);
       continue;
     }
     const Module& other = model.modules[*found];
-    if (is_weighted(module) != is_weighted(other) || module.op.index() != other.op.index() ||
+    if (is_weighted(module.op) != is_weighted(other.op) || module.op.index() != other.op.index() ||
         describe(quantized, module) != describe(model, other))
       refuse("the float model has ", describe(model, other), " there");
     if (!same_rows(module.nominal, other.nominal))

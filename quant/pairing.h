@@ -25,7 +25,4 @@ bool is_quantized(const Model&);
 /// and the first that did not. Throws for a quantized reference of a float model: the two were swapped.
 Pairing pair_up(const Model& reference, const Model& quantized);
 
-/// Whether the module is a convolution or linear layer.
-bool is_weighted(const Module&);
-
 }  // namespace octet

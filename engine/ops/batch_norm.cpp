@@ -23,6 +23,14 @@ std::vector<Shape> BatchNorm::shapes(const ShapeCall& call) const {
   return {x};
 }
 
+std::vector<Param> BatchNorm::params() const {
+  return {{"weight", {channels}, Role::gain},
+          {"bias", {channels}, Role::bias},
+          {"running_mean", {channels}, Role::statistic},
+          {"running_var", {channels}, Role::statistic},
+          {.name = "frozen", .role = Role::flag, .optional = true}};
+}
+
 void BatchNorm::init(Params& params, Generator&) const {
   params.insert_or_assign("weight", Tensor::full({channels}, 1));
   params.insert_or_assign("bias", Tensor::zeros({channels}));

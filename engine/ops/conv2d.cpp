@@ -40,6 +40,13 @@ std::vector<Shape> Conv2d::shapes(const ShapeCall& call) const {
   return {y};
 }
 
+std::vector<Param> Conv2d::params() const {
+  check(groups > 0, "groups must be positive, got ", groups);
+  std::vector<Param> all{{"weight", {out, kernel.h, kernel.w, in / groups}, Role::weight}};
+  if (bias) all.push_back({"bias", {out}, Role::bias});
+  return all;
+}
+
 void Conv2d::init(Params& params, Generator& g) const {
   const int64_t group_in = in / groups, fan_in = group_in * kernel.h * kernel.w;
   // kaiming_uniform_ with a = sqrt(5), written as PyTorch evaluates it: the bounds are not always the same double as

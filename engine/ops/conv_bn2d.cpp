@@ -182,6 +182,17 @@ std::vector<Shape> ConvBn2d::shapes(const ShapeCall& call) const {
   return conv.shapes(call);
 }
 
+std::vector<Param> ConvBn2d::params() const {
+  std::vector<Param> all = conv.params();
+  const Shape channels{conv.out};
+  all.insert(all.end(), {{"bn.weight", channels, Role::gain},
+                         {"bn.bias", channels, Role::bias},
+                         {"bn.running_mean", channels, Role::statistic},
+                         {"bn.running_var", channels, Role::statistic},
+                         {"bn.frozen", {}, Role::flag}});
+  return all;
+}
+
 void ConvBn2d::init(Params& params, Generator& g) const {
   conv.init(params, g);
   params.insert_or_assign("bn.weight", Tensor::full({conv.out}, 1));

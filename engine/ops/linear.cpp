@@ -16,6 +16,12 @@ std::vector<Shape> Linear::shapes(const ShapeCall& call) const {
   return {y};
 }
 
+std::vector<Param> Linear::params() const {
+  std::vector<Param> all{{"weight", {out, in}, Role::weight}};
+  if (bias) all.push_back({"bias", {out}, Role::bias});
+  return all;
+}
+
 void Linear::init(Params& params, Generator& g) const {
   const double gain = std::sqrt(2.0 / (1 + std::pow(std::sqrt(5.0), 2)));
   const double bound = std::sqrt(3.0) * (gain / std::sqrt(static_cast<double>(in)));

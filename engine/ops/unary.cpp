@@ -6,7 +6,7 @@
 namespace octet {
 namespace {
 
-Activation activation(UnaryFn fn, std::string_view path) {
+Activation as_activation(UnaryFn fn, std::string_view path) {
   switch (fn) {
     case UnaryFn::identity: return Activation::none;
     case UnaryFn::relu: return Activation::relu;
@@ -35,15 +35,29 @@ Var clamp(const Var& x, Limits limit) {
   });
 }
 
+// A function that is none of these is an error where it is computed; here it promises nothing.
+Activation Unary::activation() const {
+  return fn == UnaryFn::relu ? Activation::relu : fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
+}
+
+Traits Unary::traits() const {
+  const bool scales = fn == UnaryFn::identity || fn == UnaryFn::relu;
+  return {.codes = Codes::keep,
+          .channels = scales                 ? Channels::scales
+                      : fn == UnaryFn::relu6 ? Channels::clips
+                                             : Channels::mixes,
+          .wires = 1};
+}
+
 std::vector<Shape> Unary::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
-  activation(fn, call.path);
+  as_activation(fn, call.path);
   return {call.inputs[0]};
 }
 
 std::vector<Var> Unary::forward(const Call& call) const {
   if (fn == UnaryFn::identity) return {call.inputs[0]};
-  return {clamp(call.inputs[0], limits(activation(fn, call.path)))};
+  return {clamp(call.inputs[0], limits(as_activation(fn, call.path)))};
 }
 
 Lowered Unary::lower(const LowerCall& call) const {
@@ -51,7 +65,7 @@ Lowered Unary::lower(const LowerCall& call) const {
   if (fn == UnaryFn::identity) return {{copy_step(count)}, {}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
-  const kernels::OutputArgs output = output_args(call.inputs[0], activation(fn, call.path), call.rounding, false);
+  const kernels::OutputArgs output = output_args(call.inputs[0], as_activation(fn, call.path), call.rounding, false);
   a.clamp_min = output.clamp_min;
   a.clamp_max = output.clamp_max;
   a.type = code_type(call.inputs[0]);

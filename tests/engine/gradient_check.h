@@ -76,10 +76,12 @@ inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode =
   initialize(model, g);
   model = to(model, DType::f64);
   Params& params = model.modules[index].params;
-  for (auto& [name, tensor] : params) {
-    if (name.ends_with("frozen")) continue;
-    tensor = name.ends_with("var") ? random_tensor(g, tensor.shape(), 0.5, 2) : random_tensor(g, tensor.shape(), 0.2, 1.2);
-    if (!is_buffer(name)) at["op." + name] = tensor;
+  for (const Param& p : params_of(model.modules[index].op)) {
+    const auto found = params.find(p.name);
+    if (found == params.end() || p.role == Role::flag) continue;
+    Tensor& tensor = found->second;
+    tensor = p.name.ends_with("var") ? random_tensor(g, tensor.shape(), 0.5, 2) : random_tensor(g, tensor.shape(), 0.2, 1.2);
+    if (!is_state(p.role)) at["op." + p.name] = tensor;
   }
   const Tensor weights = random_tensor(g, model.modules[index].nominal[0]);
   compare(
@@ -88,7 +90,7 @@ inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode =
         std::vector<Var> in;
         for (size_t i = 0; i < inputs.size(); ++i) in.push_back(v.at("x" + std::to_string(i)));
         for (auto& [name, tensor] : m.modules[index].params)
-          if (!is_buffer(name)) tensor = v.at("op." + name).value();
+          if (v.contains("op." + name)) tensor = v.at("op." + name).value();
         Generator same(7);  // dropout draws the same mask every time
         return weighted_sum(run(m, index, in, mode, {&same})[0], weights);
       },

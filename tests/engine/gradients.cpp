@@ -104,7 +104,7 @@ TEST_CASE("frozen conv_bn2d derivatives equal finite differences, gamma included
       [&](const auto& v) {
         Model m = model;
         for (auto& [name, tensor] : m.modules[1].params)
-          if (!is_buffer(name)) tensor = v.at("op." + name).value();
+          if (v.contains("op." + name)) tensor = v.at("op." + name).value();
         const Var x = v.at("x");
         return weighted_sum(run(m, 1, {&x, 1}, Mode::train)[0], weights);
       },

@@ -61,6 +61,10 @@ TEST_CASE("channel-first and channel-last copies are inverse") {
   // element n=1, c=2, h=3, w=4
   CHECK(nhwc.data<float>()[((1 * 4 + 3) * 5 + 4) * 3 + 2] == nchw.data<float>()[((1 * 3 + 2) * 4 + 3) * 5 + 4]);
   CHECK(std::ranges::equal(nchw_from_nhwc(nhwc).data<float>(), nchw.data<float>()));
+  for (const Shape& s : {Shape{}, Shape{3}, Shape{2, 3, 4}, Shape{1, 1, 1, 1, 1}}) {
+    CHECK_THROWS_WITH(nchw_from_nhwc(counting(s)), Catch::Matchers::Contains("needs four axes, got " + to_string(s)));
+    CHECK_THROWS_WITH(nhwc_from_nchw(counting(s)), Catch::Matchers::Contains("needs four axes, got " + to_string(s)));
+  }
 }
 
 TEST_CASE("concat joins along any axis and rows takes them apart") {

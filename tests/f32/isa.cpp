@@ -52,6 +52,8 @@ TEST_CASE("every level that this CPU has is compared, unless OCTET_MAX_CPU_ISA s
   CHECK(available() == expected);
   std::string compared;
   for (const std::string& level : available()) compared += (compared.empty() ? "" : ", ") + level;
+  CHECK(f32::use_provider(false));  // its own kernels are always there
+  CHECK(std::string_view(f32::provider()).empty());
   const bool provider = f32::use_provider(true);
   std::printf("compared: f32 on %s%s\n", compared.c_str(), provider ? (std::string(" and ") + f32::provider()).c_str() : "");
 }

@@ -114,6 +114,19 @@ TEST_CASE("The report's wiring says of every module whether it computes on codes
       rows.push_back(w.path + (w.integer ? " codes" : " floats") + (w.crossing ? " crossing" : ""));
     CHECK(rows == std::vector<std::string>{"x codes crossing", "a codes", "b floats crossing", "sum floats crossing"});
   }
+  Model m;
+  m.add("x", Input{{1, 4}});
+  m.add("a", Linear{4, 4});
+  Generator g(1);
+  initialize(m, g);
+  const std::vector<Tensor> data = batches({8, 4}, 1, 2);
+  Model prepared = prepare(m, {{"", std::nullopt}, {"a", octet_qconfig()}});
+  calibrate(prepared, data);
+  const Report r = make_report(m, convert(prepared), data);
+  REQUIRE(r.wiring.size() == 3);
+  CHECK((r.wiring[0].path == "x" && !r.wiring[0].integer && !r.wiring[0].crossing));
+  CHECK((r.wiring[1].path == "x.quant" && r.wiring[1].integer && r.wiring[1].crossing));
+  CHECK((r.wiring[2].path == "a" && r.wiring[2].integer));
 }
 
 TEST_CASE("Equal values share the mean of their ranks") {

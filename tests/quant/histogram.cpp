@@ -137,6 +137,20 @@ TEST_CASE("a histogram's state makes an equal observer") {
   CHECK(b->qparams() == a.qparams());
   StateDict broken = a.state();
   broken["histogram"] = Tensor::full({64}, -1, DType::f64);
-  CHECK_THROWS_WITH(b->load(broken), Contains("histogram count"));
+  CHECK_THROWS_WITH(b->load(broken), Contains("histogram count -1"));
+  const auto refuses = [&](const char* entry, const Tensor& value, const char* says) {
+    StateDict other = a.state();
+    other[entry] = value;
+    INFO(entry);
+    CHECK_THROWS_WITH(b->load(other), Contains("observer state") && Contains(says));
+    other.erase(entry);
+    CHECK_THROWS_WITH(b->load(other), Contains(entry));
+  };
+  refuses("histogram", Tensor::full({63}, 1, DType::f64), "63 counts for 64 bins");
+  refuses("histogram", Tensor::full({64}, INFINITY, DType::f64), "histogram count inf");
+  refuses("min_val", Tensor::full({1}, NAN), "range nan..");
+  refuses("max_val", Tensor::full({1}, -1e9), "..-1e+09");
+  refuses("max_val", Tensor::full({2}, 1), "must be single values");
+  refuses("min_val", Tensor::full({0}, 1), "must be single values");
   CHECK(b->qparams() == a.qparams());  // a refused state changes nothing
 }

@@ -2,7 +2,9 @@
 // Scales, floors and what observers propose: a network's units do not matter, absurd values do not win, what cannot be codes is
 // refused by name, and what deserves attention is said.
 #include <cmath>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 
 #include "compile/program.h"
 #include "engine/loss.h"
@@ -229,7 +231,10 @@ TEST_CASE("what is large and comes often, or has company all the way, is data") 
     for (const double bad :
          {-1.0, i < 2 ? std::nextafter(kMost, INFINITY) : 0x1p53 + 2, double{INFINITY}, double{NAN}, i < 2 ? -1e-3 : 0.5}) {
       state[i] = bad;
-      CHECK_THROWS_WITH(copy.load(Tensor::of<double>({4}, state)), Contains("observer state"));
+      std::ostringstream said;
+      said << std::setprecision(9) << "observer state: \"guard\" holds " << state[0] << ", " << state[1] << ", " << state[2] << ", "
+           << state[3];
+      CHECK_THROWS_WITH(copy.load(Tensor::of<double>({4}, state)), Catch::Matchers::Equals(said.str()));
     }
   }
   CHECK_THROWS_WITH(guard.limit(Tensor::of<float>({1}, std::vector<float>{NAN}), "layer"), Contains("layer"));

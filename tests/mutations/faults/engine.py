@@ -155,6 +155,26 @@ FAULTS = {
          'if (asymmetric && c == 0) blobs.weight_zero_point.push_back(zw);',
          'one zero point for all channels'),
     ],
+    'engine/ops/unary.cpp': [
+        (': fn == UnaryFn::relu6 ? Channels::clips', ': fn == UnaryFn::relu6 ? Channels::scales', 'equalizes through relu6'),
+        ('fn == UnaryFn::identity || fn == UnaryFn::relu;', 'true;', 'any function scales'),
+        ('fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;', 'Activation::none;', 'relu6 is not fused'),
+    ],
+    'engine/op_traits.h': [
+        ('role == Role::statistic || role == Role::flag', 'role == Role::flag', 'running statistics are trained'),
+    ],
+    'engine/ops.h': [
+        ('.codes = Codes::keep, .channels = Channels::regroups',
+         '.codes = Codes::own, .channels = Channels::regroups',
+         'a reshape has its own range'),
+        ('.codes = Codes::keep, .channels = Channels::regroups',
+         '.codes = Codes::keep, .channels = Channels::scales',
+         'scales are moved through any reshape'),
+        ('Traits traits() const { return {.codes = Codes::keep, .channels = Channels::mixes, .wires = 1}; }',
+         'Traits traits() const { return {.codes = Codes::keep, .channels = Channels::scales, .wires = 1}; }',
+         'scales are moved through a transpose'),
+        ('.wires = residual ? 2 : 1', '.wires = -1', 'a residual may be missing'),
+    ],
     'engine/ops/pool2d.cpp': [
         ('check(v < kLimit, path, ": attribute ", v, " is too large");', ';', 'a stride that wraps in 32 bits'),
         ('if (ceil_mode && (out - 1) * stride >= in + before) --out;', '', 'a window that begins in the padding behind'),

@@ -58,7 +58,7 @@ FAULTS = {
         ('known->mean[c] /= s[c], known->deviation[c] /= s[c];', 'known->mean[c] /= s[c];', 'deviations not scaled'),
         ('bias->second.mutable_data<float>()[c] *= divide[c];', 'static_cast<void>(c);', 'bias not scaled'),
         ('options.statistics->at(path) = found->second;', 'static_cast<void>(0);', 'statistics of an untouched chain stay scaled'),
-        ('if (activation(begin) == Activation::relu6 && relu6 == Relu6::leave)', 'if (false)', 'scales through relu6'),
+        ('if (activation_of(begin.op) == Activation::relu6 && relu6 == Relu6::leave)', 'if (false)', 'scales through relu6'),
         ('constexpr double kConstant = 10;', 'constexpr double kConstant = 1000;', 'a channel of little but its bias is scaled'),
     ],
     'quant/fake_quantize.cpp': [
@@ -132,7 +132,7 @@ FAULTS = {
     ],
     'quant/pairing.cpp': [
         ('if (*found < previous) refuse("the float model runs it in another order");', '', 'pairs models of another order'),
-        ('if (is_weighted(module)) refuse("the float model has no module of this path");',
+        ('if (is_weighted(module.op)) refuse("the float model has no module of this path");',
          '',
          'a layer without counterpart is skipped'),
     ],
