@@ -42,11 +42,6 @@ void check_activation(const QConfig* config, std::string_view path) {
   check(!observer.per_channel(), path, ": a ", observer.kind(), " observer for its activations; wires are quantized per tensor");
 }
 
-bool has_weight(const Module& module) {
-  return std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
-         std::holds_alternative<Linear>(module.op);
-}
-
 /// Whether the module's output will be codes: observed itself, or passing on the meaning of its inputs' codes. Operators that keep
 /// their input's parameters follow their input whatever the configuration says of them: they have nothing to quantize.
 bool gives_codes(const Module& module, const std::vector<bool>& codes) {
@@ -93,7 +88,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     check(!owner_observed || (observed && config->activation), module.path, ": a call of ", module.tied_to,
           ", whose output is quantized; give both the same configuration");
     if (observed && config->activation && !shared) module.hooks["output"] = hook(config->activation);
-    if (observed && config->weight && has_weight(module) && module.tied_to.empty()) module.hooks["weight"] = hook(config->weight);
+    if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty()) module.hooks["weight"] = hook(config->weight);
     hooks += static_cast<int>(module.hooks.size());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {

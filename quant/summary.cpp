@@ -82,9 +82,7 @@ QuantizationSummary summarize(const Model& model) {
     s.output_hooks += module.hooks.contains("output");
     s.quantized_outputs += !module.out_q.empty();
     const auto weight = model.owner(module).params.find("weight");
-    const bool weighted = std::holds_alternative<Conv2d>(module.op) || std::holds_alternative<ConvBn2d>(module.op) ||
-                          std::holds_alternative<Linear>(module.op);
-    if (!weighted) continue;
+    if (!is_weighted(module.op)) continue;
     ++s.weighted;
     s.int8_weights += weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
     s.int8_kernels += runs_quantized(model, static_cast<int>(i));

@@ -10,7 +10,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// Two inputs; "a" is read twice by one module, "sum" by two and as a model output, "tail" by nobody but as an output.
-Model network() {
+Model wired() {
   Model m;
   const int x = m.add("x", Input{{1, 2, 2, 3}}), y = m.add("y", Input{{1, 2, 2, 3}});
   const int a = m.add("a", Unary{UnaryFn::relu}, {x});
@@ -27,7 +27,7 @@ Tensor number(float v) { return Tensor::of<float>({1}, std::vector<float>{v}); }
 }  // namespace
 
 TEST_CASE("a graph lists every reader and the last one of each value") {
-  const Model m = network();
+  const Model m = wired();
   const Graph g(m);
   CHECK(g.end() == 7);
   CHECK(g.readers(0) == std::vector<int>{2});
@@ -45,7 +45,7 @@ TEST_CASE("a graph lists every reader and the last one of each value") {
 }
 
 TEST_CASE("a value is there for its last reader and gone after it, a model output stays") {
-  const Model m = network();
+  const Model m = wired();
   Values<Tensor> values(m, {number(1), number(2)});
   const auto first = [](const std::vector<Tensor>& t) { return t.at(0).data<float>()[0]; };
   for (int i = 0; i < 7; ++i) {

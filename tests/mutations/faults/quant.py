@@ -144,8 +144,8 @@ FAULTS = {
         ('for (int n = 2; a.find(path) || b.find(path); ++n)',
          'for (int n = 2; b.find(path); ++n)',
          "a crossing takes a module's name"),
-        ('if (observed && config->weight && has_weight(module) && module.tied_to.empty())',
-         'if (observed && config->weight && has_weight(module))',
+        ('if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())',
+         'if (observed && config->weight && is_weighted(module.op))',
          'a tied call gets a weight hook'),
     ],
     'quant/qconfig.cpp': [
