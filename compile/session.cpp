@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::align_val_t kAlignment{kArenaAlignment};
 
-struct Release {
-  void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
-};
-using Memory = std::unique_ptr<std::byte, Release>;
-
-Memory allocate(int64_t bytes) {
-  return Memory(bytes == 0 ? nullptr : static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment)));
-}
-
 /// Held by the run that is going on.
 class Turn {
  public:
@@ -50,6 +41,14 @@ double median(std::vector<double>& values) {
 }  // namespace
 
 struct Session::Impl {
+  struct Release {
+    void operator()(std::byte* p) const { ::operator delete(p, kAlignment); }
+  };
+  using Memory = std::unique_ptr<std::byte, Release>;
+  static Memory allocate(int64_t bytes) {
+    return Memory(bytes == 0 ? nullptr : static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment)));
+  }
+
   Impl(std::shared_ptr<const Program>, std::vector<Shape> input_shapes, std::shared_ptr<const Plan>);
 
   void run(std::span<const Tensor> inputs, double* micros);

@@ -88,7 +88,8 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     check(!owner_observed || (observed && config->activation), module.path, ": a call of ", module.tied_to,
           ", whose output is quantized; give both the same configuration");
     if (observed && config->activation && !shared) module.hooks["output"] = hook(config->activation);
-    if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty()) module.hooks["weight"] = hook(config->weight);
+    if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())
+      module.hooks["weight"] = hook(config->weight);
     hooks += static_cast<int>(module.hooks.size());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {
