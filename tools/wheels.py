@@ -71,11 +71,15 @@ def main():
       print(f'dev: could not get {words} ({why}); going on without it', file=sys.stderr)
       return 1
     # Unpacked beside its place and moved there last, so that an interrupted run leaves no half of it.
-    shutil.rmtree(folder + '.tmp', ignore_errors=True)
-    for wheel in sorted(glob.glob(os.path.join(work, '*.whl'))):
-      unpack(wheel, folder + '.tmp')
-  shutil.rmtree(folder, ignore_errors=True)
-  os.rename(folder + '.tmp', folder)
+    try:
+      shutil.rmtree(folder + '.tmp', ignore_errors=True)
+      for wheel in sorted(glob.glob(os.path.join(work, '*.whl'))):
+        unpack(wheel, folder + '.tmp')
+      shutil.rmtree(folder, ignore_errors=True)
+      os.rename(folder + '.tmp', folder)
+    except OSError as error:
+      print(f'dev: could not unpack {words} ({error}); going on without it', file=sys.stderr)
+      return 1
   return 0
 
 
