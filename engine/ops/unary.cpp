@@ -4,18 +4,6 @@
 #include "engine/ops/functional.h"
 
 namespace octet {
-namespace {
-
-Activation as_activation(UnaryFn fn, std::string_view path) {
-  switch (fn) {
-    case UnaryFn::identity: return Activation::none;
-    case UnaryFn::relu: return Activation::relu;
-    case UnaryFn::relu6: return Activation::relu6;
-  }
-  fail(path, ": unknown unary function ", static_cast<int>(fn));
-}
-
-}  // namespace
 
 Tensor masked_gradient(const Tensor& y, const Tensor& grad, Limits limit) {
   Tensor dx(y.shape(), y.dtype());
@@ -35,7 +23,7 @@ Var clamp(const Var& x, Limits limit) {
   });
 }
 
-// A function that is none of these is an error where it is computed; here it promises nothing.
+// A function that is none of these is refused by shapes(), which every call goes through; here it promises nothing.
 Activation Unary::activation() const {
   return fn == UnaryFn::relu ? Activation::relu : fn == UnaryFn::relu6 ? Activation::relu6 : Activation::none;
 }
@@ -51,13 +39,13 @@ Traits Unary::traits() const {
 
 std::vector<Shape> Unary::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
-  as_activation(fn, call.path);
+  check(static_cast<size_t>(fn) < kEnumNames<UnaryFn>.size(), call.path, ": unknown unary function ", static_cast<int>(fn));
   return {call.inputs[0]};
 }
 
 std::vector<Var> Unary::forward(const Call& call) const {
   if (fn == UnaryFn::identity) return {call.inputs[0]};
-  return {clamp(call.inputs[0], limits(as_activation(fn, call.path)))};
+  return {clamp(call.inputs[0], limits(activation()))};
 }
 
 Lowered Unary::lower(const LowerCall& call) const {
@@ -65,7 +53,7 @@ Lowered Unary::lower(const LowerCall& call) const {
   if (fn == UnaryFn::identity) return {{copy_step(count)}, {}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
-  const kernels::OutputArgs output = output_args(call.inputs[0], as_activation(fn, call.path), call.rounding, false);
+  const kernels::OutputArgs output = output_args(call.inputs[0], activation(), call.rounding, false);
   a.clamp_min = output.clamp_min;
   a.clamp_max = output.clamp_max;
   a.type = code_type(call.inputs[0]);
