@@ -20,16 +20,18 @@ std::vector<Shape> module_shapes(const Module& module, std::span<const Shape> in
 /// Number of equal leading characters: good enough to suggest the path that was meant.
 size_t likeness(std::string_view a, std::string_view b) { return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin()); }
 
+/// Whether the module names a parameter as a module of this path would: those of a ConvBn2d "c" are "c.bn.weight", ….
+bool names_inside(const Module& module, std::string_view path) {
+  if (!path.starts_with(module.path) || path.size() <= module.path.size() || path[module.path.size()] != '.') return false;
+  const std::string_view rest = path.substr(module.path.size() + 1);
+  return std::ranges::any_of(params_of(module.op), [&](const Param& p) { return p.name.starts_with(std::string(rest) + '.'); });
+}
+
 }  // namespace
 
 int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   check(!path.empty(), name_of(op), ": a module needs a path");
   check(!find(path), path, ": this path exists already");
-  // The parameters of a ConvBn2d "c" are named "c.bn.weight", …; a module "c.bn" would name its own the same.
-  for (const Module& other : modules)
-    check(!(std::holds_alternative<ConvBn2d>(other.op) && path == other.path + ".bn") &&
-              !(std::holds_alternative<ConvBn2d>(op) && other.path == path + ".bn"),
-          path, ": its parameters would be named like those of ", other.path);
   const bool is_input = std::holds_alternative<Input>(op);
   if (inputs.empty() && !is_input) {
     check(!modules.empty(), path, ": nothing to read from; add an Input first");
@@ -47,6 +49,9 @@ int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   }
   Module module{.path = std::move(path), .op = std::move(op), .inputs = std::move(inputs)};
   module.nominal = module_shapes(module, shapes);
+  for (const Module& other : modules)
+    check(!names_inside(other, module.path) && !names_inside(module, other.path), module.path,
+          ": its parameters would be named like those of ", other.path);
   constexpr int64_t kElements = int64_t{1} << 40;  // keeps every later sum of sizes far from overflow
   naming(module.path, [&] {
     for (const Shape& s : module.nominal) check(numel(s) <= kElements, "output of shape ", to_string(s), " is too large");

@@ -3,6 +3,7 @@
 // to channels, how many wires it reads.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "engine/tensor.h"
@@ -23,18 +24,36 @@ struct Param {
   bool optional = false;  ///< may be missing
 };
 
-/// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range.
-enum class Codes : uint8_t { keep, own };
+/// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range;
+/// `none`, there are none: the operator computes in float, and prepare leaves it and its wires alone.
+enum class Codes : uint8_t { keep, own, none };
 
 /// What becomes of channels (the last axis). `scales`: each stays by itself, and f(s x) = s f(x) for s > 0. `clips`: each stays by
 /// itself, up to a limit. `regroups`: same values in the same order, channels may become part of a longer last axis. `mixes`: all
 /// else.
 enum class Channels : uint8_t { scales, clips, regroups, mixes };
 
+/// What fusion sees in an operator: a layer takes the batch norm, the sum with another value and the clamp that follow it.
+enum class Part : uint8_t { other, layer, norm, sum, clamp };
+
+/// A weighted sum: output channel o is its bias plus row o of the weights times the values under its window, of the input channels
+/// of its group. What equalization, bias correction and the analysis of means work on.
+struct Product {
+  int64_t in = 0, out = 0, groups = 1;
+  bool flat = false;      ///< reads the last axis alone: behind a flattened picture the picture's channels repeat
+  bool residual = false;  ///< adds a second input
+};
+
+/// Every operator gives all of it that is true of it; codes, channels and part have no default to forget.
 struct Traits {
-  Codes codes = Codes::own;
-  Channels channels = Channels::mixes;
-  int wires = 1;  ///< that it reads; -1: any number of them
+  Codes codes;
+  Channels channels;
+  Part part;
+  int wires = 1;                     ///< that it reads; -1: any number of them
+  bool pads = false;                 ///< reads zeros around its input, so that f(x + c) is not f(x) + a constant
+  bool selects = false;              ///< every output is one of the inputs' values: no range is larger than theirs
+  bool keeps_mean = false;           ///< a channel's mean stays what it is
+  std::optional<Product> product{};  ///< set: weights as they are stored times the input
 };
 
 }  // namespace octet

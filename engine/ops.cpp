@@ -39,6 +39,8 @@ bool is_weighted(const Op& op) {
   return std::ranges::any_of(params_of(op), [](const Param& p) { return p.role == Role::weight; });
 }
 
+Op identity() { return Unary{UnaryFn::identity}; }
+
 void ShapeCall::expect_inputs(size_t n) const {
   check(inputs.size() == n, path, ": expected ", n, " input", n == 1 ? "" : "s", ", got ", inputs.size());
 }

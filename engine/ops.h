@@ -61,7 +61,7 @@ template <class OpType, class T>
 Field(const char*, T OpType::*) -> Field<OpType, T>;
 
 // Every operator answers params(), traits() (engine/op_traits.h) and activation(); the concept below asks for them.
-// An operator without a lower() has no int8 form: in a converted model it runs in float between a dequantize and a quantize.
+// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float.
 
 /// A network input of this nominal shape (batch included); any batch may be fed later.
 struct Input {
@@ -71,7 +71,7 @@ struct Input {
   static constexpr auto fields = std::tuple{Field{"shape", &Input::shape}};
   bool operator==(const Input&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 0}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other, .wires = 0}; }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -102,7 +102,7 @@ struct Conv2d {
                                             Field{"residual", &Conv2d::residual}};
   bool operator==(const Conv2d&) const = default;
   std::vector<Param> params() const;
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = residual ? 2 : 1}; }
+  Traits traits() const;
   Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -121,7 +121,7 @@ struct ConvBn2d {
       std::tuple{Field{"conv", &ConvBn2d::conv}, Field{"eps", &ConvBn2d::eps}, Field{"momentum", &ConvBn2d::momentum}};
   bool operator==(const ConvBn2d&) const = default;
   std::vector<Param> params() const;
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return conv.act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -139,7 +139,7 @@ struct Linear {
       std::tuple{Field{"in", &Linear::in}, Field{"out", &Linear::out}, Field{"bias", &Linear::bias}, Field{"act", &Linear::act}};
   bool operator==(const Linear&) const = default;
   std::vector<Param> params() const;
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Traits traits() const;
   Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -158,7 +158,7 @@ struct BatchNorm {
       std::tuple{Field{"channels", &BatchNorm::channels}, Field{"eps", &BatchNorm::eps}, Field{"momentum", &BatchNorm::momentum}};
   bool operator==(const BatchNorm&) const = default;
   std::vector<Param> params() const;
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 1}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::norm}; }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
@@ -189,7 +189,7 @@ struct Binary {
   static constexpr auto fields = std::tuple{Field{"fn", &Binary::fn}, Field{"act", &Binary::act}};
   bool operator==(const Binary&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = 2}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::sum, .wires = 2}; }
   Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -204,7 +204,9 @@ struct Concat {
   static constexpr auto fields = std::tuple{Field{"axis", &Concat::axis}};
   bool operator==(const Concat&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .wires = -1}; }
+  Traits traits() const {
+    return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other, .wires = -1, .selects = true};
+  }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -227,7 +229,7 @@ struct Pool2d {
                  Field{"output", &Pool2d::output}};
   bool operator==(const Pool2d&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::scales, .wires = 1}; }
+  Traits traits() const;
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -242,7 +244,9 @@ struct Reshape {
   static constexpr auto fields = std::tuple{Field{"shape", &Reshape::shape}};
   bool operator==(const Reshape&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::regroups, .wires = 1}; }
+  Traits traits() const {
+    return {.codes = Codes::keep, .channels = Channels::regroups, .part = Part::other, .selects = true, .keeps_mean = true};
+  }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -257,7 +261,7 @@ struct Transpose {
   static constexpr auto fields = std::tuple{Field{"order", &Transpose::order}};
   bool operator==(const Transpose&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::mixes, .wires = 1}; }
+  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::mixes, .part = Part::other, .selects = true}; }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -272,7 +276,9 @@ struct Dropout {
   static constexpr auto fields = std::tuple{Field{"p", &Dropout::p}};
   bool operator==(const Dropout&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::keep, .channels = Channels::scales, .wires = 1}; }
+  Traits traits() const {
+    return {.codes = Codes::keep, .channels = Channels::scales, .part = Part::other, .selects = true, .keeps_mean = true};
+  }
   Activation activation() const { return Activation::none; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -306,5 +312,7 @@ Activation activation_of(const Op&);
 bool keeps_qparams(const Op&);
 /// Whether it has weights: what int8 codes, per-channel scales and bias correction are about.
 bool is_weighted(const Op&);
+/// What gives its input's values: where codes begin on a float wire, prepare inserts one with an observer.
+Op identity();
 
 }  // namespace octet

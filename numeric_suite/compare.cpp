@@ -96,8 +96,7 @@ ModelComparison compare(const Model& reference, const Model& quantized, const Ba
     row.op = name_of(module.op), row.dtype = dtype_of_output(module);
     if (options.outputs) row.output = sums[m].output.metrics();
     if (options.shadows) row.shadow = sums[m].shadow.metrics();
-    if (options.weights && is_weighted(module.op) && !std::holds_alternative<ConvBn2d>(module.op))
-      row.weight = compare_weight(pairing.reference, other, quantized, module);
+    if (options.weights && traits_of(module.op).product) row.weight = compare_weight(pairing.reference, other, quantized, module);
     result.layers.push_back(std::move(row));
   }
   return result;

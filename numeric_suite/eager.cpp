@@ -55,11 +55,13 @@ Tensor kept(const Tensor& t, bool first_sample_only) { return first_sample_only 
 
 Dict state_dict(const Model& model) {
   Dict dict;
-  for (const Module& module : model.modules)
+  for (const Module& module : model.modules) {
+    const std::optional<Product> product = traits_of(module.op).product;
     for (const auto& [name, tensor] : module.params) {
-      const bool packed = name == "weight" && tensor.qparams() && std::holds_alternative<Linear>(module.op);
+      const bool packed = name == "weight" && tensor.qparams() && product && product->flat;
       dict.insert_or_assign(module.path + (packed ? std::string(kPacked) : "." + name), tensor);
     }
+  }
   return dict;
 }
 

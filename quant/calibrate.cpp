@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running data through a prepared model, and the switches for what its hooks do.
-#include "engine/ops/functional.h"
+#include <algorithm>
+
+#include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
@@ -25,20 +27,19 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
   int seen = 0;
   for (Module& module : model.modules) {
     if (!below(module.path, prefix)) continue;
-    if (std::holds_alternative<ConvBn2d>(module.op) && module.tied_to.empty()) {
-      const auto flag = module.params.find("bn.frozen");
-      check(flag != module.params.end(), module.path, ": parameter \"bn.frozen\" is missing; initialize or load the model first");
-      flag->second = Tensor::full({}, frozen ? 1 : 0, flag->second.dtype());
-      ++seen;
-    } else if (std::holds_alternative<BatchNorm>(module.op) && module.tied_to.empty()) {
-      const auto weight = module.params.find("weight");
-      check(weight != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
-      if (frozen)
-        module.params.insert_or_assign("frozen", Tensor::full({}, 1, weight->second.dtype()));
-      else
-        module.params.erase("frozen");
-      ++seen;
-    }
+    if (!module.tied_to.empty()) continue;
+    const std::vector<Param> params = params_of(module.op);
+    const auto flag = std::ranges::find(params, Role::flag, &Param::role);
+    if (flag == params.end()) continue;
+    for (const Param& p : params)
+      check(p.optional || module.params.contains(p.name), module.path, ": parameter \"", p.name,
+            "\" is missing; initialize or load the model first");
+    // An optional flag that is not set is not there.
+    if (flag->optional && !frozen)
+      module.params.erase(flag->name);
+    else
+      module.params.insert_or_assign(flag->name, Tensor::full({}, frozen ? 1 : 0, module.params.begin()->second.dtype()));
+    ++seen;
   }
   check(seen > 0, who, ": no batch norm below \"", prefix, "\"");
 }
@@ -82,11 +83,10 @@ void enable_fake_quant(Model& model, std::string_view prefix) {
     hook.round = true;
     // Post-training weight hooks are shown their weight at convert; to round before that they must see it now.
     if (point == "weight" && !hook.observer().calibrated()) {
-      const auto* conv_bn = std::get_if<ConvBn2d>(&module.op);
-      const auto weight = module.params.find("weight");
-      check(weight != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
-      hook.observer().observe(conv_bn ? deployed(*conv_bn, module.params, module.path).weight : weight->second,
-                              module.path + ".weight");
+      Module seen{.path = module.path, .op = module.op, .params = module.params};
+      check(seen.params.contains("weight"), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
+      deploy(seen);
+      hook.observer().observe(seen.params.at("weight"), module.path + ".weight");
     }
     hook.refresh();
   });

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "engine/module_check.h"
-#include "engine/ops/functional.h"
+#include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
@@ -17,18 +17,6 @@ const FakeQuantize* hook_at(const Module& module, std::string_view point) {
   const FakeQuantize* hook = fake_quantize_at(found->second);
   check(hook != nullptr, module.path, ": its ", point, " hook is no FakeQuantize; convert cannot read it");
   return hook;
-}
-
-/// ConvBn2d with its running statistics folded: what will be deployed. A tied call has no parameters of its own.
-void fold(Module& module) {
-  const ConvBn2d op = std::get<ConvBn2d>(module.op);
-  module.op = op.conv;
-  std::get<Conv2d>(module.op).bias = true;
-  if (!module.tied_to.empty()) return;
-  FoldedConv folded = deployed(op, module.params, module.path);
-  module.params.clear();
-  module.params.insert_or_assign("weight", std::move(folded.weight));
-  module.params.insert_or_assign("bias", std::move(folded.bias));
 }
 
 /// Kernels multiply a weight scale by the input's, and in integer roundings a bias is an int32 in units of that product. A channel
@@ -84,7 +72,7 @@ Model convert(const Model& prepared, QuantizationSummary* summary) try {
     const Module& owner = prepared.owner(source);
     hooks += static_cast<int>(module.hooks.size());
     check_module(source, source.path);
-    if (std::holds_alternative<ConvBn2d>(module.op)) fold(module);
+    deploy(module);
     if (const FakeQuantize* weight = hook_at(source, "weight"))
       quantize_weight(module, *weight, converted.rounding, codes_read_by(converted, module));
     const FakeQuantize* output = hook_at(source, "output");

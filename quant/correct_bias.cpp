@@ -61,7 +61,7 @@ class Frontier {
 
 bool correctable(const Model& model, int index) {
   const Module& module = model.modules[index];
-  if (!std::holds_alternative<Conv2d>(module.op) && !std::holds_alternative<Linear>(module.op)) return false;
+  if (!traits_of(module.op).product) return false;
   const auto weight = model.owner(module).params.find("weight");
   return weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
 }

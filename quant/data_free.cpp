@@ -103,45 +103,28 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
   }
   if (is_weighted(module.op)) return layer_output(model, module, before, statistics, sigmas);
   const Expected& x = before[module.inputs[0].module];
-  if (std::holds_alternative<Dropout>(module.op)) return x;
-  if (const auto* unary = std::get_if<Unary>(&module.op)) {
-    if (unary->fn == UnaryFn::identity) return x;
-    const bool clamps = unary->fn == UnaryFn::relu || unary->fn == UnaryFn::relu6;
-    if (!clamps) return unknown("what " + module.path + " makes of it is not known");
-    if (x.mean.empty()) return x;
-    return activated(x.mean, x.variance, limits(activation_of(module.op)), sigmas);
-  }
-  if (const auto* pool = std::get_if<Pool2d>(&module.op)) {
-    if (pool->kind != Pool::max) return x;
-    Expected e = unknown("the mean behind max pool " + module.path + " is not known");
-    e.min = x.min, e.max = x.max, e.has_range = x.has_range;
-    return e;
-  }
-  if (std::holds_alternative<Reshape>(module.op) && !x.mean.empty() && channels % x.mean.size() == 0) {
-    Expected e = x;
-    e.mean.clear(), e.variance.clear();
-    for (size_t c = 0; c < channels; ++c)
-      e.mean.push_back(x.mean[c % x.mean.size()]), e.variance.push_back(x.variance[c % x.mean.size()]);
-    return e;
-  }
-  if (const auto* binary = std::get_if<Binary>(&module.op); binary && binary->fn == BinaryFn::add) {
+  const Traits traits = traits_of(module.op);
+  if (traits.part == Part::clamp)
+    return x.mean.empty() ? x : activated(x.mean, x.variance, limits(activation_of(module.op)), sigmas);
+  if (traits.part == Part::sum) {
     const Expected& y = before[module.inputs[1].module];
     if (x.mean.empty() || y.mean.size() != x.mean.size()) return unknown(x.mean.empty() ? x.why : y.why);
     std::vector<double> mean = x.mean, variance = x.variance;
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += y.mean[c], variance[c] += y.variance[c];
     return activated(std::move(mean), std::move(variance), limits(activation_of(module.op)), sigmas);
   }
-  if (std::holds_alternative<Concat>(module.op)) {
-    Expected e = unknown("the mean behind " + module.path + " is not known");
-    e.min = INFINITY, e.max = -INFINITY, e.has_range = true;
-    for (const Wire& w : module.inputs) {
-      e.min = std::min(e.min, before[w.module].min), e.max = std::max(e.max, before[w.module].max);
-      e.has_range &= before[w.module].has_range;
-    }
+  if (traits.keeps_mean && (x.mean.empty() || channels % x.mean.size() == 0)) {
+    Expected e = x;  // with more channels, as behind a flattened picture, theirs again and again
+    for (size_t c = x.mean.size(); c < channels && !x.mean.empty(); ++c)
+      e.mean.push_back(x.mean[c % x.mean.size()]), e.variance.push_back(x.variance[c % x.mean.size()]);
     return e;
   }
-  Expected e = unknown(module.path + " (" + std::string(name_of(module.op)) + ") hides it");
-  e.min = x.min, e.max = x.max, e.has_range = x.has_range && keeps_qparams(module.op);
+  Expected e = unknown("the mean behind " + module.path + " (" + std::string(name_of(module.op)) + ") is not known");
+  e.min = INFINITY, e.max = -INFINITY, e.has_range = traits.selects || traits.codes == Codes::keep;
+  for (const Wire& w : module.inputs) {
+    e.min = std::min(e.min, before[w.module].min), e.max = std::max(e.max, before[w.module].max);
+    e.has_range &= before[w.module].has_range;
+  }
   return e;
 }
 

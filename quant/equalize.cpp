@@ -7,6 +7,7 @@
 
 #include "engine/graph.h"
 #include "engine/module_check.h"
+#include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/pairing.h"
@@ -14,10 +15,12 @@
 namespace octet {
 namespace {
 
-int64_t out_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->out : module.as<Linear>()->out; }
-int64_t in_channels(const Module& module) { return module.as<Conv2d>() ? module.as<Conv2d>()->in : module.as<Linear>()->in; }
-
-bool scalable(const Module& module) { return (module.as<Conv2d>() || module.as<Linear>()) && module.hooks.empty(); }
+/// Null: not one of the layers that can be scaled.
+std::optional<Product> scalable(const Module& module) {
+  return module.hooks.empty() ? traits_of(module.op).product : std::optional<Product>{};
+}
+int64_t out_channels(const Module& module) { return traits_of(module.op).product->out; }
+int64_t groups_of(const Module& module) { return traits_of(module.op).product->groups; }
 
 bool tied(const Model& model, const Module& module) {
   return !module.tied_to.empty() || std::ranges::any_of(model.modules, [&](const Module& m) { return m.tied_to == module.path; });
@@ -46,9 +49,9 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   const Graph graph(model);
   const Module& begin = model.modules[first];
   Link link;
-  const auto* conv = begin.as<Conv2d>();
-  if (!scalable(begin)) return link.why = "it is no convolution or linear layer", link;
-  if (conv && conv->residual) return link.why = "a residual is added to its output", link;
+  const std::optional<Product> from = scalable(begin);
+  if (!from) return link.why = "it is no convolution or linear layer", link;
+  if (from->residual) return link.why = "a residual is added to its output", link;
   if (tied(model, begin)) return link.why = "it is called twice", link;
   if (activation_of(begin.op) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
   for (int at = first;;) {
@@ -57,9 +60,8 @@ Link follow(const Model& model, int first, Relu6 relu6) {
     at = readers[0];
     if (at == graph.end()) return link.why = "the network ends there", link;
     const Module& next = model.modules[at];
-    if (scalable(next)) {
-      const bool fits =
-          in_channels(next) % out_channels(begin) == 0 && (next.as<Linear>() || in_channels(next) == out_channels(begin));
+    if (const std::optional<Product> to = scalable(next)) {
+      const bool fits = to->in == from->out || (to->flat && to->in % from->out == 0);
       if (!fits) return link.why = next.path + " has another number of channels", link;
       if (tied(model, next)) return link.why = next.path + " is called twice", link;
       const auto reads_first =
@@ -68,7 +70,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
       link.second = at;
       return link;
     }
-    if (!passes_on(next, out_channels(begin), relu6))
+    if (!passes_on(next, from->out, relu6))
       return link.why = next.path + " (" + std::string(name_of(next.op)) + ") mixes or cuts channels", link;
     link.between.push_back(at);
   }
@@ -83,17 +85,16 @@ Tensor& weight_of(Module& module) {
 
 /// Calls act(element index, input channel) for every weight; of a linear layer behind a flattened picture, channels repeat.
 template <class Act>
-void each_input(const Module& module, int64_t channels, const Tensor& w, Act&& act) {
-  const auto* conv = module.as<Conv2d>();
-  const int64_t per_group = w.shape().back(), groups = conv ? conv->groups : 1, out = w.size(0), row = w.numel() / out;
+void each_input(int64_t groups, int64_t channels, const Tensor& w, Act&& act) {
+  const int64_t per_group = w.shape().back(), out = w.size(0), row = w.numel() / out;
   for (int64_t o = 0; o < out; ++o)
     for (int64_t i = 0; i < row; ++i) act(o * row + i, (o / (out / groups) * per_group + i % per_group) % channels);
 }
 
-std::vector<double> input_ranges(const Module& module, int64_t channels, const Tensor& w) {
+std::vector<double> input_ranges(int64_t groups, int64_t channels, const Tensor& w) {
   std::vector<float> lo(static_cast<size_t>(channels), INFINITY), hi(static_cast<size_t>(channels), -INFINITY);
   const auto values = w.data<float>();
-  each_input(module, channels, w,
+  each_input(groups, channels, w,
              [&](int64_t i, int64_t c) { lo[c] = std::min(lo[c], values[i]), hi[c] = std::max(hi[c], values[i]); });
   std::vector<double> range;
   for (size_t c = 0; c < lo.size(); ++c) range.push_back(static_cast<double>(hi[c]) - static_cast<double>(lo[c]));
@@ -125,9 +126,9 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
   check_model(model);
   StatisticsByPath statistics;
   for (const Module& module : model.modules) {
-    if (!module.as<BatchNorm>()) continue;
+    if (traits_of(module.op).part != Part::norm) continue;
     const Module& layer = model.modules[module.inputs[0].module];
-    if (!layer.as<Conv2d>() && !layer.as<Linear>()) continue;
+    if (!traits_of(layer.op).product) continue;
     const Params& params = model.owner(module).params;
     check(params.contains("weight") && params.contains("bias"), module.path,
           ": parameters are missing; initialize or load the model first");
@@ -144,8 +145,7 @@ std::vector<double> channel_ranges(const Tensor& weight, int axis, int64_t group
   check(axis == 0 || axis == 1, "channel_ranges: axis 0 (output) or 1 (input channels), got ", axis);
   check(weight.rank() >= 2 && weight.numel() > 0, "channel_ranges: a weight of shape ", to_string(weight.shape()));
   check(groups > 0 && weight.size(0) % groups == 0, "channel_ranges: ", weight.size(0), " channels in ", groups, " groups");
-  Module module{.path = "channel_ranges", .op = Conv2d{.groups = groups}};
-  if (axis == 1) return input_ranges(module, weight.shape().back() * groups, weight);
+  if (axis == 1) return input_ranges(groups, weight.shape().back() * groups, weight);
   std::vector<double> range;
   const int64_t row = weight.numel() / weight.size(0);
   for (int64_t o = 0; o < weight.size(0); ++o) {
@@ -160,7 +160,7 @@ PairRanges pair_ranges(const Model& model, std::string_view first, std::string_v
   check_model(model);
   const auto [a, b] = linked(model, first, second);
   const Module &one = model.modules[a], &two = model.modules[b];
-  return {channel_ranges(one.params.at("weight"), 0), input_ranges(two, out_channels(one), two.params.at("weight"))};
+  return {channel_ranges(one.params.at("weight"), 0), input_ranges(groups_of(two), out_channels(one), two.params.at("weight"))};
 }
 
 Chains equalizable(const Model& model, Relu6 relu6) {
@@ -187,7 +187,7 @@ std::vector<double> factors(const Model& model, int first, int second, const Cha
   constexpr double kConstant = 10;
   const Module &one = model.modules[static_cast<size_t>(first)], &two = model.modules[static_cast<size_t>(second)];
   const std::vector<double> r1 = channel_ranges(one.params.at("weight"), 0),
-                            r2 = input_ranges(two, out_channels(one), two.params.at("weight"));
+                            r2 = input_ranges(groups_of(two), out_channels(one), two.params.at("weight"));
   const auto bias = one.params.find("bias");
   std::vector<double> s(r1.size(), 1.0);
   for (size_t c = 0; c < s.size(); ++c) {
@@ -233,7 +233,7 @@ void scale(Module& one, Module& two, const std::vector<double>& s) {
   if (const auto bias = one.params.find("bias"); bias != one.params.end())
     for (size_t c = 0; c < s.size(); ++c) bias->second.mutable_data<float>()[c] *= divide[c];
   const auto columns = w2.mutable_data<float>();
-  each_input(two, out_channels(one), w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
+  each_input(groups_of(two), out_channels(one), w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
 }
 
 }  // namespace
@@ -263,15 +263,8 @@ Model equalize(const Model& model, const EqualizeOptions& options) try {
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
   Model equal = model;
   if (options.relu6 == Relu6::relu)
-    for (Module& module : equal.modules) {
-      if (auto* unary = std::get_if<Unary>(&module.op); unary && unary->fn == UnaryFn::relu6) unary->fn = UnaryFn::relu;
-      std::visit(
-          [](auto& op) {
-            if constexpr (requires { op.act; })
-              if (op.act == Activation::relu6) op.act = Activation::relu;
-          },
-          module.op);
-    }
+    for (Module& module : equal.modules)
+      if (activation_of(module.op) == Activation::relu6) set_activation(module.op, Activation::relu);
   const Model unscaled = equal;
   const StatisticsByPath before = options.statistics ? *options.statistics : StatisticsByPath{};
   const Chains chains = options.chains.empty() ? equalizable(equal) : options.chains;
@@ -330,17 +323,14 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
     for (size_t k = 0; k + 1 < chain.size(); ++k) {
       Module &one = absorbed[chain[k]], &two = absorbed[chain[k + 1]];
       const auto found = statistics.find(chain[k]);
-      const auto* conv = two.as<Conv2d>();
       const Link link = follow(absorbed, absorbed.index(chain[k]), Relu6::leave);
       // Shifted values must meet a relu, no padding, and nothing between that is not shift-equivariant.
       bool relu = activation_of(one.op) == Activation::relu, plain = true;
       for (const int i : link.between) {
-        const auto* pool = absorbed.modules[i].as<Pool2d>();
         relu |= activation_of(absorbed.modules[i].op) == Activation::relu;
-        plain &= !pool || pool->kind == Pool::adaptive_average || pool->padding == Pads{};
+        plain &= !traits_of(absorbed.modules[i].op).pads;
       }
-      if (found == statistics.end() || !relu || !plain || (conv && conv->padding != Pads{}) || !one.params.contains("bias"))
-        continue;
+      if (found == statistics.end() || !relu || !plain || traits_of(two.op).pads || !one.params.contains("bias")) continue;
       ChannelStatistics& s = found->second;
       std::vector<float> shift(s.mean.size());
       for (size_t c = 0; c < shift.size(); ++c) {
@@ -356,7 +346,7 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
       const Tensor& w = two.params.at("weight");
       std::vector<double> add(static_cast<size_t>(out_channels(two)));
       const int64_t row = w.numel() / w.size(0);
-      each_input(two, out_channels(one), w, [&](int64_t i, int64_t c) {
+      each_input(groups_of(two), out_channels(one), w, [&](int64_t i, int64_t c) {
         add[i / row] += static_cast<double>(w.data<float>()[i]) * static_cast<double>(shift[c]);
       });
       const auto values = bias.mutable_data<float>();

@@ -6,7 +6,7 @@
 
 #include "engine/graph.h"
 #include "engine/module_check.h"
-#include "engine/ops/functional.h"
+#include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
 #include "quant/quantize.h"
 
@@ -16,16 +16,9 @@ namespace {
 /// Indices of the modules to fuse, in dataflow order.
 using Sequence = std::vector<int>;
 
-/// The activation that a module of its own is.
-Activation alone(const Module& module) { return module.as<Unary>() ? activation_of(module.op) : Activation::none; }
-bool is_addition(const Module& module) {
-  const Binary* binary = module.as<Binary>();
-  return binary && binary->fn == BinaryFn::add && binary->act == Activation::none;
-}
-bool takes_activation(const Module& module) {
-  const auto bare = [](const auto* op) { return op && op->act == Activation::none; };
-  return bare(module.as<Conv2d>()) || bare(module.as<Linear>()) || is_addition(module);
-}
+Part part_of(const Module& module) { return traits_of(module.op).part; }
+/// A sum that ends in no activation.
+bool is_addition(const Module& module) { return part_of(module) == Part::sum && takes_activation(module.op); }
 
 class Fuser {
  public:
@@ -49,19 +42,14 @@ class Fuser {
     const Module &first = at(s.front()), &last = at(s.back()), &module = at(next);
     if (calls_[s.front()] > 1 || calls_[next] > 1) return false;
     if (only_reader(s.back()) != next) return false;
-    const bool bare = s.size() == 1, after_bn = last.as<BatchNorm>() != nullptr, after_add = s.size() > 1 && is_addition(last);
-    if (const BatchNorm* bn = module.as<BatchNorm>()) {
-      if (const Conv2d* conv = first.as<Conv2d>())
-        return bare && takes_activation(first) && !conv->residual && bn->channels == conv->out;
-      const Linear* linear = first.as<Linear>();
-      return bare && linear && takes_activation(first) && aim_ == Aim::inference && bn->channels == linear->out;
-    }
-    if (alone(module) != Activation::none)
-      return (bare && takes_activation(first)) || (after_bn && (first.as<Conv2d>() || aim_ == Aim::inference)) || after_add;
+    const bool bare = s.size() == 1, after_bn = part_of(last) == Part::norm, after_add = !bare && is_addition(last);
+    if (part_of(module) == Part::norm)
+      return bare && takes_activation(first.op) && takes_norm(first.op, module.op, aim_ == Aim::training);
+    if (part_of(module) == Part::clamp) return (bare && takes_activation(first.op)) || after_bn || after_add;
     if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
     // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
     const int other = module.inputs[module.inputs[0].module == s.back()].module;
-    return first.as<Conv2d>() && takes_activation(first) && (bare || after_bn) && other != s.back();
+    return takes_residual(first.op) && takes_activation(first.op) && (bare || after_bn) && other != s.back();
   }
 
   std::vector<Sequence> find(const FuseOptions& options) const {
@@ -71,7 +59,7 @@ class Fuser {
     // two convolutions that feed one addition the later one takes it.
     for (const bool additions : {false, true})
       for (int i = static_cast<int>(model_.modules.size()) - 1; i >= 0; --i) {
-        if (used.contains(i) || !takes_activation(at(i)) || is_addition(at(i)) != additions) continue;
+        if (used.contains(i) || !takes_activation(at(i).op) || is_addition(at(i)) != additions) continue;
         Sequence s{i};
         for (int next = only_reader(i); next >= 0 && !used.contains(next) && joins(s, next, options.residual);
              next = only_reader(next))
@@ -123,54 +111,18 @@ class Fuser {
       const Module& next = at(s[i]);
       m.fused.push_back(next.path);
       m.fused.insert(m.fused.end(), next.fused.begin(), next.fused.end());
-      if (next.as<BatchNorm>()) {
-        merge_batch_norm(m, next);
+      if (part_of(next) == Part::norm) {
+        take_norm(m, next, aim_ == Aim::training);
       } else if (is_addition(next)) {
-        std::get<Conv2d>(m.op).residual = true;
+        take_residual(m.op);
         m.inputs.push_back(next.inputs[next.inputs[0].module == previous]);
       } else {
-        set_activation(m, alone(next));
+        set_activation(m.op, activation_of(next.op));
       }
       previous = s[i];
     }
     m.nominal = at(s.back()).nominal;
     return m;
-  }
-
-  void merge_batch_norm(Module& m, const Module& norm) const {
-    const BatchNorm& bn = std::get<BatchNorm>(norm.op);
-    const auto param = [](const Module& holder, std::string_view name) -> const Tensor& {
-      const auto found = holder.params.find(name);
-      check(found != holder.params.end(), holder.path, ": parameter \"", name,
-            "\" is missing; initialize or load the model before fusing");
-      return found->second;
-    };
-    if (aim_ == Aim::training) {
-      m.op = ConvBn2d{.conv = std::get<Conv2d>(m.op), .eps = bn.eps, .momentum = bn.momentum};
-      for (const char* name : {"weight", "bias", "running_mean", "running_var"})
-        m.params.insert_or_assign(std::string("bn.") + name, param(norm, name));
-      const auto frozen = norm.params.find("frozen");
-      m.params.insert_or_assign("bn.frozen",
-                                frozen == norm.params.end() ? Tensor::zeros({}, param(norm, "weight").dtype()) : frozen->second);
-      return;
-    }
-    const auto bias = m.params.find("bias");
-    FoldedConv folded =
-        fold_batch_norm(param(m, "weight"), bias == m.params.end() ? nullptr : &bias->second, param(norm, "weight"),
-                        param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, m.path);
-    m.params.insert_or_assign("weight", std::move(folded.weight));
-    m.params.insert_or_assign("bias", std::move(folded.bias));
-    if (Conv2d* conv = std::get_if<Conv2d>(&m.op)) conv->bias = true;
-    if (Linear* linear = std::get_if<Linear>(&m.op)) linear->bias = true;
-  }
-
-  static void set_activation(Module& m, Activation act) {
-    std::visit(
-        [&](auto& op) {
-          if constexpr (requires { op.act; }) op.act = act;
-          if constexpr (requires { op.conv.act; }) op.conv.act = act;
-        },
-        m.op);
   }
 
   const Model& model_;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/ops/functional.h"
+#include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
 
 namespace octet {
@@ -49,12 +49,7 @@ const Tensor* bias_of(const Params& params) {
 }
 
 Tensor& bias_of_layer(Model& model, int index) {
-  for (const int call : calls_of(model, index))
-    std::visit(
-        [](auto& op) {
-          if constexpr (requires { op.bias; }) op.bias = true;
-        },
-        model.modules[static_cast<size_t>(call)].op);
+  for (const int call : calls_of(model, index)) add_bias(model.modules[static_cast<size_t>(call)].op);
   Module& owner = model.owner(model.modules[static_cast<size_t>(index)]);
   return owner.params.try_emplace("bias", Tensor::zeros({owner.params.at("weight").size(0)})).first->second;
 }
@@ -62,23 +57,10 @@ Tensor& bias_of_layer(Model& model, int index) {
 void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {
   const FloatScope environment;
   const Tensor x = as_float(input);
-  const float* from = x.data<float>().data();
-  if (const auto* conv = std::get_if<Conv2d>(&op)) {
-    const ConvGeometry g = geometry(*conv, x.shape(), path);
-    sum.resize(static_cast<size_t>(g.kernel_h * g.kernel_w * g.in_c));
-    add_patches(g, from, sum);
-    positions += g.batch * g.out_h * g.out_w;
-    return;
-  }
-  const auto* linear = std::get_if<Linear>(&op);
-  check(linear, path, ": ", name_of(op), " has no mean error; convolutions and linear layers have");
-  check(x.rank() > 0 && x.shape().back() == linear->in, path, ": expected ", linear->in, " input features, got shape ",
-        to_string(x.shape()));
-  sum.resize(static_cast<size_t>(linear->in));
-  const int64_t rows = x.numel() / linear->in;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < linear->in; ++c) sum[c] += static_cast<double>(from[r * linear->in + c]);
-  positions += rows;
+  const ConvGeometry g = product_geometry(op, x.shape(), path);
+  sum.resize(static_cast<size_t>(g.kernel_h * g.kernel_w * g.in_c));
+  add_patches(g, x.data<float>().data(), sum);
+  positions += g.batch * g.out_h * g.out_w;
 }
 
 void PatchSum::merge(const PatchSum& other) {
@@ -100,9 +82,9 @@ std::vector<double> mean_output(const Op& op, const Tensor& weight, const Tensor
   const FloatScope environment;
   const Tensor w = as_float(weight);
   const float* from = w.data<float>().data();
-  const auto* conv = std::get_if<Conv2d>(&op);
+  const std::optional<Product> product = traits_of(op).product;
   const auto out = static_cast<size_t>(w.size(0)), per_group = static_cast<size_t>(w.shape().back());
-  const size_t taps = static_cast<size_t>(w.numel()) / out / per_group, groups = conv ? static_cast<size_t>(conv->groups) : 1;
+  const size_t taps = static_cast<size_t>(w.numel()) / out / per_group, groups = product ? static_cast<size_t>(product->groups) : 1;
   check(mean_input.size() == taps * per_group * groups, "mean_output: ", mean_input.size(), " means for weights of shape ",
         to_string(w.shape()), " in ", groups, " groups");
   std::vector<double> y(out);

@@ -81,7 +81,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     for (Wire& w : module.inputs) w.module = moved[w.module];
     const QConfig* config = config_for(module.path, map);
     check_activation(config, module.path);
-    const bool observed = config && !keeps_qparams(module.op);
+    const bool observed = config && traits_of(module.op).codes == Codes::own;
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");
     const bool shared = ties == Ties::shared && owner_observed;
@@ -97,7 +97,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
       const auto [found, fresh] = stub.try_emplace({w.module, w.port}, static_cast<int>(prepared.modules.size()));
       if (fresh) {
         const Module& producer = prepared.modules[w.module];
-        Module crossing{.path = crossing_path(model, prepared, producer.path), .op = Unary{UnaryFn::identity}, .inputs = {w}};
+        Module crossing{.path = crossing_path(model, prepared, producer.path), .op = identity(), .inputs = {w}};
         crossing.nominal = {producer.nominal[w.port]};
         crossing.hooks["output"] = hook(config->activation);
         prepared.modules.push_back(std::move(crossing));

@@ -40,6 +40,15 @@ std::vector<Shape> Conv2d::shapes(const ShapeCall& call) const {
   return {y};
 }
 
+Traits Conv2d::traits() const {
+  return {.codes = Codes::own,
+          .channels = Channels::mixes,
+          .part = Part::layer,
+          .wires = residual ? 2 : 1,
+          .pads = padding != Pads{},
+          .product = Product{.in = in, .out = out, .groups = groups, .residual = residual}};
+}
+
 std::vector<Param> Conv2d::params() const {
   check(groups > 0, "groups must be positive, got ", groups);
   std::vector<Param> all{{"weight", {out, kernel.h, kernel.w, in / groups}, Role::weight}};

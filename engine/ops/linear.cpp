@@ -16,6 +16,10 @@ std::vector<Shape> Linear::shapes(const ShapeCall& call) const {
   return {y};
 }
 
+Traits Linear::traits() const {
+  return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::layer, .product = Product{in, out, 1, true}};
+}
+
 std::vector<Param> Linear::params() const {
   std::vector<Param> all{{"weight", {out, in}, Role::weight}};
   if (bias) all.push_back({"bias", {out}, Role::bias});

@@ -61,6 +61,15 @@ PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
   return g;
 }
 
+Traits Pool2d::traits() const {
+  return {.codes = Codes::keep,
+          .channels = Channels::scales,
+          .part = Part::other,
+          .pads = kind != Pool::adaptive_average && padding != Pads{},
+          .selects = kind == Pool::max,
+          .keeps_mean = kind != Pool::max};
+}
+
 std::vector<Shape> Pool2d::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   const PoolGeometry g = geometry(*this, call.inputs[0], call.path);

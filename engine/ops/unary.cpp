@@ -34,7 +34,9 @@ Traits Unary::traits() const {
           .channels = scales                 ? Channels::scales
                       : fn == UnaryFn::relu6 ? Channels::clips
                                              : Channels::mixes,
-          .wires = 1};
+          .part = activation() == Activation::none ? Part::other : Part::clamp,
+          .selects = fn == UnaryFn::identity,
+          .keeps_mean = fn == UnaryFn::identity};
 }
 
 std::vector<Shape> Unary::shapes(const ShapeCall& call) const {

@@ -230,15 +230,21 @@ TEST_CASE("f64 models are refused by hooks and by int8, with the module's name")
   CHECK_THROWS_WITH(infer(int8, {&x, 1}), Contains("x: expected f32, got f64"));
 }
 
-TEST_CASE("a batch norm that was not fused runs in float between codes") {
+TEST_CASE("a batch norm that was not fused stays float, unobserved, and codes begin behind it") {
   const Model m = network();
   Model p = prepare(m, {{"", octet_qconfig()}});
+  CHECK(p["block.bn"].hooks.empty());
+  REQUIRE(p.modules.size() == m.modules.size() + 1);  // one crossing, where its relu's readers want codes
+  CHECK(p["block.relu.quant"].hooks.size() == 1);
+  CHECK(p.modules[static_cast<size_t>(p["block.bn"].inputs[0].module)].path == "block.conv");
   const Tensor x = batch(1, 64);
   calibrate(p, {&x, 1});
   const Model int8 = convert(p);
   REQUIRE(summarize(int8).int8_kernels == 3);
   CHECK_FALSE(runs_quantized(int8, int8.index("block.bn")));
-  CHECK(int8["block.bn"].out_q.size() == 1);
+  CHECK(int8["block.bn"].out_q.empty());
+  CHECK(int8["block.relu"].out_q.empty());
+  CHECK(int8["block.relu.quant"].out_q.size() == 1);
   CHECK(quality(m, int8) > kGoodSqnr);
 }
 

@@ -24,6 +24,12 @@ TEST_NAME = re.compile(r'^(?:TEST_CASE|TEMPLATE_TEST_CASE|SCENARIO)\(\s*"((?:[^"
 LIBRARY = ('engine/', 'kernels/', 'quant/', 'compile/', 'numeric_suite/', 'io/', 'runtime/')
 LOCALE = re.compile(r'std::[io]?stringstream|std::(regex|setlocale)|\b(snprintf|sprintf|strto[dfl]d?|atof|sto[dfl]d?|isalnum|'
                     r'isalpha|isdigit|isspace|toupper|tolower)\s*\(')
+# Where operators are used, their types stay unknown: who needs to know something of them asks for it (engine/op_traits.h). An input
+# is where values come from, and so not like the others.
+OP_LIST = re.compile(r'^using Op = std::variant<([^>]*)>;', re.M)
+OP_ENUMS = {'UnaryFn', 'BinaryFn', 'Pool'}
+OP_USERS = ('engine/', 'quant/', 'compile/', 'numeric_suite/')
+OP_OWNERS = ('engine/ops/', 'engine/ops.')
 # The document that follows two ops, one with weights, through their files: every source below OP_FOLDERS that names one is in it.
 OP_DOC = 'docs/adding-an-op.md'
 OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|linear')
@@ -54,6 +60,18 @@ def check_locale(path, text):
     for number, line in enumerate(text.splitlines(), 1):
       if found := LOCALE.search(line.split('//')[0]):
         yield f'{path}:{number}: {found.group(0)} depends on the locale; see engine/text.h'
+
+
+def operator_types(root):
+  listed = OP_LIST.search(common.read(root, 'engine/ops.h')) if os.path.isfile(os.path.join(root, 'engine/ops.h')) else None
+  return (set(re.findall(r'\w+', listed[1])) - {'Input'}) | OP_ENUMS if listed else set()
+
+
+def check_operators(path, text, types):
+  if types and path.startswith(OP_USERS) and not path.startswith(OP_OWNERS):
+    for number, line in enumerate(text.splitlines(), 1):
+      for name in types & set(re.findall(r'\w+', re.sub(r'"(\\.|[^"\\])*"', '', line).split('//')[0])):
+        yield f'{path}:{number}: names the operator {name}; ask for what it is needed for (engine/op_traits.h)'
 
 
 def check_built(root, path):
@@ -122,8 +140,10 @@ def files(root):
 
 def check(root):
   findings = [f'{name}: does not exist' for name in ['meson.build', 'dev'] if not os.path.isfile(os.path.join(root, name))]
+  types = operator_types(root)
   for path in files(root):
     text = common.read(root, path)
+    findings += check_operators(path, text, types)
     findings += check_text(path, text)
     findings += check_locale(path, text)
     if path.endswith('.cpp'):
@@ -158,6 +178,9 @@ CASES = [
     ('no newline at the end', {'engine/ops.h': HEAD + 'int x;'}, 'no newline'),
     ('a stream with the locale of the program', {'engine/ops.h': HEAD + 'std::ostringstream s;\n'}, 'depends on the locale'),
     ('a number read by the locale', {'engine/ops.h': HEAD + 'double d = std::stod(s);\n'}, 'depends on the locale'),
+    ('an operator named where operators are used',
+     {'engine/ops.h': HEAD + 'using Op = std::variant<Input, Add>;\n',
+      'quant/fuse.h': HEAD + '// an Add, "Add"\nInput i;\nbool f(const Add&);\n'}, 'quant/fuse.h:5: names the operator Add'),
     ('a source that nothing builds', {'engine/ops/mul.cpp': HEAD}, 'engine/ops/mul.cpp: named by no'),
     ('a test that nothing builds', {'tests/y.cpp': CASE}, 'tests/y.cpp: named by no'),
     ('a test without an assertion', {'tests/x.cpp': HEAD + 'TEST_CASE("one is less than two") {\n  f();\n}\n'}, 'asserts nothing'),
