@@ -158,7 +158,7 @@ class Planner {
   int reusable(int at, const std::vector<int>& block_of, const std::vector<Block>& blocks) const {
     const FirmwareStep& step = plan_.steps[at];
     if (step.output_offset != 0 || !step.completes) return -1;
-    const uint8_t allowed = image::overwrites(static_cast<image::Kind>(kind_of(step.args)));
+    const uint8_t allowed = device_op(step.args).overwrites;
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const int v = step.inputs[i];
       const bool other = step.inputs.size() == 2 && step.inputs[1 - i] == v && (allowed >> (1 - i) & 1) == 0;

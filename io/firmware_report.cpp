@@ -24,16 +24,11 @@ int64_t image_rest(const FirmwarePlan& plan, int64_t whole) {
 std::vector<std::string> operators(const FirmwarePlan& plan) {
   std::set<std::string> names;
   for (const FirmwareStep& s : plan.steps) {
-    const auto kind = static_cast<image::Kind>(kind_of(s.args));
     for (const PackedWeights& p : s.packed)
       if (!p.op.empty()) names.insert(p.op + "_" + std::string(to_string(plan.rounding)));
     if (std::ranges::any_of(s.packed, &PackedWeights::replaces_plain)) continue;
-    std::string name(name_of(s.args));
-    if (kind == image::Kind::max_pool2d) name = "max_pool2d";
-    if (kind == image::Kind::average_pool2d) name = "average_pool2d";
-    const bool any = kind == image::Kind::max_pool2d || kind == image::Kind::clamp || kind == image::Kind::dequantize ||
-                     kind == image::Kind::transpose;
-    names.insert(any ? name : name + "_" + std::string(to_string(plan.rounding)));
+    const kernels::DeviceOp op = device_op(s.args);
+    names.insert(op.rounds ? std::string(op.name) + "_" + std::string(to_string(plan.rounding)) : op.name);
   }
   return {names.begin(), names.end()};
 }

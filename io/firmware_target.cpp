@@ -46,7 +46,7 @@ KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwi
                                  data_or_null(b.multiplier),
                                  data_or_null(b.shift),
                                  data_or_null(b.weight_zero_point)};
-  const kernels::WeightedData data{nullptr, b.weight.data(), nullptr, nullptr, tables};
+  const kernels::Buffers data{nullptr, b.weight.data(), nullptr, nullptr, tables};
   const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);
   const auto family = m55 ? (depthwise ? image::Family::m55_depthwise : image::Family::m55)
                           : (depthwise ? image::Family::m4_depthwise : image::Family::m4);

@@ -53,9 +53,10 @@ class Writer {
   }
 
  private:
-  void record(Kind kind, size_t bytes) {
-    records_.put(image::RecordHeader{static_cast<uint16_t>(kind), image::kRecordVersion, static_cast<uint32_t>(bytes)});
+  void record(uint16_t kind, size_t bytes) {
+    records_.put(image::RecordHeader{kind, image::kRecordVersion, static_cast<uint32_t>(bytes)});
   }
+  void record(Kind kind, size_t bytes) { record(static_cast<uint16_t>(kind), bytes); }
 
   void values() {
     record(Kind::values, plan_.values.size() * sizeof(image::Value));
@@ -129,7 +130,7 @@ class Writer {
     r.scratch_offset = static_cast<uint32_t>(s.scratch_offset);
     r.scratch_bytes = static_cast<uint32_t>(s.scratch_bytes);
     std::visit([&](const auto& args) { r.args_bytes = static_cast<uint16_t>(sizeof args); }, s.args);
-    record(static_cast<Kind>(kind_of(s.args)),
+    record(device_op(s.args).kind,
            sizeof r + r.args_bytes + (s.blobs ? sizeof(image::Tables) : 0) + image::padded(r.name_bytes, 4));
     records_.put(r);
     std::visit([&](const auto& args) { records_.put(args); }, s.args);
@@ -191,23 +192,6 @@ class Writer {
 };
 
 }  // namespace
-
-uint16_t kind_of(const KernelArgs& args) {
-  struct {
-    Kind operator()(const kernels::Conv2dArgs&) const { return Kind::conv2d; }
-    Kind operator()(const kernels::LinearArgs&) const { return Kind::linear; }
-    Kind operator()(const kernels::AddArgs&) const { return Kind::add; }
-    Kind operator()(const kernels::RequantizeArgs&) const { return Kind::requantize; }
-    Kind operator()(const kernels::Pool2dArgs& a) const {
-      return a.kind == kernels::PoolKind::max ? Kind::max_pool2d : Kind::average_pool2d;
-    }
-    Kind operator()(const kernels::ClampArgs&) const { return Kind::clamp; }
-    Kind operator()(const kernels::QuantizeArgs&) const { return Kind::quantize; }
-    Kind operator()(const kernels::DequantizeArgs&) const { return Kind::dequantize; }
-    Kind operator()(const kernels::TransposeArgs&) const { return Kind::transpose; }
-  } kind;
-  return static_cast<uint16_t>(std::visit(kind, args));
-}
 
 Bytes image_bytes(const FirmwarePlan& plan) try {
   const FloatScope environment;

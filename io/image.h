@@ -14,9 +14,6 @@ Bytes image_bytes(const FirmwarePlan&);
 /// Bytes of a step's record and blobs in the image.
 int64_t flash_bytes(const FirmwareStep&, Rounding, bool layer_names);
 
-/// Record kind of a kernel's step (runtime/image.h).
-uint16_t kind_of(const KernelArgs&);
-
 /// C source and header: `<name>_image`, an aligned constant array, `<name>_ops`, the operators to pass to octet_model_open, and
 /// `<NAME>_ARENA_BYTES`. `name` must be a C identifier.
 struct ImageSource {

@@ -20,95 +20,24 @@ namespace {
 
 using namespace kernels;
 
-int64_t product(std::initializer_list<int32_t> factors) {
-  int64_t p = 1;
-  for (const int32_t f : factors) p *= f;
-  return p;
-}
-
-int64_t elements(const TransposeArgs& a) {
-  int64_t n = 1;
-  for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
-  return n;
-}
-
-int64_t macs_of(const Conv2dArgs& a) {
-  return product({a.batch, a.out_h, a.out_w, a.out_c, a.kernel_h, a.kernel_w, a.in_c}) / std::max(a.groups, 1);
-}
-int64_t macs_of(const LinearArgs& a) { return product({a.rows, a.in, a.out}); }
-template <class Args>
-int64_t macs_of(const Args&) {
-  return 0;
-}
-
-int64_t bytes_of(const Conv2dArgs& a) { return product({a.batch, a.out_h, a.out_w, a.out_c}); }
-int64_t bytes_of(const LinearArgs& a) { return product({a.rows, a.out}); }
-int64_t bytes_of(const RequantizeArgs& a) { return a.rows == 0 ? 0 : product({a.rows - 1, a.output_stride}) + a.row; }
-int64_t bytes_of(const Pool2dArgs& a) { return product({a.batch, a.out_h, a.out_w, a.channels}); }
-int64_t bytes_of(const DequantizeArgs& a) { return int64_t{a.count} * 4; }
-int64_t bytes_of(const TransposeArgs& a) { return elements(a) * a.element_size; }
-int64_t bytes_of(const AddArgs& a) { return a.count; }
-int64_t bytes_of(const ClampArgs& a) { return a.count; }
-int64_t bytes_of(const QuantizeArgs& a) { return a.count; }
-
-/// Elementary operations of a whole run, for cutting it into chunks worth a thread.
-int64_t work_of(const Pool2dArgs& a) { return product({a.batch, a.in_h, a.in_w, a.channels}); }
-int64_t work_of(const RequantizeArgs& a) { return product({a.rows, a.row}); }
-template <class Args>
-int64_t work_of(const Args& a) {
-  return std::max(macs_of(a), bytes_of(a));
-}
-
 template <class T>
 const T* data_or_null(const std::vector<T>& v) {
   return v.empty() ? nullptr : v.data();
 }
 
-using Inputs = std::span<const void* const>;
-
-void run_range(const Conv2dArgs& a, const WeightedData& d, Inputs, void*, int32_t begin, int32_t end) {
-  with_rounding(a.rounding, [&]<Rounding R>() { conv2d<R>(a, d, begin, end); });
-}
-void run_range(const LinearArgs& a, const WeightedData& d, Inputs, void*, int32_t begin, int32_t end) {
-  with_rounding(a.rounding, [&]<Rounding R>() { linear<R>(a, d, begin, end); });
-}
-void run_range(const AddArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  with_rounding(a.rounding, [&]<Rounding R>() { add<R>(a, in[0], in[1], out, begin, end); });
-}
-void run_range(const RequantizeArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  with_rounding(a.rounding, [&]<Rounding R>() { requantize<R>(a, in[0], out, begin, end); });
-}
-void run_range(const Pool2dArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  if (a.kind == PoolKind::max) return max_pool2d(a, in[0], out, begin, end);
-  with_rounding(a.rounding, [&]<Rounding R>() { average_pool2d<R>(a, in[0], out, begin, end); });
-}
-void run_range(const ClampArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  clamp(a, in[0], out, begin, end);
-}
-void run_range(const QuantizeArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  with_rounding(a.rounding, [&]<Rounding R>() { quantize<R>(a, static_cast<const float*>(in[0]), out, begin, end); });
-}
-void run_range(const DequantizeArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  dequantize(a, in[0], static_cast<float*>(out), begin, end);
-}
-void run_range(const TransposeArgs& a, const WeightedData&, Inputs in, void* out, int32_t begin, int32_t end) {
-  transpose(a, in[0], out, begin, end);
-}
-
-int32_t channels_of(const KernelArgs& args) {
-  if (const auto* conv = std::get_if<Conv2dArgs>(&args)) return conv->out_c;
-  if (const auto* linear = std::get_if<LinearArgs>(&args)) return linear->out;
-  return 0;
-}
-bool has_residual(const KernelArgs& args) {
-  const auto* conv = std::get_if<Conv2dArgs>(&args);
-  return conv != nullptr && conv->rounding == Rounding::real && conv->residual_scale != 0;
+/// Families without a rounding compute the same in each.
+template <class Args>
+Rounding rounding_of(const Args& args) {
+  if constexpr (requires { args.rounding; }) return args.rounding;
+  return Rounding::real;
 }
 
 class ReferenceKernel final : public Kernel {
  public:
   ReferenceKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs)
-      : args_(args), blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()), residual_(has_residual(args)) {
+      : args_(args),
+        blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
+        inputs_(static_cast<size_t>(inputs_of(args))) {
     const auto channels = static_cast<size_t>(channels_of(args));
     if (blobs_->bias.empty()) zero_bias_.resize(channels);
     if (blobs_->bias_codes.empty()) zero_bias_codes_.resize(channels);
@@ -123,22 +52,20 @@ class ReferenceKernel final : public Kernel {
 
   using Kernel::run;
 
-  bool may_overwrite(size_t input) const override {
-    return std::holds_alternative<ClampArgs>(args_) || std::holds_alternative<AddArgs>(args_) || (residual_ && input == 1);
-  }
+  bool may_overwrite(size_t input) const override { return input < inputs_ && (device_op(args_).overwrites >> input & 1) != 0; }
 
   void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
-    const bool two_inputs = residual_ || std::holds_alternative<AddArgs>(args_);
-    assert(inputs.size() >= (two_inputs ? 2u : 1u));
-    static_cast<void>(two_inputs);
-    const WeightedData data{inputs[0], data_or_null(blobs_->weight), residual_ ? inputs[1] : nullptr, output, channels_};
+    assert(inputs.size() >= inputs_);
+    const Buffers buffers{inputs[0], data_or_null(blobs_->weight), inputs_ > 1 ? inputs[1] : nullptr, output, channels_};
     std::visit(
         [&](const auto& args) {
           const int64_t n = units(args);
-          if (n <= 0 || bytes_of(args) <= 0) return;
-          const int64_t per_unit = std::max<int64_t>(1, work_of(args) / n);
+          if (n <= 0 || output_bytes(args_) <= 0) return;
+          const int64_t per_unit = std::max<int64_t>(1, std::max(macs(args_), elements(args_)) / n);
           parallel(n, std::max<int64_t>(1, kWorthAThread / per_unit), [&](int, int64_t begin, int64_t end) {
-            run_range(args, data, inputs, output, static_cast<int32_t>(begin), static_cast<int32_t>(end));
+            with_rounding(rounding_of(args), [&]<Rounding R>() {
+              kernels::run<R>(args, buffers, static_cast<int32_t>(begin), static_cast<int32_t>(end));
+            });
           });
         },
         args_);
@@ -152,7 +79,7 @@ class ReferenceKernel final : public Kernel {
 
   KernelArgs args_;
   std::shared_ptr<const Blobs> blobs_;
-  bool residual_;
+  size_t inputs_;
   std::vector<float> zero_bias_;
   std::vector<int32_t> zero_bias_codes_;
   Channels channels_;
@@ -198,19 +125,36 @@ std::string_view to_string(Rounding rounding) {
   return "?";
 }
 
+namespace {
+
+/// ask(Info<Args>, args) of the family at hand.
+template <class Ask>
+auto of_family(const KernelArgs& args, Ask ask) {
+  return std::visit([&]<class Args>(const Args& a) { return ask(Info<Args>(), a); }, args);
+}
+
+}  // namespace
+
 std::string_view name_of(const KernelArgs& args) {
-  constexpr std::string_view kNames[] = {"conv2d", "linear",   "add",        "requantize", "pool2d",
-                                         "clamp",  "quantize", "dequantize", "transpose"};
-  static_assert(std::size(kNames) == std::variant_size_v<KernelArgs>);
-  return kNames[args.index()];
+  return of_family(args, [](auto info, const auto&) { return std::string_view(info.name); });
 }
-
 int64_t macs(const KernelArgs& args) {
-  return std::visit([](const auto& a) { return macs_of(a); }, args);
+  return of_family(args, [](auto info, const auto& a) { return info.macs(a); });
 }
-
 int64_t output_bytes(const KernelArgs& args) {
-  return std::visit([](const auto& a) { return bytes_of(a); }, args);
+  return of_family(args, [](auto info, const auto& a) { return info.output_bytes(a); });
+}
+int64_t elements(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto& a) { return int64_t{info.elements(a)}; });
+}
+int32_t channels_of(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto& a) { return info.channels(a); });
+}
+int inputs_of(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto& a) { return info.inputs(a); });
+}
+DeviceOp device_op(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto& a) { return info.device[info.device_of(a)]; });
 }
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {

@@ -11,14 +11,12 @@
 #include <variant>
 #include <vector>
 
-#include "kernels/args.h"
+#include "kernels/list.h"
 #include "kernels/packed_forms.h"
 
 namespace octet {
 
-using KernelArgs =
-    std::variant<kernels::Conv2dArgs, kernels::LinearArgs, kernels::AddArgs, kernels::RequantizeArgs, kernels::Pool2dArgs,
-                 kernels::ClampArgs, kernels::QuantizeArgs, kernels::DequantizeArgs, kernels::TransposeArgs>;
+using KernelArgs = kernels::Kernels::as<std::variant>;
 
 /// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which. Once a kernel was made of
 /// them they must not change.
@@ -46,11 +44,14 @@ std::vector<QEngineInfo> qengines();
 
 std::string_view to_string(QEngine);
 std::string_view to_string(Rounding);
-/// "conv2d", "linear", …: the kernel family's name, as in kernels/ref.
-std::string_view name_of(const KernelArgs&);
-/// Multiply-accumulates of one run, padding taps included; 0 for kernels without products.
+// What kernels/list.h says of a family, of arguments at hand.
+std::string_view name_of(const KernelArgs&);  ///< "conv2d", "linear", …, as in kernels/ref
 int64_t macs(const KernelArgs&);
 int64_t output_bytes(const KernelArgs&);
+int64_t elements(const KernelArgs&);
+int32_t channels_of(const KernelArgs&);
+int inputs_of(const KernelArgs&);
+kernels::DeviceOp device_op(const KernelArgs&);
 
 /// Arguments bound to an engine: immutable, shareable between threads and sessions. What a run changes lives in a State (objects of
 /// a library that hold pointers, say) and in scratch memory, both of which the caller owns; two runs at once need two of each.

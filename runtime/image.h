@@ -5,7 +5,7 @@
 // version.
 #pragma once
 
-#include "kernels/args.h"
+#include "kernels/list.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "octet's images are little-endian"
@@ -20,26 +20,10 @@ constexpr uint32_t kMaxRank = 6;
 constexpr uint16_t kNoValue = 0xffff;
 
 /// Record kinds: values first, then ports (inputs before outputs), then steps in the order of running, each followed by its packed
-/// weights.
-enum class Kind : uint16_t {
-  values = 1,
-  port = 2,
-  conv2d = 16,
-  linear = 17,
-  add = 18,
-  requantize = 19,
-  max_pool2d = 20,
-  average_pool2d = 21,
-  clamp = 22,
-  quantize = 23,
-  dequantize = 24,
-  transpose = 25,
-  packed = 64,
-};
-constexpr uint16_t kFirstStep = 16, kLastStep = 25;
-
-/// Which inputs a kind's output may lie on, by bit; a convolution's second input is its residual.
-constexpr uint8_t overwrites(Kind kind) { return kind == Kind::clamp ? 1 : kind == Kind::add ? 3 : kind == Kind::conv2d ? 2 : 0; }
+/// weights. A step's kind is its kernel's (kernels/list.h).
+enum class Kind : uint16_t { values = 1, port = 2, packed = 64 };
+constexpr uint16_t kFirstStep = 16, kLastStep = kernels::last_kind();
+static_assert(kLastStep < static_cast<uint16_t>(Kind::packed));
 
 struct Header {
   uint8_t magic[4];

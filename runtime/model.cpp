@@ -181,7 +181,7 @@ class Opening {
       if (const octet_status t = tables(payload + sizeof(Step) + s.args_bytes)) return t;
     walk.skip();
     const Walk packed = walk;
-    const bool takes_packed = (s.flags & kHasTables) != 0 || r.kind == static_cast<uint16_t>(Kind::add);
+    const bool takes_packed = (s.flags & kHasTables) != 0 || kernels::device_op(r.kind).packs;
     if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
     const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);

@@ -127,26 +127,24 @@ uint32_t octet_crc32(const void* bytes, size_t count, uint32_t so_far);
 /** "OCTET_ERROR_ARENA", …; never NULL. */
 const char* octet_status_name(octet_status status);
 
-/* The operators of this library, one object file each. */
-#define OCTET_DECLARE_OP(name) \
-  extern const octet_op octet_op_##name##_real, octet_op_##name##_fixed_double, octet_op_##name##_fixed_single
-OCTET_DECLARE_OP(conv2d);
-OCTET_DECLARE_OP(linear);
-OCTET_DECLARE_OP(add);
-OCTET_DECLARE_OP(requantize);
-OCTET_DECLARE_OP(average_pool2d);
-OCTET_DECLARE_OP(quantize);
-/* On weights that the host packed for Cortex-M4 and M7 (m4) or Cortex-M55 (m55). */
-OCTET_DECLARE_OP(m4_add); /* fixed rounding modes only */
-OCTET_DECLARE_OP(m4_conv2d);
-OCTET_DECLARE_OP(m4_depthwise);
-OCTET_DECLARE_OP(m4_linear);
-OCTET_DECLARE_OP(m55_add); /* fixed rounding modes only */
-OCTET_DECLARE_OP(m55_conv2d);
-OCTET_DECLARE_OP(m55_depthwise);
-OCTET_DECLARE_OP(m55_linear);
-extern const octet_op octet_op_max_pool2d, octet_op_clamp, octet_op_dequantize, octet_op_transpose;
+/* The operators of this library, one object file each: X(name) for all of which there is one for each rounding, for those that
+ * compute the same in every rounding, and for those on weights that the host packed for Cortex-M4 and M7 (m4) or Cortex-M55 (m55).
+ */
+#define OCTET_OPS_BY_ROUNDING(X) X(conv2d) X(linear) X(add) X(requantize) X(average_pool2d) X(quantize)
+#define OCTET_OPS_OF_ANY_ROUNDING(X) X(max_pool2d) X(clamp) X(dequantize) X(transpose)
+#define OCTET_OPS_PACKED(X) X(m4_conv2d) X(m4_depthwise) X(m4_linear) X(m55_conv2d) X(m55_depthwise) X(m55_linear)
+#define OCTET_OPS_PACKED_FIXED(X) X(m4_add) X(m55_add) /* no rounding "real" */
+
+#define OCTET_DECLARE_OP(name) extern const octet_op octet_op_##name;
+#define OCTET_DECLARE_FIXED(name) extern const octet_op octet_op_##name##_fixed_double, octet_op_##name##_fixed_single;
+#define OCTET_DECLARE_ALL(name) OCTET_DECLARE_OP(name##_real) OCTET_DECLARE_FIXED(name)
+OCTET_OPS_BY_ROUNDING(OCTET_DECLARE_ALL)
+OCTET_OPS_OF_ANY_ROUNDING(OCTET_DECLARE_OP)
+OCTET_OPS_PACKED(OCTET_DECLARE_ALL)
+OCTET_OPS_PACKED_FIXED(OCTET_DECLARE_FIXED)
 #undef OCTET_DECLARE_OP
+#undef OCTET_DECLARE_FIXED
+#undef OCTET_DECLARE_ALL
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,7 @@ inline T load(const uint8_t* from) {
   return value;
 }
 
-constexpr uint32_t kMaxArgs = sizeof(kernels::Conv2dArgs);
+constexpr uint32_t kMaxArgs = kernels::Kernels::largest();
 /// Arguments at an address where every struct of kernels/args.h may lie.
 union ArgsBuffer {
   uint32_t aligned;

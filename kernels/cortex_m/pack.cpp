@@ -18,7 +18,7 @@ Packed attempt(F f) {
 
 }  // namespace
 
-Packed pack(const kernels::Conv2dArgs& a, const kernels::WeightedData& data, Target target) {
+Packed pack(const kernels::Conv2dArgs& a, const kernels::Buffers& data, Target target) {
   return attempt([&] {
     if (!m4::accepts(a))
       refuse(
@@ -29,7 +29,7 @@ Packed pack(const kernels::Conv2dArgs& a, const kernels::WeightedData& data, Tar
   });
 }
 
-Packed pack(const kernels::LinearArgs& a, const kernels::WeightedData& data, Target target) {
+Packed pack(const kernels::LinearArgs& a, const kernels::Buffers& data, Target target) {
   return attempt([&] {
     if (target == Target::m55 ? !m55::accepts(a) : !m4::accepts(a))
       refuse("the Cortex-M kernels take int8 codes, and not the rounding int_bias");

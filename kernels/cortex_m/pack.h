@@ -21,8 +21,8 @@ struct Packed {
 };
 
 /// `data` gives weights and channel tables; input and output are not looked at.
-Packed pack(const kernels::Conv2dArgs&, const kernels::WeightedData& data, Target);
-Packed pack(const kernels::LinearArgs&, const kernels::WeightedData& data, Target);
+Packed pack(const kernels::Conv2dArgs&, const kernels::Buffers& data, Target);
+Packed pack(const kernels::LinearArgs&, const kernels::Buffers& data, Target);
 
 Packed pack(const kernels::AddArgs&, Target);
 

@@ -63,7 +63,7 @@ m4::Rescale make_rescale(Target target, Rounding rounding, int32_t multiplier, i
   return fixed_single(multiplier, shift, zero_point, least, most, 1, where);
 }
 
-Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
+Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
                      int32_t c, const int8_t* weights, int32_t count, Target target) {
   const kernels::Channels& t = data.channels;
   if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
@@ -92,7 +92,7 @@ Channel make_channel(const kernels::WeightedData& data, Rounding rounding, const
   return r;
 }
 
-void make_high(Channel& r, const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
+void make_high(Channel& r, const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
   if (r.least <= -(int64_t{1} << 23) || r.most >= int64_t{1} << 23)
     refuse(at_channel(c) + "accumulator may reach 2^23, too large for the high half of a pair");
   if (rounding == Rounding::fixed_single) {

@@ -35,7 +35,7 @@ struct Refusal {
 m4::Rescale make_rescale(Target, Rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least, int64_t most,
                          const std::string& where);
 /// Channel c with `count` weights from `weights`; throws Refusal naming the channel.
-Channel make_channel(const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
+Channel make_channel(const kernels::Buffers&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
                      const int8_t* weights, int32_t count, Target);
 /// Little-endian words in order.
 class Words {
@@ -54,7 +54,7 @@ class Words {
 };
 
 /// Makes channel c's constants for the high half of a pair; throws Refusal unless |A| < 2^23.
-void make_high(Channel&, const kernels::WeightedData&, Rounding, const kernels::OutputArgs&, int32_t c);
+void make_high(Channel&, const kernels::Buffers&, Rounding, const kernels::OutputArgs&, int32_t c);
 /// A channel that only fills up a group: zero weights, code 0.
 Channel filler(size_t weights);
 /// `n` channels as the M4 blocks stream them: start values pair by pair (256 A + B, B), 16-bit weight pairs, rescaling constants.
@@ -62,12 +62,12 @@ Channel filler(size_t weights);
 /// Throws Refusal unless every 256 A + B is an int16.
 void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel);
 
-std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::Buffers&);
 std::vector<uint8_t> add_constants(const kernels::AddArgs&, Target);
-std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
-std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs&, const kernels::WeightedData&);
-std::vector<uint8_t> m55_linear(const kernels::LinearArgs&, const kernels::WeightedData&);
-std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
-std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs&, const kernels::WeightedData&);
+std::vector<uint8_t> m4_linear(const kernels::LinearArgs&, const kernels::Buffers&);
+std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs&, const kernels::Buffers&);
+std::vector<uint8_t> m55_linear(const kernels::LinearArgs&, const kernels::Buffers&);
+std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs&, const kernels::Buffers&);
+std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs&, const kernels::Buffers&);
 
 }  // namespace octet::cortex_m

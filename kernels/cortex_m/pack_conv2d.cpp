@@ -17,7 +17,7 @@ std::vector<int8_t> padded(const Conv2dArgs& a, const int8_t* weights) {
 
 }  // namespace
 
-std::vector<uint8_t> m4_conv2d(const Conv2dArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m4_conv2d(const Conv2dArgs& a, const kernels::Buffers& data) {
   std::vector<Channel> channels;
   const int32_t window = a.kernel_h * a.kernel_w * a.in_c;
   for (int32_t c = 0; c < round_up(a.out_c, 4); ++c) {

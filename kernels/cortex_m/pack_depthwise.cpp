@@ -6,7 +6,7 @@
 
 namespace octet::cortex_m {
 
-std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m4_depthwise3x3(const kernels::Conv2dArgs& a, const kernels::Buffers& data) {
   std::vector<Channel> channels;
   for (int32_t c = 0; c < a.out_c; ++c)
     channels.push_back(make_channel(data, a.rounding, a.output, a.input_zero_point, c, data.weight + c * 9, 9, Target::m4));

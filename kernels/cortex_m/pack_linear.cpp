@@ -5,7 +5,7 @@
 
 namespace octet::cortex_m {
 
-std::vector<uint8_t> m4_linear(const kernels::LinearArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m4_linear(const kernels::LinearArgs& a, const kernels::Buffers& data) {
   std::vector<Channel> channels;
   const auto inputs = static_cast<size_t>(round_up(a.in, 4));
   for (int32_t c = 0; c < round_up(a.out, 8); ++c) {

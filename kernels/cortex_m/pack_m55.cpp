@@ -9,8 +9,8 @@ namespace octet::cortex_m {
 namespace {
 
 /// Channels first .. first + outputs of `window` weights each, filled up to whole vectors and groups of four.
-std::vector<uint8_t> groups(const kernels::WeightedData& data, Rounding rounding, const kernels::OutputArgs& output,
-                            int32_t zero_point, int32_t outputs, int32_t window) {
+std::vector<uint8_t> groups(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& output, int32_t zero_point,
+                            int32_t outputs, int32_t window) {
   Words words;
   const auto padded = static_cast<size_t>(round_up(window, 16));
   for (int32_t c = 0; c < outputs; c += 4) {
@@ -34,15 +34,15 @@ std::vector<uint8_t> groups(const kernels::WeightedData& data, Rounding rounding
 
 }  // namespace
 
-std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs& a, const kernels::Buffers& data) {
   return groups(data, a.rounding, a.output, a.input_zero_point, a.out_c, a.kernel_h * a.kernel_w * a.in_c);
 }
 
-std::vector<uint8_t> m55_linear(const kernels::LinearArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m55_linear(const kernels::LinearArgs& a, const kernels::Buffers& data) {
   return groups(data, a.rounding, a.output, a.input_zero_point, a.out, a.in);
 }
 
-std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs& a, const kernels::WeightedData& data) {
+std::vector<uint8_t> m55_depthwise3x3(const kernels::Conv2dArgs& a, const kernels::Buffers& data) {
   const bool columns = Scan(a).columns;
   Words words;
   for (int32_t c = 0; c < a.out_c; ++c) {

@@ -54,7 +54,9 @@ Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs) {
     if (made.kernel != nullptr) return made;
     why_not = std::move(made.why_not);
   }
-  return {make_loop_kernel(args, std::move(blobs), level), std::move(why_not)};
+  std::unique_ptr<Kernel> loop = make_loop_kernel(args, std::move(blobs), level);
+  if (loop == nullptr) why_not = "native: no loop for " + std::string(octet::name_of(args));
+  return {std::move(loop), std::move(why_not)};
 }
 
 bool leads(const KernelArgs& args, const Blobs& blobs) {

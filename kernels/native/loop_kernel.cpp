@@ -12,32 +12,15 @@ namespace {
 
 using namespace kernels;
 
-template <class Args>
-int index(const Args& a) {
-  return static_cast<int>(a.rounding);
-}
-
-Loop loop_of(const Loops& t, const Conv2dArgs& a) { return t.conv2d[index(a)]; }
-Loop loop_of(const Loops& t, const LinearArgs& a) { return t.linear[index(a)]; }
-Loop loop_of(const Loops& t, const AddArgs& a) { return t.add[index(a)]; }
-Loop loop_of(const Loops& t, const RequantizeArgs& a) { return t.requantize[index(a)]; }
-Loop loop_of(const Loops& t, const Pool2dArgs& a) { return a.kind == PoolKind::max ? t.max_pool2d : t.average_pool2d[index(a)]; }
-Loop loop_of(const Loops& t, const ClampArgs&) { return t.clamp; }
-Loop loop_of(const Loops& t, const QuantizeArgs& a) { return t.quantize[index(a)]; }
-Loop loop_of(const Loops& t, const DequantizeArgs&) { return t.dequantize; }
-Loop loop_of(const Loops& t, const TransposeArgs&) { return t.transpose; }
-
-/// Bytes read, for pools, which may write far fewer.
-int64_t read_by(const Pool2dArgs& a) { return int64_t{a.batch} * a.in_h * a.in_w * a.channels; }
-template <class Args>
-int64_t read_by(const Args&) {
-  return 0;
-}
-
-bool takes_two(const KernelArgs& args) {
-  const auto* conv = std::get_if<Conv2dArgs>(&args);
-  return std::holds_alternative<AddArgs>(args) ||
-         (conv != nullptr && conv->rounding == Rounding::real && conv->residual_scale != 0);
+/// Null: there is none for this family.
+Loop loop_of(Isa isa, const KernelArgs& args) {
+  return std::visit(
+      [&](const auto& a) {
+        int rounding = 0;
+        if constexpr (requires { a.rounding; }) rounding = static_cast<int>(a.rounding);
+        return loops_of(isa).of[args.index()][rounding];
+      },
+      args);
 }
 
 template <class T>
@@ -50,14 +33,14 @@ class LoopKernel final : public Kernel {
   LoopKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, Isa isa)
       : args_(args),
         blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
-        two_(takes_two(args)),
+        inputs_(static_cast<size_t>(inputs_of(args))),
         implementation_(isa == Isa::avx2 ? "native avx2" : "native avx512") {
+    loop_ = loop_of(isa, args);
     std::visit(
         [&](const auto& a) {
-          loop_ = loop_of(loops_of(isa), a);
           units_ = output_bytes(args) > 0 ? units(a) : 0;
           constexpr int64_t kWorthAThread = 150'000;  // codes moved, or a tenth of the products: some 10 µs
-          const int64_t work = std::max({macs(args) / 10, output_bytes(args), read_by(a), int64_t{1}});
+          const int64_t work = std::max({macs(args) / 10, elements(args), int64_t{1}});
           grain_ = std::max<int64_t>(1, kWorthAThread * units_ / work);
         },
         args);
@@ -77,15 +60,12 @@ class LoopKernel final : public Kernel {
 
   using Kernel::run;
 
-  bool may_overwrite(size_t) const override {
-    const auto* add = std::get_if<AddArgs>(&args_);
-    return std::holds_alternative<ClampArgs>(args_) || (add != nullptr && add->rounding == Rounding::real);
-  }
+  bool may_overwrite(size_t input) const override { return input < inputs_ && (device_op(args_).overwrites >> input & 1) != 0; }
 
   void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
     LoopData d = data_;
     d.input = inputs[0];
-    d.second = two_ ? inputs[1] : nullptr;
+    d.second = inputs_ > 1 ? inputs[1] : nullptr;
     d.output = output;
     if (grain_ >= units_) {
       if (units_ > 0) loop_(d, 0, static_cast<int32_t>(units_));
@@ -99,15 +79,9 @@ class LoopKernel final : public Kernel {
   QEngine engine() const override { return QEngine::native; }
 
  private:
-  static int32_t channels_of(const KernelArgs& args) {
-    if (const auto* conv = std::get_if<Conv2dArgs>(&args)) return conv->out_c;
-    if (const auto* linear = std::get_if<LinearArgs>(&args)) return linear->out;
-    return 0;
-  }
-
   KernelArgs args_;
   std::shared_ptr<const Blobs> blobs_;
-  bool two_;
+  size_t inputs_;
   std::string_view implementation_;
   Loop loop_ = nullptr;
   int64_t units_ = 0, grain_ = 1;
@@ -119,6 +93,7 @@ class LoopKernel final : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_loop_kernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, Isa isa) {
+  if (loop_of(isa, args) == nullptr) return nullptr;
   return std::make_unique<LoopKernel>(args, std::move(blobs), isa);
 }
 

@@ -8,31 +8,35 @@ namespace {
 
 using namespace kernels;  // this level's (meson.build)
 
-WeightedData weighted(const LoopData& d) {
-  return {d.input, d.weight, d.second, d.output, {d.scale, d.bias, d.bias_codes, d.multiplier, d.shift, d.weight_zero_point}};
+static_assert(Kernels::size <= kMostFamilies);
+
+template <Rounding R, class Args>
+void loop(const LoopData& d, int32_t begin, int32_t end) {
+  const Buffers buffers{
+      d.input, d.weight, d.second, d.output, {d.scale, d.bias, d.bias_codes, d.multiplier, d.shift, d.weight_zero_point}};
+  kernels::run<R>(args_of<Args>(d), buffers, begin, end);
+}
+
+// octet's own, where compilers do poorly.
+template <Rounding R>
+void own_loops(Loop (&add)[kRoundings], Loop (&pool)[kRoundings], Loop (&limit)[kRoundings]) {
+  constexpr int r = static_cast<int>(R);
+  if (R == Rounding::real) add[r] = add_real;
+  pool[r] = [](const LoopData& d, int32_t begin, int32_t end) {
+    if (args_of<Pool2dArgs>(d).kind == PoolKind::max) return max_pool2d(d, begin, end);
+    if (R == Rounding::real) return average_pool2d_real(d, begin, end);
+    loop<R, Pool2dArgs>(d, begin, end);
+  };
+  limit[r] = clamp;
 }
 
 template <Rounding R>
 void fill(Loops& t) {
-  constexpr int r = static_cast<int>(R);
-  t.conv2d[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::conv2d<R>(args_of<Conv2dArgs>(d), weighted(d), begin, end);
-  };
-  t.linear[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::linear<R>(args_of<LinearArgs>(d), weighted(d), begin, end);
-  };
-  t.add[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::add<R>(args_of<AddArgs>(d), d.input, d.second, d.output, begin, end);
-  };
-  t.requantize[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::requantize<R>(args_of<RequantizeArgs>(d), d.input, d.output, begin, end);
-  };
-  t.average_pool2d[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::average_pool2d<R>(args_of<Pool2dArgs>(d), d.input, d.output, begin, end);
-  };
-  t.quantize[r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::quantize<R>(args_of<QuantizeArgs>(d), static_cast<const float*>(d.input), d.output, begin, end);
-  };
+  Kernels::each([&, at = 0](auto info) mutable {
+    using Args = typename decltype(info)::Args;
+    t.of[at++][static_cast<int>(R)] = loop<R, Args>;
+  });
+  own_loops<R>(t.of[Kernels::index<AddArgs>()], t.of[Kernels::index<Pool2dArgs>()], t.of[Kernels::index<ClampArgs>()]);
 }
 
 }  // namespace
@@ -43,16 +47,6 @@ Loops loops() {
   fill<Rounding::int_bias>(t);
   fill<Rounding::fixed_double>(t);
   fill<Rounding::fixed_single>(t);
-  t.dequantize = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::dequantize(args_of<DequantizeArgs>(d), d.input, static_cast<float*>(d.output), begin, end);
-  };
-  t.transpose = [](const LoopData& d, int32_t begin, int32_t end) {
-    kernels::transpose(args_of<TransposeArgs>(d), d.input, d.output, begin, end);
-  };
-  t.add[static_cast<int>(Rounding::real)] = add_real;
-  t.average_pool2d[static_cast<int>(Rounding::real)] = average_pool2d_real;
-  t.max_pool2d = max_pool2d;
-  t.clamp = clamp;
   return t;
 }
 

@@ -23,13 +23,11 @@ struct LoopData {
 /// Units [begin, end) as kernels/ref/ref.h counts them.
 using Loop = void (*)(const LoopData&, int32_t begin, int32_t end);
 
-constexpr int kRoundings = 4;
+constexpr int kRoundings = 4, kMostFamilies = 64;
 
-/// By Rounding, where there is a choice.
+/// By place in the list of kernels (kernels/list.h) and by rounding; null: this engine declines the family.
 struct Loops {
-  Loop conv2d[kRoundings], linear[kRoundings], add[kRoundings], requantize[kRoundings], average_pool2d[kRoundings],
-      quantize[kRoundings];
-  Loop max_pool2d, clamp, dequantize, transpose;
+  Loop of[kMostFamilies][kRoundings] = {};
 };
 
 namespace v3 {

@@ -236,8 +236,7 @@ class WeightedKernel final : public Kernel {
   void reference(const Step& step, const uint8_t* from, const uint8_t* residual, uint8_t* to) const {
     const Blobs& b = *layer_.blobs;
     const float* bias = b.bias.empty() ? no_bias_.data() : b.bias.data();
-    const kernels::WeightedData data{
-        from, b.weight.data(), residual, to, {b.scale.data(), bias, nullptr, nullptr, nullptr, nullptr}};
+    const kernels::Buffers data{from, b.weight.data(), residual, to, {b.scale.data(), bias, nullptr, nullptr, nullptr, nullptr}};
     if (const auto* conv = std::get_if<kernels::Conv2dArgs>(&step.part.args))
       kernels::conv2d<Rounding::real>(*conv, data, 0, kernels::units(*conv));
     else if (const auto* linear = std::get_if<kernels::LinearArgs>(&step.part.args))

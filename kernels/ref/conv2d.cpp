@@ -21,14 +21,14 @@ struct Taps {
 /// One output row: everything its pixels share.
 struct Row {
   const Conv2dArgs& a;
-  const WeightedData& d;
+  const Buffers& d;
   int32_t group_in, group_out, window;  ///< channels of a group in and out, weights of one output channel
   const uint8_t* image;
   Taps y;
   size_t out;  ///< offset of the row's first code
   Codes codes;
 
-  Row(const Conv2dArgs& args, const WeightedData& data, int32_t unit)
+  Row(const Conv2dArgs& args, const Buffers& data, int32_t unit)
       : a(args),
         d(data),
         group_in(a.in_c / a.groups),
@@ -58,7 +58,7 @@ void write(const Row& row, int32_t ox, int32_t channel, const int32_t* acc, int3
   if constexpr (R == Rounding::real)
     if (a.residual_scale != 0)
       return finish_with_residual(acc, n, row.d.channels, channel,
-                                  {bytes(row.d.residual) + at, Codes(a.residual_type, a.residual_zero_point), a.residual_scale},
+                                  {bytes(row.d.second) + at, Codes(a.residual_type, a.residual_zero_point), a.residual_scale},
                                   a.output, a.output_type, bytes(row.d.output) + at);
   finish<R>(acc, n, row.d.channels, channel, a.output, a.output_type, bytes(row.d.output) + at);
 }
@@ -156,7 +156,7 @@ void depthwise_row(const Row& row) {
 }  // namespace
 
 template <Rounding R>
-void conv2d(const Conv2dArgs& a, const WeightedData& d, int32_t begin, int32_t end) {
+void conv2d(const Conv2dArgs& a, const Buffers& d, int32_t begin, int32_t end) {
   const bool depthwise = a.groups == a.in_c && a.groups == a.out_c && a.kernel_h * a.kernel_w <= kPatch;
   for (int32_t unit = begin; unit < end; ++unit) {
     const Row row(a, d, unit);
@@ -167,6 +167,6 @@ void conv2d(const Conv2dArgs& a, const WeightedData& d, int32_t begin, int32_t e
   }
 }
 
-template void conv2d<static_cast<Rounding>(OCTET_ROUNDING)>(const Conv2dArgs&, const WeightedData&, int32_t, int32_t);
+template void conv2d<static_cast<Rounding>(OCTET_ROUNDING)>(const Conv2dArgs&, const Buffers&, int32_t, int32_t);
 
 }  // namespace octet::kernels

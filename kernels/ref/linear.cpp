@@ -5,7 +5,7 @@
 namespace octet::kernels {
 
 template <Rounding R>
-void linear(const LinearArgs& a, const WeightedData& d, int32_t begin, int32_t end) {
+void linear(const LinearArgs& a, const Buffers& d, int32_t begin, int32_t end) {
   int16_t patch[kPatch];
   int32_t acc[kBlock];
   const Codes codes(a.input_type, a.input_zero_point);
@@ -27,6 +27,6 @@ void linear(const LinearArgs& a, const WeightedData& d, int32_t begin, int32_t e
   }
 }
 
-template void linear<static_cast<Rounding>(OCTET_ROUNDING)>(const LinearArgs&, const WeightedData&, int32_t, int32_t);
+template void linear<static_cast<Rounding>(OCTET_ROUNDING)>(const LinearArgs&, const Buffers&, int32_t, int32_t);
 
 }  // namespace octet::kernels

@@ -2,12 +2,12 @@
 // The reference kernels: octet's arithmetic, written down once in plain loops and run by host tests, by hosts without a
 // better engine and by firmware. Freestanding C++17; they cannot fail, their arguments were checked when they were made.
 //
-// Every kernel works on a range [begin, end) of independent units so that a host can spread it over threads and a
+// Every kernel works on a range [begin, end) of independent units (Info::units) so that a host can spread it over threads and a
 // device can call it once with [0, units(args)). A kernel template is instantiated for each Rounding in an object file
 // of its own (kernels/ref/meson.build), so that an image with fixed-point rounding never links float helpers.
 #pragma once
 
-#include "kernels/args.h"
+#include "kernels/list.h"
 
 namespace octet::kernels {
 
@@ -21,46 +21,86 @@ struct Channels {
   const int32_t* weight_zero_point;  ///< null: all zero
 };
 
-struct WeightedData {
+/// What one run works on.
+struct Buffers {
   const void* input;
-  const int8_t* weight;
-  const void* residual;  ///< null without one
-  void* output;          ///< may be the residual
+  const int8_t* weight;  ///< null: not a weighted layer
+  const void* second;    ///< of an addition, or a fused residual; null without one
+  void* output;          ///< may be an input that the family's operator overwrites (kernels/list.h)
   Channels channels;
 };
 
-int32_t units(const Conv2dArgs&);  ///< batch * out_h: one output row each
+// units: batch * out_h: one output row each
 template <Rounding>
-void conv2d(const Conv2dArgs&, const WeightedData&, int32_t begin, int32_t end);
+void conv2d(const Conv2dArgs&, const Buffers&, int32_t begin, int32_t end);
 
-int32_t units(const LinearArgs&);  ///< rows
+// units: rows
 template <Rounding>
-void linear(const LinearArgs&, const WeightedData&, int32_t begin, int32_t end);
+void linear(const LinearArgs&, const Buffers&, int32_t begin, int32_t end);
 
-int32_t units(const AddArgs&);  ///< elements; the output may be an input
+// units: elements; the output may be an input
 template <Rounding>
 void add(const AddArgs&, const void* a, const void* b, void* output, int32_t begin, int32_t end);
 
-int32_t units(const RequantizeArgs&);  ///< rows
+// units: rows
 template <Rounding>
 void requantize(const RequantizeArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
-int32_t units(const Pool2dArgs&);  ///< batch * out_h
+// units: batch * out_h
 void max_pool2d(const Pool2dArgs&, const void* input, void* output, int32_t begin, int32_t end);
 template <Rounding>
 void average_pool2d(const Pool2dArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
-int32_t units(const ClampArgs&);  ///< elements; the output may be the input
+// units: elements; the output may be the input
 void clamp(const ClampArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
-int32_t units(const QuantizeArgs&);  ///< elements
+// units: elements
 template <Rounding>
 void quantize(const QuantizeArgs&, const float* input, void* output, int32_t begin, int32_t end);
 
-int32_t units(const DequantizeArgs&);  ///< elements
+// units: elements
 void dequantize(const DequantizeArgs&, const void* input, float* output, int32_t begin, int32_t end);
 
-int32_t units(const TransposeArgs&);  ///< steps of the first output axis
+// units: steps of the first output axis
 void transpose(const TransposeArgs&, const void* input, void* output, int32_t begin, int32_t end);
+
+// Every family's kernel under one name.
+template <Rounding R>
+inline void run(const Conv2dArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  conv2d<R>(a, b, begin, end);
+}
+template <Rounding R>
+inline void run(const LinearArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  linear<R>(a, b, begin, end);
+}
+template <Rounding R>
+inline void run(const AddArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  add<R>(a, b.input, b.second, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const RequantizeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  requantize<R>(a, b.input, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const Pool2dArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  if (a.kind == PoolKind::max) return max_pool2d(a, b.input, b.output, begin, end);
+  average_pool2d<R>(a, b.input, b.output, begin, end);
+}
+template <Rounding>
+inline void run(const ClampArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  clamp(a, b.input, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const QuantizeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  quantize<R>(a, static_cast<const float*>(b.input), b.output, begin, end);
+}
+template <Rounding>
+inline void run(const DequantizeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  dequantize(a, b.input, static_cast<float*>(b.output), begin, end);
+}
+template <Rounding>
+inline void run(const TransposeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  transpose(a, b.input, b.output, begin, end);
+}
 
 }  // namespace octet::kernels

@@ -26,14 +26,46 @@ const Args& args(const octet_step* step) {
   return *static_cast<const Args*>(step->args);
 }
 
-inline kernels::WeightedData weighted(const octet_step* s, const void* residual) {
+inline kernels::Buffers buffers(const octet_step* s) {
   return {s->input[0],
           s->weight,
-          residual,
+          s->input[1],
           s->output,
           {s->scale, s->bias, s->bias_codes, s->multiplier, s->shift, s->weight_zero_point}};
 }
 
-constexpr uint16_t kind_of(image::Kind kind) { return static_cast<uint16_t>(kind); }
+#ifdef OCTET_ROUNDING
+constexpr Rounding kRounding = static_cast<Rounding>(OCTET_ROUNDING);
+constexpr uint8_t kStoredRounding = OCTET_ROUNDING;
+#else
+constexpr Rounding kRounding = Rounding::real;  // not read
+constexpr uint8_t kStoredRounding = OCTET_ANY_ROUNDING;
+#endif
+
+/// The operator of this record, without packed weights.
+constexpr octet_op plain(kernels::DeviceOp op, octet_status (*check)(const octet_step*), void (*run)(const octet_step*)) {
+  return {op.kind, kStoredRounding, op.overwrites, 0, 0, check, run};
+}
+
+// Internal linkage: the same name is another rounding in another object file.
+template <class Args>
+static void run_reference(const octet_step* s) {
+  const Args& a = args<Args>(s);
+  kernels::run<kRounding>(a, buffers(s), 0, kernels::units(a));
+}
+template <octet_status (*Check)(const octet_step&, Rounding)>
+static octet_status checked(const octet_step* s) {
+  return Check(*s, kRounding);
+}
+template <octet_status (*Check)(const octet_step&)>
+static octet_status checked(const octet_step* s) {
+  return Check(*s);
+}
+
+/// The operator that is a reference kernel behind its check, as most are.
+template <class Args, auto Check>
+constexpr octet_op reference() {
+  return plain(kernels::Info<Args>::device[0], checked<Check>, run_reference<Args>);
+}
 
 }  // namespace octet::op

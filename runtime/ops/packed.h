@@ -15,7 +15,6 @@
 namespace octet::op {
 
 namespace family = cortex_m::OCTET_FAMILY;
-constexpr Rounding kRounding = static_cast<Rounding>(OCTET_ROUNDING);
 
 // Internal linkage: the same name means another family in another object file.
 template <class Args>
@@ -26,5 +25,11 @@ static octet_status fits(const octet_step* s) {
 }
 
 inline cortex_m::PackedData data(const octet_step* s) { return {s->input[0], s->packed, s->output, s->scratch}; }
+
+/// The operator of this record on weights packed for a kernel family.
+constexpr octet_op packed(kernels::DeviceOp op, uint8_t overwrites, image::Family family, octet_status (*check)(const octet_step*),
+                          void (*run)(const octet_step*)) {
+  return {op.kind, kStoredRounding, overwrites, static_cast<uint16_t>(family), image::kFamilyVersion, check, run};
+}
 
 }  // namespace octet::op

@@ -19,10 +19,6 @@ void run(const octet_step* s) {
 
 }  // namespace
 
-const octet_op OCTET_PACKED_OP(add) = {op::kind_of(image::Kind::add),
-                                       OCTET_ROUNDING,
-                                       image::overwrites(image::Kind::add),
-                                       static_cast<uint16_t>(image::Family::OCTET_FAMILY),
-                                       image::kFamilyVersion,
-                                       check,
-                                       run};
+const octet_op OCTET_PACKED_OP(add) = op::packed(kernels::Info<kernels::AddArgs>::device[0],
+                                                 kernels::Info<kernels::AddArgs>::device[0].overwrites, image::Family::OCTET_FAMILY,
+                                                 check, run);

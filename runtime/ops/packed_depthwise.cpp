@@ -15,10 +15,5 @@ void run(const octet_step* s) { op::family::depthwise3x3<op::kRounding>(op::args
 
 }  // namespace
 
-const octet_op OCTET_PACKED_OP(depthwise) = {op::kind_of(image::Kind::conv2d),
-                                             OCTET_ROUNDING,
-                                             0,
-                                             static_cast<uint16_t>(image::Family::OCTET_DEPTHWISE_FAMILY),
-                                             image::kFamilyVersion,
-                                             check,
-                                             run};
+const octet_op OCTET_PACKED_OP(depthwise) = op::packed(kernels::Info<kernels::Conv2dArgs>::device[0], 0,
+                                                       image::Family::OCTET_DEPTHWISE_FAMILY, check, run);

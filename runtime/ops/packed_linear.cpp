@@ -18,10 +18,5 @@ void run(const octet_step* s) {
 
 }  // namespace
 
-const octet_op OCTET_PACKED_OP(linear) = {op::kind_of(image::Kind::linear),
-                                          OCTET_ROUNDING,
-                                          0,
-                                          static_cast<uint16_t>(image::Family::OCTET_FAMILY),
-                                          image::kFamilyVersion,
-                                          check,
-                                          run};
+const octet_op OCTET_PACKED_OP(linear) = op::packed(kernels::Info<kernels::LinearArgs>::device[0], 0, image::Family::OCTET_FAMILY,
+                                                    check, run);

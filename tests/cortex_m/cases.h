@@ -129,7 +129,7 @@ inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t 
                                                     static_cast<size_t>(a.out_c * a.kernel_h * a.kernel_w * (a.in_c / a.groups)));
   const Tables tables = device_tables(rng, fill, a.out_c, accumulators(a, input, weight, {}));
   std::vector<uint8_t> expected(static_cast<size_t>(a.batch * a.out_h * a.out_w * a.out_c));
-  kernels::WeightedData data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
+  kernels::Buffers data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
   with_rounding(r, [&]<Rounding R>() { kernels::conv2d<R>(a, data, 0, kernels::units(a)); });
   const cortex_m::Packed packed = cortex_m::pack(a, data, target);
   return {cortex_m::is_depthwise(a) ? Kind::depthwise : Kind::conv2d,
@@ -182,7 +182,7 @@ inline DeviceCase linear_case(const LinearShape& s, Rounding r, Fill fill, uint3
     }
   const Tables tables = device_tables(rng, fill, a.out, acc);
   std::vector<uint8_t> expected(static_cast<size_t>(a.rows * a.out));
-  kernels::WeightedData data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
+  kernels::Buffers data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
   with_rounding(r, [&]<Rounding R>() { kernels::linear<R>(a, data, 0, a.rows); });
   const cortex_m::Packed packed = cortex_m::pack(a, data, target);
   return {Kind::linear,

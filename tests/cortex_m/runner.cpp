@@ -81,13 +81,12 @@ void run_device(const Loaded& c, uint8_t* output, uint8_t* scratch) {
 template <Rounding R>
 void run_reference(const Loaded& c, uint8_t* output) {
   const auto* words = reinterpret_cast<const int32_t*>(c.multiplier);
-  const kernels::WeightedData d{
-      c.input,
-      reinterpret_cast<const int8_t*>(c.weight),
-      nullptr,
-      output,
-      {reinterpret_cast<const float*>(words), reinterpret_cast<const float*>(c.bias), reinterpret_cast<const int32_t*>(c.bias),
-       words, reinterpret_cast<const int32_t*>(c.shift), nullptr}};
+  const kernels::Buffers d{c.input,
+                           reinterpret_cast<const int8_t*>(c.weight),
+                           nullptr,
+                           output,
+                           {reinterpret_cast<const float*>(words), reinterpret_cast<const float*>(c.bias),
+                            reinterpret_cast<const int32_t*>(c.bias), words, reinterpret_cast<const int32_t*>(c.shift), nullptr}};
   if (c.h.kind == Kind::conv2d || c.h.kind == Kind::depthwise) {
     const auto a = args_of<kernels::Conv2dArgs>(c);
     kernels::conv2d<R>(a, d, 0, kernels::units(a));

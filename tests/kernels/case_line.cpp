@@ -13,63 +13,12 @@ namespace {
 
 using namespace kernels;
 
-// Every field but padding bytes, in the order of the struct. `f(name, field)`.
-template <class F>
-void fields(OutputArgs& o, F&& f) {
-  f("inv_scale", o.inv_scale), f("zero_point", o.zero_point), f("clamp_min", o.clamp_min), f("clamp_max", o.clamp_max);
-}
-template <class F>
-void fields(Conv2dArgs& a, F&& f) {
-  f("batch", a.batch), f("in_h", a.in_h), f("in_w", a.in_w), f("in_c", a.in_c);
-  f("out_h", a.out_h), f("out_w", a.out_w), f("out_c", a.out_c), f("kernel_h", a.kernel_h), f("kernel_w", a.kernel_w);
-  f("stride_h", a.stride_h), f("stride_w", a.stride_w), f("dilation_h", a.dilation_h), f("dilation_w", a.dilation_w);
-  f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("groups", a.groups), f("input_zero_point", a.input_zero_point);
-  f("residual_zero_point", a.residual_zero_point), f("residual_scale", a.residual_scale), f("input_type", a.input_type);
-  f("output_type", a.output_type), f("residual_type", a.residual_type), f("rounding", a.rounding), fields(a.output, f);
-}
-template <class F>
-void fields(LinearArgs& a, F&& f) {
-  f("rows", a.rows), f("in", a.in), f("out", a.out), f("input_zero_point", a.input_zero_point);
-  f("input_type", a.input_type), f("output_type", a.output_type), f("rounding", a.rounding), fields(a.output, f);
-}
-template <class F>
-void fields(AddArgs& a, F&& f) {
-  f("count", a.count), f("a_zero_point", a.a_zero_point), f("b_zero_point", a.b_zero_point), f("a_scale", a.a_scale);
-  f("b_scale", a.b_scale), f("offset", a.offset), f("a_multiplier", a.a_multiplier), f("a_shift", a.a_shift);
-  f("b_multiplier", a.b_multiplier), f("b_shift", a.b_shift), f("output_multiplier", a.output_multiplier);
-  f("output_shift", a.output_shift), f("a_type", a.a_type), f("b_type", a.b_type), f("output_type", a.output_type);
-  f("rounding", a.rounding), fields(a.output, f);
-}
-template <class F>
-void fields(RequantizeArgs& a, F&& f) {
-  f("rows", a.rows), f("row", a.row), f("output_stride", a.output_stride), f("input_zero_point", a.input_zero_point);
-  f("input_scale", a.input_scale), f("multiplier", a.multiplier), f("shift", a.shift), f("input_type", a.input_type);
-  f("output_type", a.output_type), f("rounding", a.rounding), f("copy", a.copy), fields(a.output, f);
-}
-template <class F>
-void fields(Pool2dArgs& a, F&& f) {
-  f("batch", a.batch), f("in_h", a.in_h), f("in_w", a.in_w), f("channels", a.channels), f("out_h", a.out_h), f("out_w", a.out_w);
-  f("kernel_h", a.kernel_h), f("kernel_w", a.kernel_w), f("stride_h", a.stride_h), f("stride_w", a.stride_w);
-  f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("pad_bottom", a.pad_bottom), f("pad_right", a.pad_right);
-  f("zero_point", a.zero_point), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("input_scale", a.input_scale);
-  f("output_scale", a.output_scale), f("kind", a.kind), f("type", a.type), f("rounding", a.rounding);
-  f("count_include_pad", a.count_include_pad);
-}
-template <class F>
-void fields(ClampArgs& a, F&& f) {
-  f("count", a.count), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("type", a.type);
-}
-template <class F>
-void fields(QuantizeArgs& a, F&& f) {
-  f("count", a.count), f("output_type", a.output_type), f("rounding", a.rounding), fields(a.output, f);
-}
-template <class F>
-void fields(DequantizeArgs& a, F&& f) {
-  f("count", a.count), f("zero_point", a.zero_point), f("scale", a.scale), f("input_type", a.input_type);
-}
-template <class F>
-void fields(TransposeArgs& a, F&& f) {
-  f("rank", a.rank), f("element_size", a.element_size), f("output_shape", a.output_shape), f("input_stride", a.input_stride);
+/// Every field but padding, in the order of the struct.
+template <class Args, class F>
+void fields(Args& a, F&& f) {
+  Info<Args>::fields(a, [&](std::string_view name, auto& field) {
+    if (name != "reserved") f(name, field);
+  });
 }
 
 /// The grammar's spelling of an enum, by value.
@@ -169,14 +118,15 @@ class Keys {
         fail(key, ": expected a", std::is_floating_point_v<T> ? " number" : "n integer in range", ", got \"", value, "\"");
     }
   }
-  static void read_list(std::string_view key, std::string_view value, int32_t (&to)[6]) {
-    for (int i = 0; i < 6; ++i) {
+  template <class T, size_t N>
+  static void read_list(std::string_view key, std::string_view value, T (&to)[N]) {
+    for (size_t i = 0; i < N; ++i) {
       const std::string_view item = value.substr(0, value.find(','));
       read(key, item, to[i]);
       value.remove_prefix(std::min(item.size() + 1, value.size()));
       if (value.empty()) return;
     }
-    fail(key, ": expected at most 6 integers");
+    fail(key, ": expected at most ", text(N), " integers");
   }
 
   std::map<std::string_view, std::string_view> values_;

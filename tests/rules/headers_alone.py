@@ -13,7 +13,7 @@ import sys
 
 import common
 
-FREESTANDING = re.compile(r'kernels/(args|qmath)\.h|(kernels/ref|runtime)/.*\.h')
+FREESTANDING = re.compile(r'kernels/(args|list|qmath)\.h|(kernels/ref|runtime)/.*\.h')
 WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-ffp-contract=off']
 # What their meson.build sets: these headers are compiled once for each instruction set.
 DEFINES = [(re.compile(r'runtime/ops/packed\.h'), ['-DOCTET_FAMILY=m4', '-DOCTET_ROUNDING=0']),

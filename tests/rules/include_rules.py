@@ -10,7 +10,8 @@ import common
 INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 
 # Units by the longest matching path prefix. `free` is what firmware compiles too: freestanding C++17.
-UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/qmath.h': 'free', 'kernels/cortex_m/': 'free',
+UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/list.h': 'free', 'kernels/qmath.h': 'free',
+         'kernels/cortex_m/': 'free',
          'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn', 'kernels/native/': 'native', 'kernels/f32/': 'f32',
          **{folder + '/': folder for folder in common.FOLDERS}}
 KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}
@@ -37,8 +38,8 @@ SEES = {
 # Headers from outside: pattern of what is between < and >, pattern of the files that may include it.
 OUTSIDE = [
     (r'std(int|def)\.h', r'.*'),
-    (r'[a-z_0-9]+', r'(?!kernels/(ref/|cortex_m/(?!pack)|args\.h|qmath\.h)|runtime/).*'),  # the C++ standard library
-    (r'(immintrin|arm_neon|cpuid)\.h', r'kernels/(?!ref/|args\.h|qmath\.h).*|bench/.*'),
+    (r'[a-z_0-9]+', r'(?!kernels/(ref/|cortex_m/(?!pack)|(args|list|qmath)\.h)|runtime/).*'),  # the C++ standard library
+    (r'(immintrin|arm_neon|cpuid)\.h', r'kernels/(?!ref/|(args|list|qmath)\.h).*|bench/.*'),
     (r'(unistd|fcntl|sched|pthread)\.h|sys/\w+\.h',
      r'(kernels/(?!ref/)|io/|tools/|examples/|bench/).*\.cpp|engine/storage\.cpp|tests/.*'),
     (r'arm_mve\.h', r'kernels/cortex_m/.*'),

@@ -14,56 +14,12 @@
 #include "engine/tensor.h"
 #include "io/image.h"
 #include "runtime/octet.h"
+#include "tests/runtime/all_ops.h"
 
 namespace octet::device {
 
 /// Every operator of the library.
-inline std::vector<const octet_op*> all_ops() {
-  return {&octet_op_conv2d_real,
-          &octet_op_conv2d_fixed_double,
-          &octet_op_conv2d_fixed_single,
-          &octet_op_linear_real,
-          &octet_op_linear_fixed_double,
-          &octet_op_linear_fixed_single,
-          &octet_op_add_real,
-          &octet_op_add_fixed_double,
-          &octet_op_add_fixed_single,
-          &octet_op_requantize_real,
-          &octet_op_requantize_fixed_double,
-          &octet_op_requantize_fixed_single,
-          &octet_op_average_pool2d_real,
-          &octet_op_average_pool2d_fixed_double,
-          &octet_op_average_pool2d_fixed_single,
-          &octet_op_quantize_real,
-          &octet_op_quantize_fixed_double,
-          &octet_op_quantize_fixed_single,
-          &octet_op_max_pool2d,
-          &octet_op_clamp,
-          &octet_op_dequantize,
-          &octet_op_transpose,
-          &octet_op_m4_add_fixed_double,
-          &octet_op_m4_add_fixed_single,
-          &octet_op_m4_conv2d_real,
-          &octet_op_m4_conv2d_fixed_double,
-          &octet_op_m4_conv2d_fixed_single,
-          &octet_op_m4_depthwise_real,
-          &octet_op_m4_depthwise_fixed_double,
-          &octet_op_m4_depthwise_fixed_single,
-          &octet_op_m4_linear_real,
-          &octet_op_m4_linear_fixed_double,
-          &octet_op_m4_linear_fixed_single,
-          &octet_op_m55_add_fixed_double,
-          &octet_op_m55_add_fixed_single,
-          &octet_op_m55_conv2d_real,
-          &octet_op_m55_conv2d_fixed_double,
-          &octet_op_m55_conv2d_fixed_single,
-          &octet_op_m55_depthwise_real,
-          &octet_op_m55_depthwise_fixed_double,
-          &octet_op_m55_depthwise_fixed_single,
-          &octet_op_m55_linear_real,
-          &octet_op_m55_linear_fixed_double,
-          &octet_op_m55_linear_fixed_single};
-}
+inline std::vector<const octet_op*> all_ops() { return {std::begin(kAllOps), std::end(kAllOps)}; }
 
 /// Memory aligned as the runtime asks, exactly as long as said: what lies beyond is another allocation, which ASan watches.
 class Aligned {

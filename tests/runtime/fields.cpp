@@ -64,131 +64,24 @@ Fields packed_fields() {
   return {OCTET_FIELD(P, family), OCTET_FIELD(P, version), OCTET_FIELD(P, offset), OCTET_FIELD(P, bytes), OCTET_FIELD(P, reserved)};
 }
 
-/// The arguments of a kind of step; `output` stands for OutputArgs within it.
-template <class A>
-void add_output(Fields& f) {
-  using O = kernels::OutputArgs;
-  for (const Field& o :
-       {OCTET_FIELD(O, inv_scale), OCTET_FIELD(O, zero_point), OCTET_FIELD(O, clamp_min), OCTET_FIELD(O, clamp_max)})
-    f.push_back({o.name, offsetof(A, output) + o.offset, o.bytes});
+/// Where a field of the arguments lies, from two of its addresses.
+template <class Args>
+Fields fields_of() {
+  static Args a{};
+  Fields fields;
+  kernels::Info<Args>::fields(a, [&]<class T>(const char* name, T& field) {
+    const auto at = static_cast<size_t>(reinterpret_cast<char*>(&field) - reinterpret_cast<char*>(&a));
+    fields.push_back({name, at, sizeof field, sizeof(std::remove_all_extents_t<T>)});
+  });
+  return fields;
 }
-Fields argument_fields(image::Kind kind) {
-  using image::Kind;
-  Fields f;
-  switch (kind) {
-    case Kind::conv2d: {
-      using A = kernels::Conv2dArgs;
-      f = {OCTET_FIELD(A, batch),
-           OCTET_FIELD(A, in_h),
-           OCTET_FIELD(A, in_w),
-           OCTET_FIELD(A, in_c),
-           OCTET_FIELD(A, out_h),
-           OCTET_FIELD(A, out_w),
-           OCTET_FIELD(A, out_c),
-           OCTET_FIELD(A, kernel_h),
-           OCTET_FIELD(A, kernel_w),
-           OCTET_FIELD(A, stride_h),
-           OCTET_FIELD(A, stride_w),
-           OCTET_FIELD(A, dilation_h),
-           OCTET_FIELD(A, dilation_w),
-           OCTET_FIELD(A, pad_top),
-           OCTET_FIELD(A, pad_left),
-           OCTET_FIELD(A, groups),
-           OCTET_FIELD(A, input_zero_point),
-           OCTET_FIELD(A, residual_zero_point),
-           OCTET_FIELD(A, residual_scale),
-           OCTET_FIELD(A, input_type),
-           OCTET_FIELD(A, output_type),
-           OCTET_FIELD(A, residual_type),
-           OCTET_FIELD(A, rounding)};
-      add_output<A>(f);
-      return f;
-    }
-    case Kind::linear: {
-      using A = kernels::LinearArgs;
-      f = {OCTET_FIELD(A, rows),       OCTET_FIELD(A, in),          OCTET_FIELD(A, out),      OCTET_FIELD(A, input_zero_point),
-           OCTET_FIELD(A, input_type), OCTET_FIELD(A, output_type), OCTET_FIELD(A, rounding), OCTET_FIELD(A, reserved)};
-      add_output<A>(f);
-      return f;
-    }
-    case Kind::add: {
-      using A = kernels::AddArgs;
-      f = {OCTET_FIELD(A, count),
-           OCTET_FIELD(A, a_zero_point),
-           OCTET_FIELD(A, b_zero_point),
-           OCTET_FIELD(A, a_scale),
-           OCTET_FIELD(A, b_scale),
-           OCTET_FIELD(A, offset),
-           OCTET_FIELD(A, a_multiplier),
-           OCTET_FIELD(A, a_shift),
-           OCTET_FIELD(A, b_multiplier),
-           OCTET_FIELD(A, b_shift),
-           OCTET_FIELD(A, output_multiplier),
-           OCTET_FIELD(A, output_shift),
-           OCTET_FIELD(A, a_type),
-           OCTET_FIELD(A, b_type),
-           OCTET_FIELD(A, output_type),
-           OCTET_FIELD(A, rounding)};
-      add_output<A>(f);
-      return f;
-    }
-    case Kind::requantize: {
-      using A = kernels::RequantizeArgs;
-      f = {OCTET_FIELD(A, rows),        OCTET_FIELD(A, row),        OCTET_FIELD(A, output_stride), OCTET_FIELD(A, input_zero_point),
-           OCTET_FIELD(A, input_scale), OCTET_FIELD(A, multiplier), OCTET_FIELD(A, shift),         OCTET_FIELD(A, input_type),
-           OCTET_FIELD(A, output_type), OCTET_FIELD(A, rounding),   OCTET_FIELD(A, copy)};
-      add_output<A>(f);
-      return f;
-    }
-    case Kind::max_pool2d:
-    case Kind::average_pool2d: {
-      using A = kernels::Pool2dArgs;
-      return {OCTET_FIELD(A, batch),
-              OCTET_FIELD(A, in_h),
-              OCTET_FIELD(A, in_w),
-              OCTET_FIELD(A, channels),
-              OCTET_FIELD(A, out_h),
-              OCTET_FIELD(A, out_w),
-              OCTET_FIELD(A, kernel_h),
-              OCTET_FIELD(A, kernel_w),
-              OCTET_FIELD(A, stride_h),
-              OCTET_FIELD(A, stride_w),
-              OCTET_FIELD(A, pad_top),
-              OCTET_FIELD(A, pad_left),
-              OCTET_FIELD(A, pad_bottom),
-              OCTET_FIELD(A, pad_right),
-              OCTET_FIELD(A, zero_point),
-              OCTET_FIELD(A, clamp_min),
-              OCTET_FIELD(A, clamp_max),
-              OCTET_FIELD(A, input_scale),
-              OCTET_FIELD(A, output_scale),
-              OCTET_FIELD(A, kind),
-              OCTET_FIELD(A, type),
-              OCTET_FIELD(A, rounding),
-              OCTET_FIELD(A, count_include_pad)};
-    }
-    case Kind::clamp: {
-      using A = kernels::ClampArgs;
-      return {OCTET_FIELD(A, count), OCTET_FIELD(A, clamp_min), OCTET_FIELD(A, clamp_max), OCTET_FIELD(A, type),
-              OCTET_ARRAY(A, reserved)};
-    }
-    case Kind::quantize: {
-      using A = kernels::QuantizeArgs;
-      f = {OCTET_FIELD(A, count), OCTET_FIELD(A, output_type), OCTET_FIELD(A, rounding), OCTET_ARRAY(A, reserved)};
-      add_output<A>(f);
-      return f;
-    }
-    case Kind::dequantize: {
-      using A = kernels::DequantizeArgs;
-      return {OCTET_FIELD(A, count), OCTET_FIELD(A, zero_point), OCTET_FIELD(A, scale), OCTET_FIELD(A, input_type),
-              OCTET_ARRAY(A, reserved)};
-    }
-    case Kind::transpose: {
-      using A = kernels::TransposeArgs;
-      return {OCTET_FIELD(A, rank), OCTET_FIELD(A, element_size), OCTET_ARRAY(A, output_shape), OCTET_ARRAY(A, input_stride)};
-    }
-    default: return {};
-  }
+Fields argument_fields(uint16_t kind) {
+  Fields found;
+  kernels::Kernels::each([&](auto info) {
+    for (const kernels::DeviceOp& op : decltype(info)::device)
+      if (op.kind == kind) found = fields_of<typename decltype(info)::Args>();
+  });
+  return found;
 }
 
 /// "real conv2d.pad_left" -> names of the values that were accepted there.
@@ -215,7 +108,7 @@ class Prober {
       if (r.kind < image::kFirstStep || r.kind > image::kLastStep) continue;
       const auto step = take<image::Step>(bytes_, r.payload);
       probe("step", r.payload, step_fields());
-      probe(name_of(kind, r.payload + sizeof step), r.payload + sizeof step, argument_fields(kind));
+      probe(name_of(r.kind, r.payload + sizeof step), r.payload + sizeof step, argument_fields(r.kind));
       if ((step.flags & image::kHasTables) == 0) continue;
       const size_t tables = r.payload + sizeof step + step.args_bytes;
       probe("tables", tables, tables_fields());
@@ -229,25 +122,13 @@ class Prober {
 
  private:
   /// Windows that are not adaptive and convolutions with a residual have fields of their own to be checked.
-  std::string name_of(image::Kind kind, size_t args) const {
-    using image::Kind;
-    switch (kind) {
-      case Kind::conv2d:
-        return take<float>(bytes_, args + offsetof(kernels::Conv2dArgs, residual_scale)) != 0 ? "conv2d and residual" : "conv2d";
-      case Kind::linear: return "linear";
-      case Kind::add: return "add";
-      case Kind::requantize: return "requantize";
-      case Kind::max_pool2d: return "max_pool2d";
-      case Kind::average_pool2d:
-        return take<kernels::PoolKind>(bytes_, args + offsetof(kernels::Pool2dArgs, kind)) == kernels::PoolKind::average
-                   ? "average_pool2d"
-                   : "adaptive_average_pool2d";
-      case Kind::clamp: return "clamp";
-      case Kind::quantize: return "quantize";
-      case Kind::dequantize: return "dequantize";
-      case Kind::transpose: return "transpose";
-      default: return "?";
-    }
+  std::string name_of(uint16_t kind, size_t args) const {
+    const std::string name = kernels::device_op(kind).name;
+    if (name == "conv2d" && take<float>(bytes_, args + offsetof(kernels::Conv2dArgs, residual_scale)) != 0)
+      return "conv2d and residual";
+    const bool adaptive = name == "average_pool2d" &&
+                          take<kernels::PoolKind>(bytes_, args + offsetof(kernels::Pool2dArgs, kind)) != kernels::PoolKind::average;
+    return adaptive ? "adaptive_average_pool2d" : name;
   }
   void probe(const std::string& what, size_t at, const Fields& fields) {
     for (const Field& f : fields) {

@@ -3,6 +3,7 @@
 // did. A failing line means a new version, not a new number here.
 #include <cstddef>
 #include <cstdlib>
+#include <set>
 #include <type_traits>
 
 #include "tests/catch.h"
@@ -39,11 +40,7 @@ static_assert(plain_bytes<image::Tables> && sizeof(image::Tables) == 36 && offse
               offsetof(image::Tables, bias) == 20 && offsetof(image::Tables, bias_codes) == 24 &&
               offsetof(image::Tables, multiplier) == 28 && offsetof(image::Tables, shift) == 32);
 static_assert(plain_bytes<image::Packed> && sizeof(image::Packed) == 16 && offsetof(image::Packed, offset) == 4);
-static_assert(int(image::Kind::values) == 1 && int(image::Kind::port) == 2 && int(image::Kind::conv2d) == 16 &&
-              int(image::Kind::linear) == 17 && int(image::Kind::add) == 18 && int(image::Kind::requantize) == 19 &&
-              int(image::Kind::max_pool2d) == 20 && int(image::Kind::average_pool2d) == 21 && int(image::Kind::clamp) == 22 &&
-              int(image::Kind::quantize) == 23 && int(image::Kind::dequantize) == 24 && int(image::Kind::transpose) == 25 &&
-              int(image::Kind::packed) == 64);
+static_assert(int(image::Kind::values) == 1 && int(image::Kind::port) == 2 && int(image::Kind::packed) == 64);
 
 /// Codes that no random generator stands behind.
 Tensor ramp(const Device& device) {
@@ -105,4 +102,31 @@ TEST_CASE("the same model gives the same image and C source, and the source list
   CHECK(source.h.find("#define KEYWORD_ARENA_BYTES " + std::to_string(plan.arena_bytes) + "u") != std::string::npos);
   CHECK(source.c.find("&octet_op_conv2d_fixed_single, &octet_op_linear_fixed_single") != std::string::npos);
   CHECK(operators(plan) == std::vector<std::string>{"average_pool2d_fixed_single", "conv2d_fixed_single", "linear_fixed_single"});
+}
+
+TEST_CASE("every record kind has its number and an operator of that name in the header's lists, and no other has") {
+  std::string listed;
+  kernels::Kernels::each([&](auto info) {
+    for (const kernels::DeviceOp& op : decltype(info)::device)
+      listed += std::to_string(op.kind) + ' ' + op.name + (op.rounds ? " by rounding\n" : "\n");
+  });
+  CHECK(listed ==
+        "16 conv2d by rounding\n17 linear by rounding\n18 add by rounding\n19 requantize by rounding\n20 max_pool2d\n"
+        "21 average_pool2d by rounding\n22 clamp\n23 quantize by rounding\n24 dequantize\n25 transpose\n");
+  std::set<std::string> by_rounding, any, known_by_rounding, known_any;
+#define OCTET_NAME_ROUNDING(name) by_rounding.insert(#name);
+#define OCTET_NAME_ANY(name) any.insert(#name);
+  OCTET_OPS_BY_ROUNDING(OCTET_NAME_ROUNDING)
+  OCTET_OPS_OF_ANY_ROUNDING(OCTET_NAME_ANY)
+#undef OCTET_NAME_ROUNDING
+#undef OCTET_NAME_ANY
+  kernels::Kernels::each([&](auto info) {
+    for (const kernels::DeviceOp& op : decltype(info)::device) (op.rounds ? known_by_rounding : known_any).insert(op.name);
+  });
+  CHECK(by_rounding == known_by_rounding);
+  CHECK(any == known_any);
+  for (const octet_op* op : device::kAllOps) {
+    CHECK(op->kind == kernels::device_op(op->kind).kind);
+    CHECK((op->rounding == OCTET_ANY_ROUNDING) == !kernels::device_op(op->kind).rounds);
+  }
 }

@@ -9,51 +9,11 @@
 
 #include "runtime/image.h"
 #include "runtime/octet.h"
+#include "tests/runtime/all_ops.h"
 
 namespace {
 
-const octet_op* const kOps[] = {
-    &octet_op_conv2d_real,
-    &octet_op_conv2d_fixed_double,
-    &octet_op_conv2d_fixed_single,
-    &octet_op_linear_real,
-    &octet_op_linear_fixed_double,
-    &octet_op_linear_fixed_single,
-    &octet_op_add_real,
-    &octet_op_add_fixed_double,
-    &octet_op_add_fixed_single,
-    &octet_op_requantize_real,
-    &octet_op_requantize_fixed_double,
-    &octet_op_requantize_fixed_single,
-    &octet_op_average_pool2d_real,
-    &octet_op_average_pool2d_fixed_double,
-    &octet_op_average_pool2d_fixed_single,
-    &octet_op_quantize_real,
-    &octet_op_quantize_fixed_double,
-    &octet_op_quantize_fixed_single,
-    &octet_op_m4_conv2d_real,
-    &octet_op_m4_conv2d_fixed_double,
-    &octet_op_m4_conv2d_fixed_single,
-    &octet_op_m4_depthwise_real,
-    &octet_op_m4_depthwise_fixed_double,
-    &octet_op_m4_depthwise_fixed_single,
-    &octet_op_m4_linear_real,
-    &octet_op_m4_linear_fixed_double,
-    &octet_op_m4_linear_fixed_single,
-    &octet_op_m55_conv2d_real,
-    &octet_op_m55_conv2d_fixed_double,
-    &octet_op_m55_conv2d_fixed_single,
-    &octet_op_m55_depthwise_real,
-    &octet_op_m55_depthwise_fixed_double,
-    &octet_op_m55_depthwise_fixed_single,
-    &octet_op_m55_linear_real,
-    &octet_op_m55_linear_fixed_double,
-    &octet_op_m55_linear_fixed_single,
-    &octet_op_max_pool2d,
-    &octet_op_clamp,
-    &octet_op_dequantize,
-    &octet_op_transpose,
-};
+using octet::device::kAllOps;
 
 // What is accepted runs, but a fuzzer has no patience for the largest legal layer.
 constexpr size_t kMaxArena = 1 << 16;
@@ -72,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   h.crc = octet_crc32(image + kCrcAt + 4, size - kCrcAt - 4, octet_crc32(image, kCrcAt, 0));
   memcpy(image, &h, sizeof h);
   octet_model model;
-  if (octet_model_open(&model, image, size, kOps, sizeof kOps / sizeof *kOps) == OCTET_OK &&
+  if (octet_model_open(&model, image, size, kAllOps, sizeof kAllOps / sizeof *kAllOps) == OCTET_OK &&
       octet_arena_size(&model) <= kMaxArena) {
     const size_t need = octet_arena_size(&model);
     uint8_t* arena = static_cast<uint8_t*>(aligned_alloc(OCTET_ALIGNMENT, need + (need == 0 ? OCTET_ALIGNMENT : 0)));

@@ -15,31 +15,14 @@ namespace {
 
 constexpr uint64_t kMaxImage = uint64_t{1} << 31;
 
-const char* name_of(uint16_t kind) {
-  switch (static_cast<image::Kind>(kind)) {
-    case image::Kind::values: return "values";
-    case image::Kind::port: return "port";
-    case image::Kind::conv2d: return "conv2d";
-    case image::Kind::linear: return "linear";
-    case image::Kind::add: return "add";
-    case image::Kind::requantize: return "requantize";
-    case image::Kind::max_pool2d: return "max_pool2d";
-    case image::Kind::average_pool2d: return "average_pool2d";
-    case image::Kind::clamp: return "clamp";
-    case image::Kind::quantize: return "quantize";
-    case image::Kind::dequantize: return "dequantize";
-    case image::Kind::transpose: return "transpose";
-    case image::Kind::packed: return "packed weights";
-  }
-  return "unknown";
-}
-
 /// An operator for every kind of step in every rounding: inspecting checks the format, a device checks what its kernels need.
 std::vector<octet_op> any_ops(const image::Header& h) {
   std::vector<octet_op> ops;
-  for (uint16_t kind = image::kFirstStep; kind <= image::kLastStep; ++kind)
-    ops.push_back({kind, static_cast<uint8_t>(h.rounding), image::overwrites(static_cast<image::Kind>(kind)), 0, 0,
-                   [](const octet_step*) { return OCTET_OK; }, [](const octet_step*) {}});
+  kernels::Kernels::each([&](auto info) {
+    for (const kernels::DeviceOp& op : decltype(info)::device)
+      ops.push_back({op.kind, static_cast<uint8_t>(h.rounding), op.overwrites, 0, 0, [](const octet_step*) { return OCTET_OK; },
+                     [](const octet_step*) {}});
+  });
   return ops;
 }
 
@@ -90,7 +73,7 @@ void inspect(const std::string& path) {
     const auto s = image::load<image::Step>(w.payload());
     const auto out = image::value(values, s.output);
     const size_t name = sizeof s + s.args_bytes + ((s.flags & image::kHasTables) != 0 ? sizeof(image::Tables) : 0);
-    std::printf("  %-15s %-24.*s value %u: %u bytes at %u", name_of(r.kind), static_cast<int>(s.name_bytes),
+    std::printf("  %-15s %-24.*s value %u: %u bytes at %u", kernels::device_op(r.kind).name, static_cast<int>(s.name_bytes),
                 reinterpret_cast<const char*>(w.payload() + name), s.output, out.bytes, out.offset);
     if (s.scratch_bytes != 0) std::printf(", scratch %u at %u", s.scratch_bytes, s.scratch_offset);
     std::printf("\n");

@@ -83,9 +83,16 @@ FAULTS = {
     'kernels/geometry.h': [
         ('to > in + pad_after ? in + pad_after : to;', 'to;', 'float average counts cells beyond the padding'),
     ],
-    'kernels/kernel.cpp': [
-        ('(residual_ && input == 1)', 'residual_', 'a convolution over its own input'),
-        ('product({a.rows - 1, a.output_stride}) + a.row;', 'product({a.rows, a.output_stride});', 'bytes behind the last part'),
+    'kernels/list.h': [
+        ('"conv2d", true, 2, true}', '"conv2d", true, 3, true}', 'a convolution over its own input'),
+        ('int64_t{a.rows - 1} * a.output_stride + a.row;', 'int64_t{a.rows} * a.output_stride;', 'bytes behind the last part'),
+        ('"requantize", true, 0, false}', '"requantize", true, 1, false}', 'parts of a concatenation over their input'),
+        ('"max_pool2d", false, 0, false}', '"max_pool2d", true, 0, false}', 'a largest value that is asked for by rounding'),
+        ('f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("pad_bottom", a.pad_bottom)',
+         'f("pad_top", a.pad_top), f("pad_bottom", a.pad_bottom), f("pad_left", a.pad_left)',
+         'fields out of order'),
+        ('return output_bytes(a) * window / (a.groups > 1 ? a.groups : 1);', 'return output_bytes(a) * window;',
+         'products of a grouped convolution counted as of a dense one'),
     ],
     'kernels/multiplier.cpp': [
         ('  if (q31 == int64_t{1} << 31) {\n    q31 /= 2;\n    ++shift;\n  }\n', '', 'a mantissa that rounds up to one'),
@@ -100,9 +107,7 @@ FAULTS = {
          'VNNI on a CPU without it'),
     ],
     'kernels/native/loop_kernel.cpp': [
-        ('std::holds_alternative<ClampArgs>(args_) || (add != nullptr && add->rounding == Rounding::real);',
-         'true;',
-         'every kernel in place'),
+        ('return input < inputs_ && (device_op(args_).overwrites >> input & 1) != 0;', 'return true;', 'every kernel in place'),
     ],
     'kernels/native/pool2d.cpp': [
         ('const int32_t offset = codes.zero * cells.height * cells.width;',

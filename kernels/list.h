@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of kernels: what is to be known of each family of arguments beside its arithmetic, said once. Names, image records, the
+// runtime's operators, the largest arguments, work, fields for files and tests are all read from here. Freestanding C++17.
+#pragma once
+
+#include "kernels/args.h"
+
+namespace octet::kernels {
+
+/// A family as an operator of the runtime: the record kind in an image, what octet_op_<name> is called, whether there is one of it
+/// for each rounding, which inputs the output may lie on, by bit, and whether a target may pack constants for it.
+struct DeviceOp {
+  uint16_t kind;
+  const char* name;
+  bool rounds;
+  uint8_t overwrites;
+  bool packs;
+};
+
+/// What is known of a family of arguments. `weighted`: it has tables by output channel. `inputs`: how many it reads. `macs`:
+/// multiply-accumulates of a run, padding taps included. `elements`: the most it reads or writes of anything. `units`: independent
+/// parts that a run may be cut into (see kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their order.
+template <class Args>
+struct Info;
+
+/// Of a family without products and tables.
+template <class A>
+struct Unweighted {
+  using Args = A;
+  static constexpr bool weighted = false;
+  static constexpr int32_t channels(const Args&) { return 0; }
+  static constexpr int64_t macs(const Args&) { return 0; }
+};
+
+template <class O, class F>
+constexpr void output_fields(O& o, F&& f) {
+  f("inv_scale", o.inv_scale), f("zero_point", o.zero_point), f("clamp_min", o.clamp_min), f("clamp_max", o.clamp_max);
+}
+
+template <>
+struct Info<Conv2dArgs> {
+  using Args = Conv2dArgs;
+  static constexpr const char* name = "conv2d";
+  static constexpr DeviceOp device[] = {{16, "conv2d", true, 2, true}};  // the second input is the residual
+  static constexpr bool weighted = true;
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args& a) { return a.rounding == Rounding::real && a.residual_scale != 0 ? 2 : 1; }
+  static constexpr int32_t channels(const Args& a) { return a.out_c; }
+  static constexpr int64_t macs(const Args& a) {
+    const int64_t window = int64_t{a.kernel_h} * a.kernel_w * a.in_c;
+    return output_bytes(a) * window / (a.groups > 1 ? a.groups : 1);
+  }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.out_c; }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("batch", a.batch), f("in_h", a.in_h), f("in_w", a.in_w), f("in_c", a.in_c);
+    f("out_h", a.out_h), f("out_w", a.out_w), f("out_c", a.out_c), f("kernel_h", a.kernel_h), f("kernel_w", a.kernel_w);
+    f("stride_h", a.stride_h), f("stride_w", a.stride_w), f("dilation_h", a.dilation_h), f("dilation_w", a.dilation_w);
+    f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("groups", a.groups), f("input_zero_point", a.input_zero_point);
+    f("residual_zero_point", a.residual_zero_point), f("residual_scale", a.residual_scale), f("input_type", a.input_type);
+    f("output_type", a.output_type), f("residual_type", a.residual_type), f("rounding", a.rounding), output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<LinearArgs> {
+  using Args = LinearArgs;
+  static constexpr const char* name = "linear";
+  static constexpr DeviceOp device[] = {{17, "linear", true, 0, true}};
+  static constexpr bool weighted = true;
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int32_t channels(const Args& a) { return a.out; }
+  static constexpr int64_t macs(const Args& a) { return int64_t{a.rows} * a.in * a.out; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.rows} * a.out; }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.rows; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rows", a.rows), f("in", a.in), f("out", a.out), f("input_zero_point", a.input_zero_point);
+    f("input_type", a.input_type), f("output_type", a.output_type), f("rounding", a.rounding), f("reserved", a.reserved);
+    output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<AddArgs> : Unweighted<AddArgs> {
+  static constexpr const char* name = "add";
+  static constexpr DeviceOp device[] = {{18, "add", true, 3, true}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 2; }
+  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
+  static constexpr int64_t elements(const Args& a) { return a.count; }
+  static constexpr int32_t units(const Args& a) { return a.count; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("a_zero_point", a.a_zero_point), f("b_zero_point", a.b_zero_point), f("a_scale", a.a_scale);
+    f("b_scale", a.b_scale), f("offset", a.offset), f("a_multiplier", a.a_multiplier), f("a_shift", a.a_shift);
+    f("b_multiplier", a.b_multiplier), f("b_shift", a.b_shift), f("output_multiplier", a.output_multiplier);
+    f("output_shift", a.output_shift), f("a_type", a.a_type), f("b_type", a.b_type), f("output_type", a.output_type);
+    f("rounding", a.rounding), output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<RequantizeArgs> : Unweighted<RequantizeArgs> {
+  static constexpr const char* name = "requantize";
+  static constexpr DeviceOp device[] = {{19, "requantize", true, 0, false}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) { return a.rows == 0 ? 0 : int64_t{a.rows - 1} * a.output_stride + a.row; }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.rows} * a.row; }
+  static constexpr int32_t units(const Args& a) { return a.rows; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rows", a.rows), f("row", a.row), f("output_stride", a.output_stride), f("input_zero_point", a.input_zero_point);
+    f("input_scale", a.input_scale), f("multiplier", a.multiplier), f("shift", a.shift), f("input_type", a.input_type);
+    f("output_type", a.output_type), f("rounding", a.rounding), f("copy", a.copy), output_fields(a.output, f);
+  }
+};
+
+/// One struct, two operators: the largest value is the same in every rounding, an average is not.
+template <>
+struct Info<Pool2dArgs> : Unweighted<Pool2dArgs> {
+  static constexpr const char* name = "pool2d";
+  static constexpr DeviceOp device[] = {{20, "max_pool2d", false, 0, false}, {21, "average_pool2d", true, 0, false}};
+  static constexpr int device_of(const Args& a) { return a.kind == PoolKind::max ? 0 : 1; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels; }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.in_h * a.in_w * a.channels; }
+  static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("batch", a.batch), f("in_h", a.in_h), f("in_w", a.in_w), f("channels", a.channels), f("out_h", a.out_h), f("out_w", a.out_w);
+    f("kernel_h", a.kernel_h), f("kernel_w", a.kernel_w), f("stride_h", a.stride_h), f("stride_w", a.stride_w);
+    f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("pad_bottom", a.pad_bottom), f("pad_right", a.pad_right);
+    f("zero_point", a.zero_point), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("input_scale", a.input_scale);
+    f("output_scale", a.output_scale), f("kind", a.kind), f("type", a.type), f("rounding", a.rounding);
+    f("count_include_pad", a.count_include_pad);
+  }
+};
+
+template <>
+struct Info<ClampArgs> : Unweighted<ClampArgs> {
+  static constexpr const char* name = "clamp";
+  static constexpr DeviceOp device[] = {{22, "clamp", false, 1, false}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
+  static constexpr int64_t elements(const Args& a) { return a.count; }
+  static constexpr int32_t units(const Args& a) { return a.count; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("type", a.type), f("reserved", a.reserved);
+  }
+};
+
+template <>
+struct Info<QuantizeArgs> : Unweighted<QuantizeArgs> {
+  static constexpr const char* name = "quantize";
+  static constexpr DeviceOp device[] = {{23, "quantize", true, 0, false}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
+  static constexpr int64_t elements(const Args& a) { return a.count; }
+  static constexpr int32_t units(const Args& a) { return a.count; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("output_type", a.output_type), f("rounding", a.rounding), f("reserved", a.reserved);
+    output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<DequantizeArgs> : Unweighted<DequantizeArgs> {
+  static constexpr const char* name = "dequantize";
+  static constexpr DeviceOp device[] = {{24, "dequantize", false, 0, false}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * 4; }
+  static constexpr int64_t elements(const Args& a) { return a.count; }
+  static constexpr int32_t units(const Args& a) { return a.count; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("zero_point", a.zero_point), f("scale", a.scale), f("input_type", a.input_type);
+    f("reserved", a.reserved);
+  }
+};
+
+template <>
+struct Info<TransposeArgs> : Unweighted<TransposeArgs> {
+  static constexpr const char* name = "transpose";
+  static constexpr DeviceOp device[] = {{25, "transpose", false, 0, false}};
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    int64_t n = a.element_size;
+    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
+    return n;
+  }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rank", a.rank), f("element_size", a.element_size), f("output_shape", a.output_shape), f("input_stride", a.input_stride);
+  }
+};
+
+template <class A, class B>
+struct Same {
+  static constexpr bool value = false;
+};
+template <class A>
+struct Same<A, A> {
+  static constexpr bool value = true;
+};
+
+/// A list of families; whatever follows from it is a fold over it.
+template <class... Args>
+struct List {
+  static constexpr int size = sizeof...(Args);
+  template <template <class...> class To>
+  using as = To<Args...>;
+  /// Calls f(Info<Args>()) for every family in order.
+  template <class F>
+  static constexpr void each(F&& f) {
+    (f(Info<Args>()), ...);
+  }
+  /// A family's place in the list.
+  template <class Wanted>
+  static constexpr int index() {
+    int at = 0, found = -1;
+    ((found = Same<Args, Wanted>::value ? at : found, ++at), ...);
+    return found;
+  }
+  static constexpr uint32_t largest() {
+    uint32_t most = 0;
+    ((most = sizeof(Args) > most ? sizeof(Args) : most), ...);
+    return most;
+  }
+};
+
+/// Every family. A new one goes to the end: its place is its index in KernelArgs.
+using Kernels =
+    List<Conv2dArgs, LinearArgs, AddArgs, RequantizeArgs, Pool2dArgs, ClampArgs, QuantizeArgs, DequantizeArgs, TransposeArgs>;
+
+template <class Args>
+constexpr int32_t units(const Args& a) {
+  return Info<Args>::units(a);
+}
+
+/// The runtime's operator of this record kind; kind 0: there is none.
+constexpr DeviceOp device_op(uint16_t kind) {
+  DeviceOp found{0, "", false, 0, false};
+  Kernels::each([&](auto info) {
+    for (const DeviceOp& op : decltype(info)::device)
+      if (op.kind == kind) found = op;
+  });
+  return found;
+}
+/// The largest record kind in use.
+constexpr uint16_t last_kind() {
+  uint16_t last = 0;
+  Kernels::each([&](auto info) {
+    for (const DeviceOp& op : decltype(info)::device) last = op.kind > last ? op.kind : last;
+  });
+  return last;
+}
+/// Whether any kind is given to two operators, which then could not be told apart.
+constexpr bool kinds_differ() {
+  int same = 0;
+  Kernels::each([&](auto info) {
+    for (const DeviceOp& op : decltype(info)::device)
+      Kernels::each([&](auto other) {
+        for (const DeviceOp& second : decltype(other)::device) same += second.kind == op.kind ? 1 : 0;
+      });
+    same -= static_cast<int>(sizeof(decltype(info)::device) / sizeof(DeviceOp));
+  });
+  return same == 0;
+}
+static_assert(kinds_differ());
+
+}  // namespace octet::kernels
