@@ -24,6 +24,6 @@ class Bare {
 };
 
 /// Null in a build without oneDNN.
-std::unique_ptr<Bare> make_bare(const std::vector<LoweredStep>&);
+std::unique_ptr<Bare> make_bare(const std::vector<LoweredCall>&);
 
 }  // namespace octet::bench

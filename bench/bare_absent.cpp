@@ -4,6 +4,6 @@
 
 namespace octet::bench {
 
-std::unique_ptr<Bare> make_bare(const std::vector<LoweredStep>&) { return nullptr; }
+std::unique_ptr<Bare> make_bare(const std::vector<LoweredCall>&) { return nullptr; }
 
 }  // namespace octet::bench

@@ -198,9 +198,9 @@ std::optional<Part> make(const ClampArgs&, const Blobs&) { return std::nullopt; 
 
 class Chain final : public Bare {
  public:
-  explicit Chain(const std::vector<LoweredStep>& steps) {
+  explicit Chain(const std::vector<LoweredCall>& steps) {
     size_t largest = 0, scratch = 0;
-    for (const LoweredStep& step : steps) {
+    for (const LoweredCall& step : steps) {
       static const Blobs none;
       const Blobs& blobs = step.blobs == nullptr ? none : *step.blobs;
       try {
@@ -271,6 +271,6 @@ class Chain final : public Bare {
 
 }  // namespace
 
-std::unique_ptr<Bare> make_bare(const std::vector<LoweredStep>& steps) { return std::make_unique<Chain>(steps); }
+std::unique_ptr<Bare> make_bare(const std::vector<LoweredCall>& steps) { return std::make_unique<Chain>(steps); }
 
 }  // namespace octet::bench

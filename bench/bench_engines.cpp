@@ -220,7 +220,9 @@ std::shared_ptr<Blobs> blobs_of(const KernelArgs& args) {
   if (c == nullptr && l == nullptr) return blobs;
   const int64_t window = c != nullptr ? int64_t{c->kernel_h} * c->kernel_w * c->in_c / c->groups : l->in;
   const int32_t channels = c != nullptr ? c->out_c : l->out;
-  for (int64_t i = 0; i < window * channels; ++i) blobs->weight.push_back(static_cast<int8_t>(g.integer(-127, 128)));
+  std::vector<int8_t> weight;
+  for (int64_t i = 0; i < window * channels; ++i) weight.push_back(static_cast<int8_t>(g.integer(-127, 128)));
+  blobs->weight = std::move(weight);
   blobs->scale.assign(static_cast<size_t>(channels), 0.0001f), blobs->bias.assign(static_cast<size_t>(channels), 0.1f);
   return blobs;
 }

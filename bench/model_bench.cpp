@@ -31,8 +31,8 @@ struct Runner {
 };
 
 /// Every kernel of a converted model for this batch, in order, with the module it belongs to.
-std::vector<std::pair<std::string, LoweredStep>> kernels_of(const Model& model, int64_t batch) {
-  std::vector<std::pair<std::string, LoweredStep>> all;
+std::vector<std::pair<std::string, LoweredCall>> kernels_of(const Model& model, int64_t batch) {
+  std::vector<std::pair<std::string, LoweredCall>> all;
   const std::vector<std::vector<Shape>> shapes = infer_shapes(model, {{inputs_of(model, batch).shape()}});
   for (size_t i = 0; i < model.modules.size(); ++i) {
     const Module& module = model.modules[i];
@@ -41,13 +41,13 @@ std::vector<std::pair<std::string, LoweredStep>> kernels_of(const Model& model, 
     std::vector<Shape> in;
     for (const Wire& w : module.inputs) in.push_back(shapes[static_cast<size_t>(w.module)][static_cast<size_t>(w.port)]);
     if (input) in = shapes[i];
-    for (LoweredStep& step : lower(model, static_cast<int>(i), in).steps) all.emplace_back(module.path, std::move(step));
+    for (LoweredCall& step : lower(model, static_cast<int>(i), in).calls) all.emplace_back(module.path, std::move(step));
   }
   return all;
 }
 
-std::vector<LoweredStep> steps_of(const std::vector<std::pair<std::string, LoweredStep>>& kernels) {
-  std::vector<LoweredStep> steps;
+std::vector<LoweredCall> steps_of(const std::vector<std::pair<std::string, LoweredCall>>& kernels) {
+  std::vector<LoweredCall> steps;
   for (const auto& entry : kernels) steps.push_back(entry.second);
   return steps;
 }
@@ -104,7 +104,7 @@ std::string measure_speed(const SpeedCase& c) {
   add("f32", bind(load_model(c.files.float_path).model));
   for (const QEngine engine : engines(c.reference)) add("int8 " + std::string(to_string(engine)), bind(int8, engine));
   if (c.threads == 1) {
-    const std::vector<LoweredStep> steps = steps_of(kernels_of(int8, c.batch));
+    const std::vector<LoweredCall> steps = steps_of(kernels_of(int8, c.batch));
     if (std::shared_ptr<Bare> bare = make_bare(steps)) {
       int missing = 0;
       for (size_t i = 0; i < steps.size(); ++i) missing += bare->implementation(i).empty() ? 1 : 0;

@@ -4,8 +4,9 @@
 #include "compile/plan.h"
 
 #include <algorithm>
+#include <map>
 
-#include "compile/arena_plan.h"
+#include "compile/memory_planner.h"
 #include "engine/graph.h"
 #include "kernels/parallel.h"
 
@@ -13,33 +14,20 @@ namespace octet {
 namespace {
 
 /// A kernel of this engine, or of the reference engine and why.
-Made make_or_fall_back(const LoweredStep& step, QEngine engine, std::string_view path) {
-  Made made = make(step.args, step.blobs, engine);
+Made make_or_fall_back(const LoweredCall& call, QEngine engine, std::string_view path) {
+  Made made = make(call.args, call.blobs, engine);
   if (made.kernel == nullptr) {
     std::string why = std::move(made.why_not);
-    made = make(step.args, step.blobs, QEngine::reference);
+    made = make(call.args, call.blobs, QEngine::reference);
     made.why_not = std::move(why);
   }
   check(made.kernel != nullptr, path, ": the reference engine declines: ", made.why_not);
   return made;
 }
 
-/// The bytes of the input under another name: reshape, identity, dropout.
-bool is_plain_copy(const Lowered& lowered) {
-  if (lowered.steps.size() != 1 || lowered.steps[0].output_offset != 0) return false;
-  const auto* t = std::get_if<kernels::TransposeArgs>(&lowered.steps[0].args);
-  return t != nullptr && t->rank == 1 && t->input_stride[0] == 1;
-}
-
-/// Whether a concatenation's kernel writes one run of bytes, the ones it reads.
-bool is_contiguous_copy(const LoweredStep& step) {
-  const auto* r = std::get_if<kernels::RequantizeArgs>(&step.args);
-  return r != nullptr && r->copy == 1 && (r->rows == 1 || r->row == r->output_stride);
-}
-
 class Planner {
  public:
-  Planner(const Program& program, std::span<const Shape> inputs, int threads, const Tables& tables)
+  Planner(const Program& program, std::span<const Shape> inputs, int threads, const std::vector<ModuleTables>& tables)
       : program_(program), model_(program.model()), shapes_(infer_shapes(model_, inputs)) {
     plan_.threads = threads;
     plan_.tables = tables;
@@ -57,8 +45,8 @@ class Planner {
   }
 
  private:
-  Plan::Value& value(const Wire& w) { return plan_.values[static_cast<size_t>(index(w))]; }
   int index(const Wire& w) const { return plan_.steps[static_cast<size_t>(w.module)].first_value + w.port; }
+  const Shape& shape(const Wire& w) const { return shapes_[static_cast<size_t>(w.module)][static_cast<size_t>(w.port)]; }
 
   void list_values() {
     const Graph graph(model_);
@@ -70,7 +58,7 @@ class Planner {
         v.shape = shapes_[static_cast<size_t>(i)][port];
         if (port < module.out_q.size()) v.qparams = module.out_q[port];
         v.bytes = numel(v.shape);
-        v.last = graph.last({i, static_cast<int>(port)});
+        memory_.add(v.bytes, graph.last({i, static_cast<int>(port)}));
         plan_.values.push_back(std::move(v));
       }
     }
@@ -85,126 +73,125 @@ class Planner {
     step.how = input ? Plan::How::input : codes ? Plan::How::kernels : Plan::How::floats;
     if (!codes) return;
     std::vector<Shape> in;
-    for (const Wire& w : module.inputs) in.push_back(value(w).shape);
+    for (const Wire& w : module.inputs) in.push_back(shape(w));
     if (input) in = shapes_[static_cast<size_t>(i)];
-    Lowered lowered = lower(model_, i, in);
-    std::vector<std::shared_ptr<const Blobs>>& own = plan_.tables[static_cast<size_t>(i)];
-    if (own.empty())
-      for (const LoweredStep& l : lowered.steps) own.push_back(l.blobs);
-    for (size_t k = 0; k < lowered.steps.size(); ++k) lowered.steps[k].blobs = own[k];
-
-    if (!input && is_plain_copy(lowered) && value(module.inputs[0]).block >= 0) {
-      join(step.first_value, index(module.inputs[0]));
+    ModuleTables& tables = plan_.tables[static_cast<size_t>(i)];
+    if (tables.empty()) tables = lower_tables(model_, i);
+    const Lowered lowered = lower(model_, i, in, tables);
+    if (!input && aliases(i, lowered)) {
       step.how = Plan::How::alias;
       return;
     }
-    for (LoweredStep& l : lowered.steps) {
-      Plan::Run run;
-      run.name = name_of(l.args), run.output_offset = l.output_offset, run.output_bytes = output_bytes(l.args),
-      run.macs = macs(l.args);
-      Made made = make_or_fall_back(l, program_.engine(module.path), module.path);
-      run.kernel = std::move(made.kernel), run.why = std::move(made.why_not);
-      plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());
-      if (!input)
-        for (const int k : l.inputs) run.inputs.push_back(index(module.inputs[static_cast<size_t>(k)]));
-      check(run.inputs.size() <= Plan::kMaxInputs, module.path, ": ", run.inputs.size(), " inputs for one kernel");
-      step.runs.push_back(std::move(run));
+    const int first_temporary = static_cast<int>(memory_.values.size());
+    for (const int64_t bytes : lowered.temporaries) {
+      Plan::Value& v = plan_.values.emplace_back();
+      v.shape = {bytes}, v.bytes = bytes;
+      memory_.open(memory_.add(bytes, i), i);
     }
-    if (step.runs.size() == 1)
-      for (size_t k = 0; k < step.runs[0].inputs.size(); ++k)
-        if (may_overwrite(i, step, k)) return join(step.first_value, step.runs[0].inputs[k]);
-    open_block(step.first_value, i);
-    take_parts(step, lowered);
+    for (const LoweredCall& call : lowered.calls) step.runs.push_back(run(i, call, first_temporary));
+    open(i, step, lowered);
+    if (!input) take_parts(step, lowered);
+    if (step.runs.empty()) step.how = Plan::How::alias;
   }
 
-  void open_block(int v, int i) {
-    Plan::Value& own = plan_.values[static_cast<size_t>(v)];
-    own.block = static_cast<int>(plan_.blocks.size());
-    plan_.blocks.push_back({.bytes = own.bytes, .first = i, .last = std::max(i, own.last)});
-  }
-
-  void extend(int block, int i) {
-    int& last = plan_.blocks[static_cast<size_t>(block)].last;
-    last = std::max(last, i);
-  }
-
-  /// Value v lies on the memory of value `on`.
-  void join(int v, int on) {
-    Plan::Value& own = plan_.values[static_cast<size_t>(v)];
-    own.block = plan_.values[static_cast<size_t>(on)].block;
-    own.offset = plan_.values[static_cast<size_t>(on)].offset;
-    extend(own.block, own.last);
-  }
-
-  bool overlap(const Plan::Value& a, const Plan::Value& b) const {
-    return a.block >= 0 && a.block == b.block && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
-  }
-
-  /// Whether step i may write its output onto input k: the kernel allows it, and nobody needs the old bytes any more.
-  bool may_overwrite(int i, const Plan::Step& step, size_t k) const {
-    const Plan::Run& run = step.runs[0];
-    const Plan::Value& in = plan_.values[static_cast<size_t>(run.inputs[k])];
-    const Plan::Value& out = plan_.values[static_cast<size_t>(step.first_value)];
-    if (!run.kernel->may_overwrite(k) || in.block < 0 || in.bytes != out.bytes || run.output_bytes != out.bytes) return false;
-    for (const Plan::Value& other : plan_.values)
-      if (overlap(in, other) && other.last > i) return false;
-    for (size_t j = 0; j < run.inputs.size(); ++j) {
-      const Plan::Value& other = plan_.values[static_cast<size_t>(run.inputs[j])];
-      if (overlap(in, other) && !(run.kernel->may_overwrite(j) && other.offset == in.offset)) return false;
+  Plan::Place place(int i, const Operand& o, int first_temporary) const {
+    const Module& module = model_.modules[static_cast<size_t>(i)];
+    switch (o.of) {
+      case Operand::Of::input: return {index(module.inputs[static_cast<size_t>(o.index)]), o.offset};
+      case Operand::Of::output: return {plan_.steps[static_cast<size_t>(i)].first_value + o.index, o.offset};
+      case Operand::Of::temporary: return {first_temporary + o.index, o.offset};
     }
+    fail(module.path, ": an operand of no kind");
+  }
+
+  Plan::Run run(int i, const LoweredCall& call, int first_temporary) {
+    const Module& module = model_.modules[static_cast<size_t>(i)];
+    Plan::Run run;
+    run.name = name_of(call.args), run.output_bytes = output_bytes(call.args), run.macs = macs(call.args);
+    Made made = make_or_fall_back(call, program_.engine(module.path), module.path);
+    run.kernel = std::move(made.kernel), run.why = std::move(made.why_not);
+    plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());
+    if (!module.inputs.empty())
+      for (const Operand& o : call.inputs) run.inputs.push_back(place(i, o, first_temporary));
+    for (const Operand& o : call.outputs) run.outputs.push_back(place(i, o, first_temporary));
+    check(std::max(run.inputs.size(), run.outputs.size()) <= Plan::kMostOperands, module.path, ": ", run.inputs.size(),
+          " inputs and ", run.outputs.size(), " outputs of one kernel");
+    return run;
+  }
+
+  /// Whether every output is a piece of an input, uninterrupted and unchanged: then it is that memory.
+  bool aliases(int i, const Lowered& lowered) {
+    const Module& module = model_.modules[static_cast<size_t>(i)];
+    const int first = plan_.steps[static_cast<size_t>(i)].first_value;
+    if (lowered.calls.size() != shapes_[static_cast<size_t>(i)].size()) return false;
+    for (const LoweredCall& call : lowered.calls) {
+      const Operand &from = call.inputs[0], &to = call.outputs[0];
+      if (from.of != Operand::Of::input || to.of != Operand::Of::output || to.offset != 0) return false;
+      const int64_t bytes = plan_.values[static_cast<size_t>(first + to.index)].bytes;
+      if (copied_bytes(call) != bytes || bytes == 0) return false;
+      if (memory_.values[static_cast<size_t>(index(module.inputs[static_cast<size_t>(from.index)]))].block < 0) return false;
+    }
+    for (const LoweredCall& call : lowered.calls)
+      memory_.join(first + call.outputs[0].index, index(module.inputs[static_cast<size_t>(call.inputs[0].index)]),
+                   call.inputs[0].offset);
     return true;
+  }
+
+  /// Memory for a module's outputs: an input's, if its only kernel may write onto it.
+  void open(int i, const Plan::Step& step, const Lowered& lowered) {
+    const size_t ports = shapes_[static_cast<size_t>(i)].size();
+    if (step.runs.size() != 1 || ports != 1 || step.runs[0].inputs.empty() || !lowered.temporaries.empty()) {
+      for (size_t port = 0; port < ports; ++port) memory_.open(step.first_value + static_cast<int>(port), i);
+      return;
+    }
+    const Plan::Run& run = step.runs[0];
+    std::vector<int> inputs;
+    uint8_t overwrites = 0;
+    for (size_t k = 0; k < run.inputs.size(); ++k) {
+      inputs.push_back(run.inputs[k].value);
+      if (run.inputs[k].offset == 0 && run.kernel->may_overwrite(k)) overwrites |= static_cast<uint8_t>(1U << k);
+    }
+    memory_.open_or_overwrite(step.first_value, {inputs, overwrites, run.output_bytes, i});
   }
 
   /// Inputs that a concatenation would copy unchanged move into its block, where they are computed in place.
   void take_parts(Plan::Step& step, const Lowered& lowered) {
-    const int whole = plan_.values[static_cast<size_t>(step.first_value)].block;
     std::vector<Plan::Run> left;
-    for (size_t k = 0; k < lowered.steps.size(); ++k) {
+    for (size_t k = 0; k < lowered.calls.size(); ++k) {
       Plan::Run& run = step.runs[k];
-      const int part = run.inputs.empty() ? -1 : plan_.values[static_cast<size_t>(run.inputs[0])].block;
-      if (is_contiguous_copy(lowered.steps[k]) && part >= 0 && part != whole && covers(run.inputs[0], part))
-        absorb(part, whole, run.output_offset);
-      else
-        left.push_back(std::move(run));
+      const Plan::Place &from = run.inputs[0], &to = run.outputs[0];
+      const bool whole = from.offset == 0 && copied_bytes(lowered.calls[k]) == plan_.values[static_cast<size_t>(from.value)].bytes;
+      if (!whole || run.outputs.size() != 1 || !memory_.absorb(from.value, to.value, to.offset, 1)) left.push_back(std::move(run));
     }
-    if (left.empty()) step.how = Plan::How::alias;
     step.runs = std::move(left);
-  }
-
-  bool covers(int v, int block) const {
-    const Plan::Value& own = plan_.values[static_cast<size_t>(v)];
-    return own.offset == 0 && own.bytes == plan_.blocks[static_cast<size_t>(block)].bytes;
-  }
-
-  void absorb(int part, int whole, int64_t offset) {
-    for (Plan::Value& v : plan_.values)
-      if (v.block == part) v.block = whole, v.offset += offset;
-    Plan::Block &from = plan_.blocks[static_cast<size_t>(part)], &to = plan_.blocks[static_cast<size_t>(whole)];
-    to.first = std::min(to.first, from.first), to.last = std::max(to.last, from.last);
-    from.bytes = 0;
   }
 
   /// A block that one output fills is that output's tensor.
   void place_outputs() {
     for (size_t o = 0; o < plan_.outputs.size(); ++o) {
-      const int v = plan_.outputs[o], block = plan_.values[static_cast<size_t>(v)].block;
-      if (block < 0 || !covers(v, block) || plan_.blocks[static_cast<size_t>(block)].output >= 0) continue;
-      plan_.blocks[static_cast<size_t>(block)].output = static_cast<int>(o);
+      const int v = plan_.outputs[o];
+      if (!memory_.fills(v)) continue;
+      MemoryPlanner::Block& block = memory_.blocks[static_cast<size_t>(memory_.values[static_cast<size_t>(v)].block)];
+      if (block.apart) continue;
+      block.apart = true;
+      output_of_[memory_.values[static_cast<size_t>(v)].block] = static_cast<int>(o);
       plan_.memory.outputs += plan_.values[static_cast<size_t>(v)].bytes;
     }
   }
 
   void lay_out() {
-    std::vector<Lifetime> lifetimes;
-    std::vector<size_t> planned;
-    for (size_t b = 0; b < plan_.blocks.size(); ++b) {
-      const Plan::Block& block = plan_.blocks[b];
-      if (block.output >= 0 || block.bytes == 0) continue;
-      planned.push_back(b);
-      lifetimes.push_back({block.bytes, block.first, block.last});
+    constexpr int64_t kSearchNodes = 200'000;
+    const ArenaPlan arena = memory_.lay_out({}, kArenaAlignment, kSearchNodes);
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      const MemoryPlanner::Value& placed = memory_.values[v];
+      plan_.values[v].last = placed.last, plan_.values[v].block = placed.block, plan_.values[v].offset = placed.offset;
     }
-    const ArenaPlan arena = plan_arena(lifetimes, kArenaAlignment);
-    for (size_t k = 0; k < planned.size(); ++k) plan_.blocks[planned[k]].offset = arena.offsets[k];
+    for (size_t b = 0; b < memory_.blocks.size(); ++b) {
+      const MemoryPlanner::Block& block = memory_.blocks[b];
+      const auto output = output_of_.find(static_cast<int>(b));
+      plan_.blocks.push_back(
+          {block.bytes, block.first, block.last, output == output_of_.end() ? -1 : output->second, block.offset});
+    }
     MemoryReport& m = plan_.memory;
     m.arena = arena.bytes, m.lower_bound = arena.lower_bound, m.optimal = arena.optimal;
     m.parameters = parameter_bytes(model_);
@@ -223,12 +210,15 @@ class Planner {
   const Program& program_;
   const Model& model_;
   std::vector<std::vector<Shape>> shapes_;
+  MemoryPlanner memory_;          // its values are the plan's
+  std::map<int, int> output_of_;  // by block
   Plan plan_;
 };
 
 }  // namespace
 
-std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const Shape> inputs, int threads, const Tables& tables) {
+std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const Shape> inputs, int threads,
+                                      const std::vector<ModuleTables>& tables) {
   return std::make_shared<const Plan>(Planner(program, inputs, threads, tables).make());
 }
 

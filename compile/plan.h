@@ -12,19 +12,20 @@
 
 namespace octet {
 
-/// Constant tables by module and kernel. They do not depend on shapes: all plans of a program share one set, and what an engine
-/// packs of it.
-using Tables = std::vector<std::vector<std::shared_ptr<const Blobs>>>;
-
 struct Plan {
-  static constexpr size_t kMaxInputs = 2;  ///< of one kernel
+  static constexpr size_t kMostOperands = 8;  ///< inputs of one kernel, and outputs
+
+  /// Part of a value.
+  struct Place {
+    int value = 0;
+    int64_t offset = 0;  ///< bytes
+  };
 
   /// One kernel of a module.
   struct Run {
     std::shared_ptr<const Kernel> kernel;
-    std::string_view name;      ///< of the kernel family
-    std::vector<int> inputs;    ///< values
-    int64_t output_offset = 0;  ///< bytes into the module's value
+    std::string_view name;  ///< of the kernel family
+    std::vector<Place> inputs, outputs;
     int64_t output_bytes = 0, macs = 0;
     std::string why;  ///< why it is not the engine's first choice
   };
@@ -43,7 +44,8 @@ struct Plan {
     std::vector<int> forgets;  ///< tensors that nobody reads any more
   };
 
-  /// One output port of a module. Integer values are planned; the others are tensors that come and go.
+  /// One output port of a module, or a temporary of its kernels. Integer values are planned; the others are tensors that come and
+  /// go.
   struct Value {
     Shape shape;
     std::optional<QParams> qparams;
@@ -64,14 +66,15 @@ struct Plan {
   std::vector<Step> steps;  // by module
   std::vector<Value> values;
   std::vector<Block> blocks;
-  std::vector<int> outputs;  // values, by output wire
-  Tables tables;
+  std::vector<int> outputs;          // values, by output wire
+  std::vector<ModuleTables> tables;  // by module; all plans of a program share them, and what engines pack of them
   int threads = 1;
   MemoryReport memory;
 };
 
 /// `tables` of an earlier plan of the program, or empty. Throws naming the module that can not take its input.
-std::shared_ptr<const Plan> make_plan(const Program&, std::span<const Shape> inputs, int threads, const Tables& tables);
+std::shared_ptr<const Plan> make_plan(const Program&, std::span<const Shape> inputs, int threads,
+                                      const std::vector<ModuleTables>& tables);
 
 std::vector<Placement> placements(const Model&, const Plan&);
 

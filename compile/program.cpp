@@ -67,7 +67,7 @@ std::shared_ptr<const Plan> Program::plan(std::span<const Shape> inputs, int thr
       if (auto plan = found->second.lock()) return plan;
   }
   // Made without the lock: two threads that want the same new plan at once both make it, and the first one stays.
-  auto made = make_plan(*this, inputs, threads, nominal_ ? nominal_->tables : Tables{});
+  auto made = make_plan(*this, inputs, threads, nominal_ ? nominal_->tables : std::vector<ModuleTables>{});
   const std::lock_guard lock(mutex_);
   std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
   auto& slot = plans_[std::move(key)];

@@ -68,7 +68,11 @@ struct Session::Impl {
   int index(const Wire& w) const { return plan->steps[static_cast<size_t>(w.module)].first_value + w.port; }
   /// Where a planned value lies now.
   std::byte* place(const Plan::Value& v) const { return bases_[static_cast<size_t>(v.block)] + v.offset; }
-  const void* read(int v) const { return value(v).block >= 0 ? place(value(v)) : tensors_[static_cast<size_t>(v)]->raw(); }
+  const void* read(const Plan::Place& from) const {
+    const Plan::Value& v = value(from.value);
+    const void* at = v.block >= 0 ? place(v) : tensors_[static_cast<size_t>(from.value)]->raw();
+    return static_cast<const std::byte*>(at) + from.offset;
+  }
   Tensor tensor(int v) const;
 
   Memory arena_, scratch_;
@@ -136,13 +140,14 @@ void Session::Impl::run_step(size_t i, const Tensor* input) {
     case Plan::How::input: return take_input(i, *input);
     case Plan::How::floats: run_floats(i); break;
     case Plan::How::kernels: {
-      std::byte* to = place(value(step.first_value));
       for (size_t k = 0; k < step.runs.size(); ++k) {
         const Plan::Run& run = step.runs[k];
         if (run.output_bytes == 0) continue;
-        const void* in[Plan::kMaxInputs];
+        const void* in[Plan::kMostOperands];
+        void* out[Plan::kMostOperands];
         for (size_t j = 0; j < run.inputs.size(); ++j) in[j] = read(run.inputs[j]);
-        run.kernel->run({in, run.inputs.size()}, to + run.output_offset, states_[first_state_[i] + k].get(), scratch_.get());
+        for (size_t j = 0; j < run.outputs.size(); ++j) out[j] = place(value(run.outputs[j].value)) + run.outputs[j].offset;
+        run.kernel->run({in, run.inputs.size()}, {out, run.outputs.size()}, states_[first_state_[i] + k].get(), scratch_.get());
       }
     }
   }

@@ -5,34 +5,13 @@
 #include <new>
 
 #include "engine/graph.h"
+#include "engine/lowered_module.h"
 #include "engine/model.h"
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
-
-/// Every code-valued wire's parameters for lowering, or nullopt if one is float.
-std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Module& module) {
-  std::vector<QParams> q;
-  for (const Wire& w : module.inputs) {
-    const auto& out = model.modules[w.module].out_q;
-    if (w.port >= static_cast<int>(out.size()) || !out[w.port] || out[w.port]->axis >= 0) return std::nullopt;
-    q.push_back(*out[w.port]);
-  }
-  return q;
-}
-
-/// As many as the module has wires; an Input is given its tensor.
-void check_count(const Module& module, size_t given) {
-  const size_t expected = std::holds_alternative<Input>(module.op) ? 1 : module.inputs.size();
-  check(given == expected, module.path, ": expected ", expected, expected == 1 ? " input, got " : " inputs, got ", given);
-}
-
-bool has_output_codes(const Module& module) {
-  return module.out_q.size() == module.nominal.size() && !module.out_q.empty() &&
-         std::ranges::all_of(module.out_q, [](const auto& q) { return q.has_value(); });
-}
 
 /// A module's float forward, in any mode. `mutable_model` is null when nothing may move.
 std::vector<Var> run_float(const Model& model, int index, std::span<const Var> inputs, Mode mode, Generator* random,
@@ -80,23 +59,6 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   return outputs;
 }
 
-std::vector<Tensor> run_codes(const Model& model, int index, std::span<const Tensor> inputs) {
-  const Module& module = model.modules[index];
-  std::vector<Shape> shapes;
-  for (const Tensor& t : inputs) shapes.push_back(t.shape());
-  const std::vector<Shape> out = std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op);
-  const Lowered lowered = lower(model, index, shapes);
-  Tensor y = Tensor(out[0], code_dtype(*module.out_q[0])).with(*module.out_q[0]);
-  if (y.numel() == 0) return {std::move(y)};
-  auto* to = static_cast<std::byte*>(y.mutable_raw());
-  for (const LoweredStep& step : lowered.steps) {
-    std::vector<const void*> in;
-    for (const int i : step.inputs) in.push_back(inputs[i].raw());
-    make(step.args, step.blobs, QEngine::reference).kernel->run(in, to + step.output_offset);
-  }
-  return {std::move(y)};
-}
-
 /// The inputs a converted module may see: codes as announced by their wires, or floats for an Input.
 std::vector<Tensor> run_converted(const Model& model, int index, std::span<const Tensor> inputs) {
   const Module& module = model.modules[index];
@@ -111,7 +73,7 @@ std::vector<Tensor> run_converted(const Model& model, int index, std::span<const
     check(inputs[0].dtype() != DType::f64, module.path, ": expected f32, got f64; int8 models compute from f32");
     return {quantize(dequantize(inputs[0]), *module.out_q[0], model.rounding)};
   }
-  if (runs_quantized(model, index)) return run_codes(model, index, inputs);
+  if (runs_quantized(model, index)) return LoweredModule(model, index, shapes, QEngine::reference).run(inputs);
   std::vector<Var> vars;
   for (const Tensor& t : inputs) vars.emplace_back(dequantize(t));
   std::vector<Tensor> outputs;
@@ -127,10 +89,6 @@ void check_input(const Module& module, const Tensor& x) {
   std::visit([&](const auto& op) { op.shapes(ShapeCall{module.path, {&x.shape(), 1}}); }, module.op);
   check(x.dtype() == DType::f32 || x.dtype() == DType::f64 || x.qparams(), module.path,
         ": expected a float tensor or codes with quantization parameters, got ", to_string(x.dtype()));
-}
-
-std::string_view path_at(const Model& model, int index) {
-  return index >= 0 && index < static_cast<int>(model.modules.size()) ? std::string_view(model.modules[index].path) : "model";
 }
 
 /// The evaluation order is the list order; `step(index, inputs)` computes one module.
@@ -154,62 +112,6 @@ std::vector<Value> evaluate(const Model& model, std::span<const Tensor> inputs, 
 
 }  // namespace
 
-bool runs_quantized(const Model& model, int index) {
-  check_wiring(model, index);
-  const Module& module = model.modules[index];
-  const bool lowers = std::visit(
-      [](const auto& op) {
-        return requires(const LowerCall& c) { op.lower(c); };
-      },
-      module.op);
-  if (!lowers || std::holds_alternative<Input>(module.op) || !has_output_codes(module) || !wire_qparams(model, module))
-    return false;
-  const Params& params = model.owner(module).params;
-  const auto weight = params.find("weight");
-  if (weight != params.end() && weight->second.dtype() != DType::i8) return false;
-  // Where the output's codes are said to mean something else than the input's, only the float path rescales them.
-  return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
-}
-
-Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes) try {
-  const FloatScope environment;
-  check_wiring(model, index);
-  const Module& module = model.modules[index];
-  check_params(model.owner(module));
-  check_count(module, input_shapes.size());
-  check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
-  LowerCall call;
-  call.path = module.path;
-  call.rounding = model.rounding;
-  call.input_shapes = input_shapes;
-  const std::vector<Shape> outputs = naming(module.path, [&] {
-    return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, input_shapes}); }, module.op);
-  });
-  constexpr int64_t kLimit = int64_t{1} << 31;
-  for (const Shape& s : outputs) check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
-  for (const Shape& s : input_shapes)
-    check(numel(s) < kLimit, module.path, ": ", to_string(s), " is too large for one kernel call");
-  call.output_shapes = outputs;
-  const auto wires = wire_qparams(model, module);
-  check(wires.has_value(), module.path, ": an input wire carries floats");
-  check(!keeps_qparams(module.op) || wires->front() == *module.out_q[0], module.path,
-        ": its output's codes mean something else than its input's; ", name_of(module.op), " has no kernel that rescales");
-  call.inputs = *wires;
-  call.output = &*module.out_q[0];
-  call.params = &model.owner(module).params;
-  return std::visit(
-      [&](const auto& op) -> Lowered {
-        if constexpr (requires { op.lower(call); }) {
-          return op.lower(call);
-        } else {
-          fail(module.path, ": ", op.name, " has no int8 form");
-        }
-      },
-      module.op);
-} catch (const std::bad_alloc&) {
-  fail(path_at(model, index), ": out of memory in lower");
-}
-
 std::vector<Tensor> infer_module(const Model& model, int index, std::span<const Tensor> inputs) try {
   const FloatScope environment;
   check_wiring(model, index);
@@ -224,7 +126,7 @@ std::vector<Tensor> infer_module(const Model& model, int index, std::span<const 
   for (const Var& v : run_float(model, index, in, Mode::eval, nullptr, nullptr)) outputs.push_back(v.value());
   return outputs;
 } catch (const std::bad_alloc&) {
-  fail(path_at(model, index), ": out of memory in infer_module");
+  fail(model.path_at(index), ": out of memory in infer_module");
 }
 
 std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, const Tap& tap) try {
@@ -245,7 +147,7 @@ std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode 
   check_count(model.modules[static_cast<size_t>(index)], inputs.size());
   return run_float(model, index, inputs, mode, options.random, mode == Mode::eval ? nullptr : &model);
 } catch (const std::bad_alloc&) {
-  fail(path_at(model, index), ": out of memory in run");
+  fail(model.path_at(index), ": out of memory in run");
 }
 
 std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode, const ForwardOptions& options) try {

@@ -103,6 +103,11 @@ std::vector<Wire> Model::output_wires() const {
   return {{static_cast<int>(modules.size()) - 1, 0}};
 }
 
+std::string_view Model::path_at(int index) const {
+  return index >= 0 && index < static_cast<int>(modules.size()) ? std::string_view(modules[static_cast<size_t>(index)].path)
+                                                                : "model";
+}
+
 bool below(std::string_view path, std::string_view prefix) {
   return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.'));
 }

@@ -60,6 +60,8 @@ struct Model {
   /// The module that holds this module's parameters: itself, or the one it is tied to.
   const Module& owner(const Module&) const;
   Module& owner(const Module&);
+  /// For messages: the module's path, or "model" if there is no such module.
+  std::string_view path_at(int index) const;
   /// The wires a caller sees: `outputs`, or the last module if none are set.
   std::vector<Wire> output_wires() const;
 };
@@ -90,8 +92,12 @@ std::vector<Tensor> infer(const Model&, std::span<const Tensor> inputs, const Ta
 std::vector<Var> run(Model&, int index, std::span<const Var> inputs, Mode, const ForwardOptions& = {});
 std::vector<Tensor> infer_module(const Model&, int index, std::span<const Tensor> inputs);
 
-/// Kernel arguments of a converted module for these input shapes: the only place where QParams become kernel arguments. Throws
-/// naming the module if it has no exact int8 form.
+/// Constant tables of a converted module, for all shapes; its weights are shared, not copied. Throws naming the module if it has no
+/// exact int8 form.
+ModuleTables lower_tables(const Model&, int index);
+/// Kernel runs of a converted module for these input shapes, on tables made before, or now: the only place where QParams become
+/// kernel arguments. Throws naming the module if it has no exact int8 form.
+Lowered lower(const Model&, int index, std::span<const Shape> input_shapes, const ModuleTables&);
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes);
 /// Throws naming `path` unless the codes have the dtype and range their parameters say: what an int32 bound relies on.
 void check_codes(const Tensor&, std::string_view path);

@@ -136,6 +136,16 @@ void check_wiring(const Model& model, int index) {
         name_of(module.op), ", or their attributes differ)");
 }
 
+void check_count(const Module& module, size_t given) {
+  const size_t expected = std::holds_alternative<Input>(module.op) ? 1 : module.inputs.size();
+  check(given == expected, module.path, ": expected ", expected, expected == 1 ? " input, got " : " inputs, got ", given);
+}
+
+bool has_output_codes(const Module& module) {
+  return module.out_q.size() == module.nominal.size() && !module.out_q.empty() &&
+         std::ranges::all_of(module.out_q, [](const auto& q) { return q.has_value(); });
+}
+
 void check_params(const Module& module) {
   if (!module.tied_to.empty()) return;
   const Shapes expected = naming(module.path, [&] { return expected_params(module.op); }), optional = optional_params(module.op);

@@ -51,4 +51,9 @@ void check_params(const Module&);
 /// The wiring, the parameters of every module, and floats of one type. Every function that computes with a model begins with it.
 void check_model(const Model&);
 
+/// Throws unless so many inputs were given as the module has wires; an Input is given its tensor.
+void check_count(const Module&, size_t given);
+/// Whether every output of a module is codes.
+bool has_output_codes(const Module&);
+
 }  // namespace octet

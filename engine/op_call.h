@@ -47,25 +47,39 @@ struct Call {
   std::function<void(std::string_view name, Tensor)> store;
 };
 
-/// One kernel run of a lowered module: which of the module's inputs it reads and where in the output it writes.
-struct LoweredStep {
+/// Where a kernel reads or writes: a module's input or output by its number, or a temporary of the lowered module.
+struct Operand {
+  enum class Of : uint8_t { input, output, temporary };
+  Of of = Of::input;
+  int index = 0;
+  int64_t offset = 0;  ///< bytes
+
+  static Operand input(int index, int64_t offset = 0) { return {Of::input, index, offset}; }
+  static Operand output(int64_t offset = 0, int index = 0) { return {Of::output, index, offset}; }
+  static Operand temporary(int index, int64_t offset = 0) { return {Of::temporary, index, offset}; }
+};
+
+/// Constant tables of a module: one set for each layer of weights it has. They depend on no shape.
+using ModuleTables = std::vector<std::shared_ptr<const Blobs>>;
+
+/// One kernel run of a lowered module.
+struct LoweredCall {
   KernelArgs args;
-  std::shared_ptr<const Blobs> blobs;
-  std::vector<int> inputs;
-  int64_t output_offset = 0;  ///< bytes
+  std::vector<Operand> inputs{Operand::input(0)}, outputs{Operand::output()};
+  int table = -1;                        ///< which of the module's tables it reads; -1: none
+  std::shared_ptr<const Blobs> blobs{};  ///< those
 };
 
-/// Proven while lowering.
-struct Facts {
-  int64_t accumulator_bound = 0;  ///< largest |sum| any input can produce, bias included where it is an integer
-};
+/// Bytes of an uninterrupted copy without change, from the one operand to the other; 0: the call does something else.
+int64_t copied_bytes(const LoweredCall&);
 
+/// What a module becomes for fixed shapes: kernel runs in order, and the bytes of the memory they hand values through.
 struct Lowered {
-  std::vector<LoweredStep> steps;
-  Facts facts;
+  std::vector<LoweredCall> calls;
+  std::vector<int64_t> temporaries{};
 };
 
-/// What lowering sees: shapes and quantization parameters of the wires, the module's own tensors.
+/// What lowering sees: shapes and quantization parameters of the wires, the module's own tensors. Tables are made without shapes.
 struct LowerCall {
   std::string_view path;
   Rounding rounding = Rounding::real;

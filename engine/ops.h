@@ -61,7 +61,8 @@ template <class OpType, class T>
 Field(const char*, T OpType::*) -> Field<OpType, T>;
 
 // Every operator answers params(), traits() (engine/op_traits.h) and activation(); the concept below asks for them.
-// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float.
+// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float. What lower() needs of
+// weights is in tables(), once for all shapes.
 
 /// A network input of this nominal shape (batch included); any batch may be fed later.
 struct Input {
@@ -107,6 +108,7 @@ struct Conv2d {
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
   Lowered lower(const LowerCall&) const;
 };
 
@@ -144,6 +146,7 @@ struct Linear {
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
   Lowered lower(const LowerCall&) const;
 };
 

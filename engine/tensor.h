@@ -121,6 +121,8 @@ class Tensor {
   }
   const void* raw() const { return storage_.get(); }
   void* mutable_raw();
+  /// The elements, kept alive for whoever holds this: a tensor that is written to meanwhile gets memory of its own.
+  std::shared_ptr<const void> share() const { return storage_; }
 
   /// The only element of a one-element float tensor.
   double item() const;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a model to steps and values: every module is lowered, copies become the value they copy, and a value may take the place of
-// an input that dies with it.
+// From a model to steps and values: every module is lowered, and what is only a piece of an input, or would only be copied into a
+// concatenation, takes no step.
 #include "io/firmware_plan.h"
-#include "engine/module_check.h"
 
 #include <algorithm>
+#include <map>
 
+#include "compile/memory_planner.h"
+#include "engine/module_check.h"
 #include "io/image.h"
 #include "kernels/float_scope.h"
 #include "kernels/kernel.h"
@@ -14,16 +16,13 @@
 namespace octet {
 namespace {
 
-bool is_copy(const Lowered& lowered) {
-  if (lowered.steps.size() != 1) return false;
-  const auto* t = std::get_if<kernels::TransposeArgs>(&lowered.steps[0].args);
-  return t != nullptr && t->rank == 1 && t->input_stride[0] == 1;
-}
-
-/// Memory shared by values of which each overwrites the one before.
-struct Block {
-  Lifetime life;
-  int owner = 0;  // the value that lies there last
+/// A kernel run on the planner's values, or (without a call) a value that is a piece of another.
+struct Item {
+  int module = 0;
+  LoweredCall call{};
+  std::vector<FirmwareOperand> inputs{}, outputs{};
+  bool alias = false;
+  bool completes = true;
 };
 
 class Planner {
@@ -41,17 +40,23 @@ class Planner {
     values_of_.resize(model_.modules.size());
     for (size_t i = 0; i < model_.modules.size(); ++i)
       if (std::holds_alternative<Input>(model_.modules[i].op)) add_input(static_cast<int>(i));
-    for (const int i : float_inputs_) quantize_input(i);
+    for (const auto& [module, from] : float_inputs_) quantize_input(module, from);
     for (size_t i = 0; i < model_.modules.size(); ++i)
       if (!std::holds_alternative<Input>(model_.modules[i].op)) add_module(static_cast<int>(i));
     add_outputs();
+    plan_memory();
     check(plan_.values.size() < 65'000 && plan_.steps.size() < 65'000, "firmware: ", plan_.steps.size(), " steps are too many");
     place();
     return std::move(plan_);
   }
 
  private:
-  const std::string& path(int i) const { return model_.modules[i].path; }
+  const std::string& path(int i) const { return model_.modules[static_cast<size_t>(i)].path; }
+  const Shape& shape(int module, int port) const { return shapes_[static_cast<size_t>(module)][static_cast<size_t>(port)]; }
+  int value_of(const Wire& w) const { return values_of_[static_cast<size_t>(w.module)][static_cast<size_t>(w.port)]; }
+  const QParams& qparams(int module, int port) const {
+    return *model_.modules[static_cast<size_t>(module)].out_q[static_cast<size_t>(port)];
+  }
 
   void find_shapes() {
     std::vector<Shape> inputs = options_.input_shapes;
@@ -61,156 +66,217 @@ class Planner {
     shapes_ = infer_shapes(model_, inputs);
   }
 
-  int add_value(int module, DType dtype, const Shape& shape) {
-    const int64_t bytes = numel(shape) * static_cast<int64_t>(size_of(dtype));
+  /// A value of the memory planner; what the image sees of it comes later.
+  int add_value(int module, DType dtype, int64_t bytes) {
     check(bytes > 0 && bytes <= INT32_MAX, path(module), ": a tensor of ", bytes, " bytes on a device");
-    const int step = static_cast<int>(plan_.steps.size()) - 1;
-    plan_.values.push_back({path(module), dtype, bytes, 0, step, step});
-    return static_cast<int>(plan_.values.size()) - 1;
+    known_.push_back({module, dtype});
+    return memory_.add(bytes, 0);
+  }
+  int add_value(int module, DType dtype, const Shape& shape) {
+    return add_value(module, dtype, numel(shape) * static_cast<int64_t>(size_of(dtype)));
   }
 
   void add_input(int i) {
-    const auto& q = model_.modules[i].out_q;
+    const auto& q = model_.modules[static_cast<size_t>(i)].out_q;
     check(!q.empty() && q[0].has_value(), path(i), ": a float input; a device needs a model quantized from its inputs on");
-    const Shape& shape = shapes_[i][0];
+    const DType dtype = options_.float_inputs ? DType::f32 : code_dtype(*q[0]);
+    const int v = add_value(i, dtype, shape(i, 0));
+    inputs_.push_back(v);
     if (options_.float_inputs) {
-      plan_.inputs.push_back({path(i), add_value(i, DType::f32, shape), shape, DType::f32, 1, 0});
-      float_inputs_.push_back(i);
-      return;
+      float_inputs_.emplace_back(i, v);
+      plan_.inputs.push_back({path(i), v, shape(i, 0), dtype, 1, 0});
+    } else {
+      values_of_[static_cast<size_t>(i)] = {v};
+      plan_.inputs.push_back({path(i), v, shape(i, 0), dtype, q[0]->scale[0], q[0]->zero_point[0]});
     }
-    const DType dtype = code_dtype(*q[0]);
-    values_of_[i] = add_value(i, dtype, shape);
-    plan_.inputs.push_back({path(i), values_of_[i], shape, dtype, q[0]->scale[0], q[0]->zero_point[0]});
   }
 
-  void quantize_input(int i) {
-    const Lowered lowered = lower(model_, i, shapes_[i]);
-    const int from = plan_.inputs[static_cast<size_t>(std::ranges::count_if(float_inputs_, [&](int f) { return f < i; }))].value;
-    add_step(i, lowered.steps[0], {from}, code_dtype(*model_.modules[i].out_q[0]));
-  }
-
-  void add_step(int module, const LoweredStep& l, std::vector<int> inputs, DType dtype) {
-    check(inputs.size() <= 2, path(module), ": a kernel with ", inputs.size(), " inputs; a device takes two");
-    FirmwareStep step;
-    step.path = path(module);
-    step.args = l.args;
-    step.blobs = l.blobs;
-    step.inputs = std::move(inputs);
-    step.output_offset = l.output_offset;
-    const Blobs none;
-    const Blobs& blobs = l.blobs ? *l.blobs : none;
-    KernelNeeds needs = options_.kernels ? options_.kernels(l.args, blobs) : KernelNeeds{};
-    if (needs.packed.empty() && needs.scratch_bytes == 0) needs = kernel_needs(options_.target, l.args, blobs);
-    step.packed = std::move(needs.packed);
-    step.scratch_bytes = needs.scratch_bytes;
-    step.why_not = std::move(needs.why_not);
-    const int at = static_cast<int>(plan_.steps.size());
-    for (const int v : step.inputs) plan_.values[v].last = at;
-    const bool again = !plan_.steps.empty() && plan_.steps.back().path == step.path && !plan_.steps.back().completes;
-    plan_.steps.push_back(std::move(step));
-    if (!again) values_of_[module] = add_value(module, dtype, shapes_[module][0]);
-    plan_.steps.back().output = values_of_[module];
-    plan_.values[values_of_[module]].last = at;
+  void quantize_input(int i, int from) {
+    const int v = add_value(i, code_dtype(qparams(i, 0)), shape(i, 0));
+    values_of_[static_cast<size_t>(i)] = {v};
+    items_.push_back({i, lower(model_, i, shapes_[static_cast<size_t>(i)]).calls[0], {{from, 0}}, {{v, 0}}});
   }
 
   void add_module(int i) {
-    const Module& module = model_.modules[i];
+    const Module& module = model_.modules[static_cast<size_t>(i)];
     check(runs_quantized(model_, i), module.path, ": ", name_of(module.op),
           " runs in float; a device needs every module quantized (see Program::placements)");
     std::vector<Shape> in;
-    for (const Wire& w : module.inputs) in.push_back(shapes_[w.module][w.port]);
+    for (const Wire& w : module.inputs) in.push_back(shape(w.module, w.port));
     const Lowered lowered = lower(model_, i, in);
-    if (is_copy(lowered)) {
-      values_of_[i] = values_of_[module.inputs[0].module];
-      return;
+    std::vector<int>& own = values_of_[static_cast<size_t>(i)];
+    for (size_t port = 0; port < module.out_q.size(); ++port)
+      own.push_back(add_value(i, code_dtype(qparams(i, static_cast<int>(port))), shape(i, static_cast<int>(port))));
+    std::vector<int> temporaries;
+    for (const int64_t bytes : lowered.temporaries) temporaries.push_back(add_value(i, DType::u8, bytes));
+    const auto place = [&](const Operand& o) -> FirmwareOperand {
+      switch (o.of) {
+        case Operand::Of::input: return {value_of(module.inputs[static_cast<size_t>(o.index)]), o.offset};
+        case Operand::Of::output: return {own[static_cast<size_t>(o.index)], o.offset};
+        case Operand::Of::temporary: return {temporaries[static_cast<size_t>(o.index)], o.offset};
+      }
+      fail(module.path, ": an operand of no kind");
+    };
+    for (const LoweredCall& call : lowered.calls) {
+      check(std::max(call.inputs.size(), call.outputs.size()) <= image::kMostOperands, module.path, ": a kernel with ",
+            call.inputs.size(), " inputs and ", call.outputs.size(), " outputs; a device takes ", image::kMostOperands);
+      Item item{.module = i, .call = call, .completes = &call == &lowered.calls.back()};
+      for (const Operand& o : call.inputs) item.inputs.push_back(place(o));
+      for (const Operand& o : call.outputs) item.outputs.push_back(place(o));
+      item.alias = is_piece(item);
+      items_.push_back(std::move(item));
     }
-    for (size_t s = 0; s < lowered.steps.size(); ++s) {
-      std::vector<int> inputs;
-      for (const int w : lowered.steps[s].inputs) inputs.push_back(values_of_[module.inputs[w].module]);
-      add_step(i, lowered.steps[s], std::move(inputs), code_dtype(*module.out_q[0]));
-      plan_.steps.back().completes = s + 1 == lowered.steps.size();
-    }
+  }
+
+  /// Whether the output is a piece of the input, uninterrupted and unchanged, at a place where a value may lie.
+  bool is_piece(const Item& item) const {
+    const FirmwareOperand &from = item.inputs[0], &to = item.outputs[0];
+    return to.offset == 0 && from.offset % image::kAlignment == 0 && copied_bytes(item.call) > 0 &&
+           copied_bytes(item.call) == memory_.values[static_cast<size_t>(to.value)].bytes;
   }
 
   void add_outputs() {
     for (const Wire& w : model_.output_wires()) {
-      const QParams& q = *model_.modules[w.module].out_q[w.port];
-      FirmwarePort port{path(w.module), values_of_[w.module], shapes_[w.module][w.port],
-                        code_dtype(q),  q.scale[0],           q.zero_point[0]};
+      const QParams& q = qparams(w.module, w.port);
+      FirmwarePort port{path(w.module), value_of(w), shape(w.module, w.port), code_dtype(q), q.scale[0], q.zero_point[0]};
       if (options_.float_outputs) {
         kernels::DequantizeArgs a{};
         a.count = static_cast<int32_t>(numel(port.shape));
         a.zero_point = port.zero_point;
         a.scale = port.scale;
         a.input_type = port.dtype == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
-        const int kept = values_of_[w.module];
-        add_step(w.module, {a, nullptr, {0}, 0}, {kept}, DType::f32);
-        port = {port.path, values_of_[w.module], port.shape, DType::f32, 1, 0};
-        values_of_[w.module] = kept;
+        const int v = add_value(w.module, DType::f32, port.shape);
+        items_.push_back({w.module, {a}, {{port.value, 0}}, {{v, 0}}});
+        port = {port.path, v, port.shape, DType::f32, 1, 0};
       }
       plan_.outputs.push_back(std::move(port));
     }
-    const int end = static_cast<int>(plan_.steps.size());
-    for (const FirmwarePort& p : plan_.outputs) plan_.values[p.value].last = end;
   }
 
-  /// The block of an input on which this step's output may lie, or -1.
-  int reusable(int at, const std::vector<int>& block_of, const std::vector<Block>& blocks) const {
-    const FirmwareStep& step = plan_.steps[at];
-    if (step.output_offset != 0 || !step.completes) return -1;
-    const uint8_t allowed = device_op(step.args).overwrites;
-    for (size_t i = 0; i < step.inputs.size(); ++i) {
-      const int v = step.inputs[i];
-      const bool other = step.inputs.size() == 2 && step.inputs[1 - i] == v && (allowed >> (1 - i) & 1) == 0;
-      const bool dies = plan_.values[v].last == at && blocks[block_of[v]].owner == v;
-      if ((allowed >> i & 1) != 0 && dies && !other && plan_.values[v].bytes == plan_.values[step.output].bytes) return block_of[v];
+  /// The value's number in the image, given when it is first there.
+  int number(int v) {
+    int& n = numbers_[static_cast<size_t>(v)];
+    if (n >= 0) return n;
+    n = static_cast<int>(plan_.values.size());
+    const auto& [module, dtype] = known_[static_cast<size_t>(v)];
+    plan_.values.push_back({path(module), dtype, memory_.values[static_cast<size_t>(v)].bytes});
+    planned_.push_back(v);
+    return n;
+  }
+
+  /// Blocks for all values and steps for the items that are left. Time 0 is before the first item: inputs are there.
+  void plan_memory() {
+    numbers_.assign(memory_.values.size(), -1);
+    for (size_t t = 0; t < items_.size(); ++t)
+      for (const auto* operands : {&items_[t].inputs, &items_[t].outputs})
+        for (const FirmwareOperand& o : *operands) memory_.values[static_cast<size_t>(o.value)].last = static_cast<int>(t) + 1;
+    for (const FirmwarePort& p : plan_.outputs)
+      memory_.values[static_cast<size_t>(p.value)].last = static_cast<int>(items_.size()) + 1;
+    for (const int v : inputs_) memory_.open(v, 0), number(v);
+    for (size_t t = 0; t < items_.size(); ++t) {
+      Item& item = items_[t];
+      const FirmwareOperand &from = item.inputs[0], &to = item.outputs[0];
+      if (item.alias) {
+        memory_.join(to.value, from.value, from.offset);
+        const bool whole =
+            memory_.values[static_cast<size_t>(to.value)].bytes == memory_.values[static_cast<size_t>(from.value)].bytes;
+        if (whole)
+          numbers_[static_cast<size_t>(to.value)] = number(from.value);
+        else
+          plan_.values[static_cast<size_t>(number(to.value))].of = number(from.value);
+        continue;
+      }
+      const bool fresh = memory_.values[static_cast<size_t>(to.value)].block < 0;
+      const bool taken = fresh && open(item, static_cast<int>(t) + 1);
+      const bool copies_whole =
+          from.offset == 0 && copied_bytes(item.call) == memory_.values[static_cast<size_t>(from.value)].bytes;
+      const bool elided = copies_whole && memory_.absorb(from.value, to.value, to.offset, image::kAlignment);
+      for (const FirmwareOperand& o : item.outputs) number(o.value);
+      if (elided)
+        part_of_[number(to.value)] = number(from.value);
+      else
+        add_step(item, taken, static_cast<int>(t) + 1);
     }
-    return -1;
+    for (const FirmwareStep& step : plan_.steps)
+      for (const FirmwareOperand& o : step.outputs) part_of_.erase(o.value);
+    for (const auto& [whole, part] : part_of_) plan_.values[static_cast<size_t>(whole)].of = part;
+    for (FirmwarePort& p : plan_.inputs) p.value = number(p.value);
+    for (FirmwarePort& p : plan_.outputs) p.value = number(p.value);
+  }
+
+  /// Memory for what the item writes; whether it took over an input's.
+  bool open(const Item& item, int time) {
+    std::vector<int> inputs;
+    uint8_t overwrites =
+        item.outputs.size() == 1 && item.completes && item.outputs[0].offset == 0 ? device_op(item.call.args).overwrites : 0;
+    for (size_t k = 0; k < item.inputs.size(); ++k) {
+      inputs.push_back(item.inputs[k].value);
+      if (item.inputs[k].offset != 0) overwrites &= static_cast<uint8_t>(~(1U << k));
+    }
+    if (item.outputs.size() == 1)
+      return memory_.open_or_overwrite(item.outputs[0].value, {inputs, overwrites, output_bytes(item.call.args), time});
+    for (const FirmwareOperand& o : item.outputs)
+      if (memory_.values[static_cast<size_t>(o.value)].block < 0) memory_.open(o.value, time);
+    return false;
+  }
+
+  void add_step(const Item& item, bool in_place, int time) {
+    FirmwareStep step;
+    step.path = path(item.module);
+    step.args = item.call.args;
+    step.blobs = item.call.blobs;
+    step.completes = item.completes;
+    step.in_place = in_place;
+    for (const FirmwareOperand& o : item.inputs) step.inputs.push_back({number(o.value), o.offset});
+    for (const FirmwareOperand& o : item.outputs) step.outputs.push_back({number(o.value), o.offset});
+    const Blobs none;
+    const Blobs& blobs = step.blobs ? *step.blobs : none;
+    KernelNeeds needs = options_.kernels ? options_.kernels(step.args, blobs) : KernelNeeds{};
+    if (needs.packed.empty() && needs.scratch_bytes == 0) needs = kernel_needs(options_.target, step.args, blobs);
+    step.packed = std::move(needs.packed);
+    step.scratch_bytes = needs.scratch_bytes;
+    step.why_not = std::move(needs.why_not);
+    plan_.steps.push_back(std::move(step));
+    times_.push_back(time);
   }
 
   void place() {
-    // Inputs are alive before step 0: lifetimes count from there.
-    std::vector<int> block_of(plan_.values.size(), -1);
-    std::vector<Block> blocks;
-    const auto own_block = [&](int v) {
-      block_of[v] = static_cast<int>(blocks.size());
-      blocks.push_back({{plan_.values[v].bytes, plan_.values[v].first + 1, plan_.values[v].last + 1}, v});
-    };
-    for (const FirmwarePort& p : plan_.inputs) own_block(p.value);
-    for (size_t s = 0; s < plan_.steps.size(); ++s) {
-      const int v = plan_.steps[s].output;
-      if (block_of[v] >= 0) continue;
-      const int shared = reusable(static_cast<int>(s), block_of, blocks);
-      if (shared < 0) {
-        own_block(v);
-        continue;
-      }
-      plan_.steps[s].in_place = true;
-      block_of[v] = shared;
-      blocks[shared].owner = v;
-      blocks[shared].life.last = plan_.values[v].last + 1;
-    }
-    std::vector<Lifetime> lives;
-    for (const Block& b : blocks) lives.push_back(b.life);
+    std::vector<Lifetime> scratch;
     std::vector<size_t> scratch_of(plan_.steps.size(), 0);
     for (size_t s = 0; s < plan_.steps.size(); ++s)
       if (plan_.steps[s].scratch_bytes > 0) {
-        scratch_of[s] = lives.size();
-        lives.push_back({plan_.steps[s].scratch_bytes, static_cast<int>(s) + 1, static_cast<int>(s) + 1});
+        scratch_of[s] = scratch.size();
+        scratch.push_back({plan_.steps[s].scratch_bytes, times_[s], times_[s]});
       }
-    const ArenaPlan arena = plan_arena(lives, image::kAlignment, options_.search_nodes);
+    const ArenaPlan arena = memory_.lay_out(scratch, image::kAlignment, options_.search_nodes);
     check(arena.bytes <= INT32_MAX, "firmware: an arena of ", arena.bytes, " bytes");
     plan_.arena_bytes = arena.bytes;
     plan_.lower_bound = arena.lower_bound;
     plan_.optimal = arena.optimal;
-    for (size_t v = 0; v < plan_.values.size(); ++v) plan_.values[v].offset = arena.offsets[block_of[v]];
+    // Steps have no gaps where items were elided.
+    const auto step_at = [&](int time, bool end) {
+      const auto found = end ? std::ranges::upper_bound(times_, time) - 1 : std::ranges::lower_bound(times_, time);
+      return static_cast<int>(found - times_.begin());
+    };
+    for (const MemoryPlanner::Block& b : memory_.blocks)
+      plan_.blocks.push_back(
+          {b.bytes, b.offset, b.first == 0 ? -1 : step_at(b.first, false),
+           b.last > static_cast<int>(items_.size()) ? static_cast<int>(plan_.steps.size()) : step_at(b.last, true)});
+    for (size_t n = 0; n < plan_.values.size(); ++n) {
+      const MemoryPlanner::Value& v = memory_.values[static_cast<size_t>(planned_[n])];
+      plan_.values[n].block = v.block, plan_.values[n].block_offset = v.offset;
+      plan_.values[n].offset = memory_.blocks[static_cast<size_t>(v.block)].offset + v.offset;
+    }
     for (size_t s = 0; s < plan_.steps.size(); ++s) {
       FirmwareStep& step = plan_.steps[s];
       if (step.scratch_bytes > 0) step.scratch_offset = arena.offsets[scratch_of[s]];
       plan_.scratch_bytes = std::max(plan_.scratch_bytes, step.scratch_bytes);
-      const int now = static_cast<int>(s) + 1;
-      for (const Lifetime& l : lives)
-        if (l.first <= now && now <= l.last) step.live_bytes += image::padded(static_cast<uint32_t>(l.bytes), image::kAlignment);
+      const auto count = [&](int64_t bytes, int first, int last) {
+        if (first <= times_[s] && times_[s] <= last)
+          step.live_bytes += image::padded(static_cast<uint32_t>(bytes), image::kAlignment);
+      };
+      for (const MemoryPlanner::Block& b : memory_.blocks) count(b.bytes, b.first, b.last);
+      count(step.scratch_bytes, times_[s], times_[s]);
       step.flash_bytes = octet::flash_bytes(step, plan_.rounding, plan_.layer_names);
     }
   }
@@ -219,8 +285,16 @@ class Planner {
   const FirmwareOptions& options_;
   FirmwarePlan plan_;
   std::vector<std::vector<Shape>> shapes_;
-  std::vector<int> values_of_;     // by module
-  std::vector<int> float_inputs_;  // modules
+  MemoryPlanner memory_;
+  std::vector<std::pair<int, DType>> known_;       // module and dtype, by the planner's values
+  std::vector<std::vector<int>> values_of_;        // the planner's, by module and port
+  std::vector<int> inputs_;                        // the planner's values
+  std::vector<std::pair<int, int>> float_inputs_;  // module, value
+  std::vector<Item> items_;
+  std::vector<int> numbers_;    // in the image, by the planner's values; -1: none yet
+  std::vector<int> planned_;    // the planner's values, by number
+  std::vector<int> times_;      // by step
+  std::map<int, int> part_of_;  // a part by the value that nothing else writes
 };
 
 }  // namespace

@@ -48,13 +48,28 @@ struct FirmwareOptions {
   std::function<KernelNeeds(const KernelArgs&, const Blobs&)> kernels{};
 };
 
+/// Memory that one or more values share.
+struct FirmwareBlock {
+  int64_t bytes = 0;
+  int64_t offset = 0;       ///< in the arena
+  int first = 0, last = 0;  ///< steps between which it is needed; -1: before the first
+};
+
 /// A tensor in the arena.
 struct FirmwareValue {
   std::string path;  ///< of the module that computes it
   DType dtype = DType::u8;
   int64_t bytes = 0;
-  int64_t offset = 0;       ///< in the arena
-  int first = 0, last = 0;  ///< steps between which it is needed; -1: before the first
+  int of = -1;  ///< the value that it is a piece of, or that is a part of it; -1: an input, or a step writes it
+  int block = 0;
+  int64_t block_offset = 0;  ///< in its block
+  int64_t offset = 0;        ///< in the arena
+};
+
+/// Part of a value.
+struct FirmwareOperand {
+  int value = 0;
+  int64_t offset = 0;  ///< bytes
 };
 
 /// One kernel run.
@@ -62,11 +77,9 @@ struct FirmwareStep {
   std::string path;
   KernelArgs args;
   std::shared_ptr<const Blobs> blobs;  ///< null: none
-  std::vector<int> inputs;             ///< values
-  int output = 0;
-  int64_t output_offset = 0;  ///< bytes into the output's value
-  bool completes = true;      ///< no later step writes its value
-  bool in_place = false;      ///< the output lies on an input
+  std::vector<FirmwareOperand> inputs, outputs;
+  bool completes = true;  ///< no later step writes its outputs
+  bool in_place = false;  ///< the output lies on an input
   std::vector<PackedWeights> packed;
   int64_t scratch_bytes = 0, scratch_offset = 0;
   int64_t live_bytes = 0;   ///< in the arena while it runs, scratch included
@@ -87,7 +100,8 @@ struct FirmwarePort {
 struct FirmwarePlan {
   Rounding rounding = Rounding::real;
   bool layer_names = true;
-  std::vector<FirmwareValue> values;  ///< inputs first, then in the order of writing
+  std::vector<FirmwareBlock> blocks;
+  std::vector<FirmwareValue> values;  ///< inputs first, then in the order in which they are there
   std::vector<FirmwareStep> steps;
   std::vector<FirmwarePort> inputs, outputs;
   int64_t arena_bytes = 0;
@@ -97,7 +111,7 @@ struct FirmwarePlan {
 };
 
 /// Throws naming the module if one runs in float, has no exact kernel, or needs something a device does not compute:
-/// Rounding::int_bias, a step with more than two inputs, more than 65,000 tensors.
+/// Rounding::int_bias, a step with more than four inputs or outputs, more than 65,000 tensors.
 FirmwarePlan plan_firmware(const Model&, const FirmwareOptions& = {});
 
 /// Throws naming the first layer that needs more; a budget of 0 is none. RAM is the arena, flash the image.

@@ -66,8 +66,8 @@ std::string to_table(const FirmwarePlan& plan) {
     sum_macs += macs(s.args);
     out << std::left << std::setw(column) << s.path << std::setw(14)
         << (s.packed.empty() ? std::string(name_of(s.args)) : s.packed[0].op) << std::right << std::setw(9)
-        << plan.values[s.output].bytes << std::setw(9) << s.live_bytes << std::setw(9) << s.scratch_bytes << std::setw(12)
-        << macs(s.args) << std::setw(9) << s.flash_bytes << (s.in_place ? "  in place" : "");
+        << plan.values[static_cast<size_t>(s.outputs[0].value)].bytes << std::setw(9) << s.live_bytes << std::setw(9)
+        << s.scratch_bytes << std::setw(12) << macs(s.args) << std::setw(9) << s.flash_bytes << (s.in_place ? "  in place" : "");
     if (!s.why_not.empty()) out << "  reference: " << s.why_not;
     out << '\n';
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <unordered_map>
 
 #include "kernels/float_scope.h"
 #include "runtime/image.h"
@@ -61,7 +63,8 @@ class Writer {
   void values() {
     record(Kind::values, plan_.values.size() * sizeof(image::Value));
     for (const FirmwareValue& v : plan_.values)
-      records_.put(image::Value{static_cast<uint32_t>(v.offset), static_cast<uint32_t>(v.bytes)});
+      records_.put(image::Value{static_cast<uint32_t>(v.offset), static_cast<uint32_t>(v.bytes),
+                                v.of < 0 ? image::kNoValue : static_cast<uint16_t>(v.of), 0});
   }
 
   void port(const FirmwarePort& p, bool output) {
@@ -82,13 +85,20 @@ class Writer {
     records_.pad(4);
   }
 
-  /// Appends a blob; its offset counts from the blobs' begin until the end is known.
+  /// Appends a blob, or finds an equal one: layers that share weights store them once. Its offset counts from the blobs' begin
+  /// until the end is known.
   uint32_t blob(const void* from, size_t bytes) {
     if (bytes == 0) return 0;
+    const std::string_view content(static_cast<const char*>(from), bytes);
+    const auto [first, last] = stored_.equal_range(std::hash<std::string_view>{}(content));
+    for (auto it = first; it != last; ++it)
+      if (const auto& [at, size] = it->second; size == bytes && std::memcmp(&blobs_.bytes[at], from, bytes) == 0)
+        return static_cast<uint32_t>(at) + kPending;
     blobs_.pad(image::kAlignment);
-    const auto offset = static_cast<uint32_t>(blobs_.bytes.size());
+    const size_t offset = blobs_.bytes.size();
     blobs_.put(from, bytes);
-    return offset + kPending;
+    stored_.emplace(std::hash<std::string_view>{}(content), std::pair{offset, bytes});
+    return static_cast<uint32_t>(offset) + kPending;
   }
   template <class T>
   uint32_t blob(const std::vector<T>& v) {
@@ -103,7 +113,7 @@ class Writer {
     t.channels = static_cast<uint32_t>(real ? b.scale.size() : b.multiplier.size());
     check(t.channels > 0, s.path, ": no rescaling tables for rounding ", to_string(plan_.rounding));
     if (!plain) return t;  // packed weights hold everything
-    t.weight = blob(b.weight);
+    t.weight = blob(b.weight.plain().get(), b.weight.size());
     t.weight_bytes = static_cast<uint32_t>(b.weight.size());
     t.weight_zero_point = blob(b.weight_zero_point);
     if (real) {
@@ -120,19 +130,22 @@ class Writer {
   void step(const FirmwareStep& s) {
     const std::string name = plan_.layer_names ? printable(s.path) : std::string();
     image::Step r{};
-    check(!s.inputs.empty() && s.inputs.size() <= 2, s.path, ": ", s.inputs.size(), " inputs");
-    r.inputs[0] = static_cast<uint16_t>(s.inputs[0]);
-    r.inputs[1] = s.inputs.size() > 1 ? static_cast<uint16_t>(s.inputs[1]) : image::kNoValue;
-    r.output = static_cast<uint16_t>(s.output);
+    r.inputs = static_cast<uint8_t>(s.inputs.size()), r.outputs = static_cast<uint8_t>(s.outputs.size());
+    r.tables = s.blobs ? 1 : 0;
+    check(!s.inputs.empty() && s.inputs.size() <= image::kMostOperands && !s.outputs.empty() &&
+              s.outputs.size() <= image::kMostOperands,
+          s.path, ": ", s.inputs.size(), " inputs and ", s.outputs.size(), " outputs; a device takes ", image::kMostOperands);
     r.name_bytes = static_cast<uint8_t>(name.size());
-    r.flags = static_cast<uint8_t>((s.blobs ? image::kHasTables : 0) | (s.completes ? image::kCompletes : 0));
-    r.output_offset = static_cast<uint32_t>(s.output_offset);
+    r.flags = s.completes ? image::kCompletes : 0;
     r.scratch_offset = static_cast<uint32_t>(s.scratch_offset);
     r.scratch_bytes = static_cast<uint32_t>(s.scratch_bytes);
     std::visit([&](const auto& args) { r.args_bytes = static_cast<uint16_t>(sizeof args); }, s.args);
-    record(device_op(s.args).kind,
-           sizeof r + r.args_bytes + (s.blobs ? sizeof(image::Tables) : 0) + image::padded(r.name_bytes, 4));
+    record(device_op(s.args).kind, sizeof r + (s.inputs.size() + s.outputs.size()) * sizeof(image::Operand) + r.args_bytes +
+                                       r.tables * sizeof(image::Tables) + image::padded(r.name_bytes, 4));
     records_.put(r);
+    for (const auto* operands : {&s.inputs, &s.outputs})
+      for (const FirmwareOperand& o : *operands)
+        records_.put(image::Operand{static_cast<uint16_t>(o.value), 0, static_cast<uint32_t>(o.offset)});
     std::visit([&](const auto& args) { records_.put(args); }, s.args);
     if (s.blobs) {
       fixups_.push_back({records_.bytes.size(), sizeof(image::Tables) / 4});
@@ -188,7 +201,8 @@ class Writer {
 
   const FirmwarePlan& plan_;
   Buffer records_, blobs_;
-  std::vector<std::pair<size_t, size_t>> fixups_;  // place and number of words that may be such offsets
+  std::unordered_multimap<size_t, std::pair<size_t, size_t>> stored_;  // offset and size of a blob, by hash
+  std::vector<std::pair<size_t, size_t>> fixups_;                      // place and number of words that may be such offsets
 };
 
 }  // namespace

@@ -37,6 +37,7 @@ class ReferenceKernel final : public Kernel {
   ReferenceKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs)
       : args_(args),
         blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
+        weight_(blobs_->weight.plain()),
         inputs_(static_cast<size_t>(inputs_of(args))) {
     const auto channels = static_cast<size_t>(channels_of(args));
     if (blobs_->bias.empty()) zero_bias_.resize(channels);
@@ -54,9 +55,9 @@ class ReferenceKernel final : public Kernel {
 
   bool may_overwrite(size_t input) const override { return input < inputs_ && (device_op(args_).overwrites >> input & 1) != 0; }
 
-  void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte*) const override {
     assert(inputs.size() >= inputs_);
-    const Buffers buffers{inputs[0], data_or_null(blobs_->weight), inputs_ > 1 ? inputs[1] : nullptr, output, channels_};
+    const Buffers buffers{inputs[0], weight_.get(), inputs_ > 1 ? inputs[1] : nullptr, outputs[0], channels_};
     std::visit(
         [&](const auto& args) {
           const int64_t n = units(args);
@@ -79,6 +80,7 @@ class ReferenceKernel final : public Kernel {
 
   KernelArgs args_;
   std::shared_ptr<const Blobs> blobs_;
+  std::shared_ptr<const int8_t> weight_;
   size_t inputs_;
   std::vector<float> zero_bias_;
   std::vector<int32_t> zero_bias_codes_;
@@ -94,7 +96,7 @@ std::array<QEngine, 3> order(const KernelArgs& args, const std::shared_ptr<const
 
 }  // namespace
 
-void Kernel::run(std::span<const void* const> inputs, void* output) const {
+void Kernel::run(std::span<const void* const> inputs, std::span<void* const> outputs) const {
   const FloatScope environment;
   const std::unique_ptr<State> state = make_state();
   constexpr int64_t kAlignment = 64;
@@ -102,7 +104,7 @@ void Kernel::run(std::span<const void* const> inputs, void* output) const {
   void* scratch = memory.data();
   size_t room = memory.size();
   std::align(kAlignment, static_cast<size_t>(scratch_bytes()), scratch, room);
-  run(inputs, output, state.get(), static_cast<std::byte*>(scratch));
+  run(inputs, outputs, state.get(), static_cast<std::byte*>(scratch));
 }
 
 std::string_view to_string(QEngine engine) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernels/list.h"
-#include "kernels/packed_forms.h"
+#include "kernels/weights.h"
 
 namespace octet {
 
@@ -21,10 +21,11 @@ using KernelArgs = kernels::Kernels::as<std::variant>;
 /// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which. Once a kernel was made of
 /// them they must not change.
 struct Blobs {
-  std::vector<int8_t> weight;
+  Weights weight;
   std::vector<float> scale, bias;
   std::vector<int32_t> bias_codes, multiplier, shift, weight_zero_point;
-  PackedForms packed;  ///< what engines made of the weights so far
+  /// Largest |sum| that any input can produce, bias included where it is an integer; 0: not computed.
+  int64_t accumulator_bound = 0;
 };
 
 /// Who computes. Every engine gives the same bytes; they differ in speed and in what they accept. automatic is the first engine,
@@ -73,9 +74,17 @@ class Kernel {
     return false;
   }
   /// `inputs` in wire order (a fused residual is the second); buffers have the sizes the arguments say. Allocates nothing.
-  virtual void run(std::span<const void* const> inputs, void* output, State*, std::byte* scratch) const = 0;
+  virtual void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte* scratch) const = 0;
+  /// The same of a kernel with one output.
+  void run(std::span<const void* const> inputs, void* output, State* state, std::byte* scratch) const {
+    run(inputs, std::span<void* const>(&output, 1), state, scratch);
+  }
   /// The same with a state and scratch memory made for this run.
-  void run(std::span<const void* const> inputs, void* output) const;
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs) const;
+  void run(std::span<const void* const> inputs, void* output) const { run(inputs, std::span<void* const>(&output, 1)); }
+  // An array of outputs would be taken for the output itself.
+  void run(std::span<const void* const> inputs, void** outputs, State*, std::byte* scratch) const = delete;
+  void run(std::span<const void* const> inputs, void** outputs) const = delete;
   /// Which implementation this is, for reports.
   virtual std::string_view implementation() const = 0;
   virtual QEngine engine() const = 0;

@@ -19,31 +19,14 @@ std::vector<Tensor> ModuleRunner::run(int index, std::span<const Tensor> inputs)
   const FloatScope environment;
   check(index >= 0 && index < static_cast<int>(quantized_.size()), "ModuleRunner: module ", index, " of ", quantized_.size());
   if (!quantized_[index]) return infer_module(model_, index, inputs);
-  const Module& module = model_.modules[index];
   std::vector<Shape> shapes;
   for (const Tensor& t : inputs) shapes.push_back(t.shape());
   Prepared& p = prepared_[index];
-  if (p.steps.empty() || p.shapes != shapes) {
-    p.output = naming(module.path, [&] {
-      return std::visit([&](const auto& op) { return op.shapes(ShapeCall{module.path, shapes}); }, module.op)[0];
-    });
-    p.steps.clear();
-    for (LoweredStep& step : lower(model_, index, shapes).steps) {
-      Made made = make(step.args, step.blobs, engine_);
-      if (!made.kernel) made = make(step.args, step.blobs, QEngine::reference);
-      p.steps.push_back({std::move(made.kernel), step.inputs, step.output_offset});
-    }
+  if (!p.module || p.shapes != shapes) {
+    p.module = std::make_unique<LoweredModule>(model_, index, shapes, engine_);
     p.shapes = std::move(shapes);
   }
-  Tensor y = Tensor(p.output, code_dtype(*module.out_q[0])).with(*module.out_q[0]);
-  if (y.numel() == 0) return {std::move(y)};
-  auto* to = static_cast<std::byte*>(y.mutable_raw());
-  for (const Step& step : p.steps) {
-    std::vector<const void*> in;
-    for (const int i : step.inputs) in.push_back(inputs[i].raw());
-    step.kernel->run(in, to + step.output_offset);
-  }
-  return {std::move(y)};
+  return p.module->run(inputs);
 }
 
 void ModuleRunner::set_param(int index, std::string_view name, Tensor value) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/graph.h"
+#include "engine/lowered_module.h"
 
 namespace octet {
 
@@ -22,15 +23,9 @@ class ModuleRunner {
   void set_param(int index, std::string_view name, Tensor value);
 
  private:
-  struct Step {
-    std::unique_ptr<Kernel> kernel;
-    std::vector<int> inputs;
-    int64_t output_offset = 0;
-  };
   struct Prepared {
     std::vector<Shape> shapes;
-    Shape output;
-    std::vector<Step> steps;
+    std::unique_ptr<const LoweredModule> module;
   };
 
   Model model_;

@@ -49,9 +49,11 @@ inline bool equals_product(uint32_t bytes, Factors... factors) {
   return product(&p, list, sizeof...(factors)) && p == bytes;
 }
 
+/// The arguments, if their size and the numbers of outputs and tables are those of the family.
 template <class Args>
 inline bool take(const octet_step& step, Args* args) {
-  if (step.args_bytes != sizeof(Args)) return false;
+  if (step.args_bytes != sizeof(Args) || step.output_count != 1 || step.table_count != (kernels::Info<Args>::weighted ? 1u : 0u))
+    return false;
   __builtin_memcpy(args, step.args, sizeof(Args));
   return true;
 }
@@ -73,6 +75,6 @@ inline bool valid(const kernels::OutputArgs& o, kernels::CodeType t) {
 }
 
 /// Exactly one input, of this size.
-inline bool one_input(const octet_step& step, uint32_t bytes) { return step.input_bytes[0] == bytes && step.input_bytes[1] == 0; }
+inline bool one_input(const octet_step& step, uint32_t bytes) { return step.input_count == 1 && step.input_bytes[0] == bytes; }
 
 }  // namespace octet::checks

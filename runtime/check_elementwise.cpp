@@ -10,7 +10,8 @@ octet_status add(const octet_step& s, Rounding rounding) {
   AddArgs a;
   if (!take(s, &a) || a.rounding != rounding || a.count <= 0) return OCTET_ERROR_ARGUMENTS;
   const uint32_t count = static_cast<uint32_t>(a.count);
-  if (s.input_bytes[0] != count || s.input_bytes[1] != count || s.output_bytes != count) return OCTET_ERROR_ARGUMENTS;
+  if (s.input_count != 2 || s.input_bytes[0] != count || s.input_bytes[1] != count || s.output_bytes[0] != count)
+    return OCTET_ERROR_ARGUMENTS;
   if (!valid(a.a_type) || !valid(a.b_type) || !is_code(a.a_zero_point, a.a_type) || !is_code(a.b_zero_point, a.b_type) ||
       !valid(a.output, a.output_type))
     return OCTET_ERROR_ARGUMENTS;
@@ -26,13 +27,13 @@ octet_status requantize(const octet_step& s, Rounding rounding) {
   if (!take(s, &a) || a.rounding != rounding || a.copy > 1) return OCTET_ERROR_ARGUMENTS;
   if (!valid(a.input_type) || !is_code(a.input_zero_point, a.input_type) || !valid(a.output, a.output_type))
     return OCTET_ERROR_ARGUMENTS;
-  if (s.input_bytes[1] != 0 || !equals_product(s.input_bytes[0], a.rows, a.row) || a.output_stride < a.row)
+  if (s.input_count != 1 || !equals_product(s.input_bytes[0], a.rows, a.row) || a.output_stride < a.row)
     return OCTET_ERROR_ARGUMENTS;
   const int32_t skipped[] = {a.rows, a.output_stride};
   uint32_t whole = 0;
   if (!product(&whole, skipped, 2)) return OCTET_ERROR_ARGUMENTS;
   const uint32_t extent = whole - static_cast<uint32_t>(a.output_stride) + static_cast<uint32_t>(a.row);
-  if (extent > s.output_bytes) return OCTET_ERROR_ARGUMENTS;
+  if (extent > s.output_bytes[0]) return OCTET_ERROR_ARGUMENTS;
   const bool scales = rounding == Rounding::real ? is_scale(a.input_scale) : is_multiplier(a.multiplier, a.shift);
   return scales ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
 }
@@ -42,7 +43,7 @@ octet_status clamp(const octet_step& s) {
   if (!take(s, &a) || a.count <= 0 || !valid(a.type) || (a.reserved[0] | a.reserved[1] | a.reserved[2]) != 0)
     return OCTET_ERROR_ARGUMENTS;
   const uint32_t count = static_cast<uint32_t>(a.count);
-  return one_input(s, count) && s.output_bytes == count && is_code(a.clamp_min, a.type) && is_code(a.clamp_max, a.type) &&
+  return one_input(s, count) && s.output_bytes[0] == count && is_code(a.clamp_min, a.type) && is_code(a.clamp_max, a.type) &&
                  a.clamp_min <= a.clamp_max
              ? OCTET_OK
              : OCTET_ERROR_ARGUMENTS;
@@ -51,7 +52,7 @@ octet_status clamp(const octet_step& s) {
 octet_status quantize(const octet_step& s, Rounding rounding) {
   QuantizeArgs a;
   if (!take(s, &a) || a.rounding != rounding || (a.reserved[0] | a.reserved[1]) != 0) return OCTET_ERROR_ARGUMENTS;
-  return s.input_bytes[1] == 0 && equals_product(s.input_bytes[0], a.count, 4) && equals_product(s.output_bytes, a.count) &&
+  return s.input_count == 1 && equals_product(s.input_bytes[0], a.count, 4) && equals_product(s.output_bytes[0], a.count) &&
                  valid(a.output, a.output_type)
              ? OCTET_OK
              : OCTET_ERROR_ARGUMENTS;
@@ -60,7 +61,7 @@ octet_status quantize(const octet_step& s, Rounding rounding) {
 octet_status dequantize(const octet_step& s) {
   DequantizeArgs a;
   if (!take(s, &a) || (a.reserved[0] | a.reserved[1] | a.reserved[2]) != 0) return OCTET_ERROR_ARGUMENTS;
-  return s.input_bytes[1] == 0 && equals_product(s.input_bytes[0], a.count) && equals_product(s.output_bytes, a.count, 4) &&
+  return s.input_count == 1 && equals_product(s.input_bytes[0], a.count) && equals_product(s.output_bytes[0], a.count, 4) &&
                  valid(a.input_type) && is_code(a.zero_point, a.input_type) && is_scale(a.scale)
              ? OCTET_OK
              : OCTET_ERROR_ARGUMENTS;
@@ -77,7 +78,7 @@ octet_status transpose(const octet_step& s) {
     last += static_cast<uint64_t>(a.output_shape[i] - 1) * static_cast<uint32_t>(a.input_stride[i]);
   }
   const uint64_t bytes = uint64_t{elements} * static_cast<uint32_t>(a.element_size);
-  return s.input_bytes[1] == 0 && s.input_bytes[0] == bytes && s.output_bytes == bytes && last < elements ? OCTET_OK
+  return s.input_count == 1 && s.input_bytes[0] == bytes && s.output_bytes[0] == bytes && last < elements ? OCTET_OK
                                                                                                           : OCTET_ERROR_ARGUMENTS;
 }
 

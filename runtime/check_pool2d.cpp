@@ -19,8 +19,8 @@ octet_status pool(const octet_step& s, bool average) {
     return OCTET_ERROR_ARGUMENTS;
   const int32_t all[] = {a.batch, a.in_h, a.in_w, a.channels, a.out_h, a.out_w};
   if (!sides(all, sizeof all / sizeof *all)) return OCTET_ERROR_ARGUMENTS;
-  if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) || s.input_bytes[1] != 0 ||
-      !equals_product(s.output_bytes, a.batch, a.out_h, a.out_w, a.channels))
+  if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) || s.input_count != 1 ||
+      !equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.channels))
     return OCTET_ERROR_ARGUMENTS;
   const bool codes = valid(a.type) && is_code(a.zero_point, a.type) && is_code(a.clamp_min, a.type) &&
                      is_code(a.clamp_max, a.type) && a.clamp_min <= a.clamp_max;

@@ -14,7 +14,8 @@ uint32_t reach(CodeType type, int32_t zero_point) {
 }
 
 /// Tables of this rounding and no other; what an accumulator can reach, channel by channel.
-octet_status tables(const octet_step& s, Rounding rounding, uint32_t channels, uint32_t row, uint32_t input_reach) {
+octet_status tables(const octet_step& step, Rounding rounding, uint32_t channels, uint32_t row, uint32_t input_reach) {
+  const octet_tables& s = step.tables[0];
   if (s.channels != channels) return OCTET_ERROR_ARGUMENTS;
   const bool real = rounding == Rounding::real;
   uint32_t weights = 0;
@@ -23,7 +24,7 @@ octet_status tables(const octet_step& s, Rounding rounding, uint32_t channels, u
       nullptr) {  // packed weights hold everything; their sums wrap by definition and were bounded where they were packed
     const bool none = s.weight_zero_point == nullptr && s.scale == nullptr && s.bias == nullptr && s.bias_codes == nullptr &&
                       s.multiplier == nullptr && s.shift == nullptr;
-    return s.packed == nullptr ? OCTET_ERROR_KERNEL : none ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
+    return step.packed == nullptr ? OCTET_ERROR_KERNEL : none ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
   }
   if (s.weight_bytes != weights) return OCTET_ERROR_ARGUMENTS;
   if ((s.scale != nullptr) != real || (s.bias != nullptr) != real || (s.bias_codes != nullptr) == real ||
@@ -58,13 +59,13 @@ octet_status conv2d(const octet_step& s, Rounding rounding) {
   if (!valid(a.input_type) || !is_code(a.input_zero_point, a.input_type) || !valid(a.output, a.output_type))
     return OCTET_ERROR_ARGUMENTS;
   if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.in_c)) return OCTET_ERROR_ARGUMENTS;
-  if (!equals_product(s.output_bytes, a.batch, a.out_h, a.out_w, a.out_c)) return OCTET_ERROR_ARGUMENTS;
+  if (!equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.out_c)) return OCTET_ERROR_ARGUMENTS;
   uint32_t bits;
   __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
   if (bits == 0) {
-    if (s.input_bytes[1] != 0) return OCTET_ERROR_ARGUMENTS;
-  } else if (rounding != Rounding::real || !is_scale(a.residual_scale) || !valid(a.residual_type) ||
-             !is_code(a.residual_zero_point, a.residual_type) || s.input_bytes[1] != s.output_bytes) {
+    if (s.input_count != 1) return OCTET_ERROR_ARGUMENTS;
+  } else if (s.input_count != 2 || rounding != Rounding::real || !is_scale(a.residual_scale) || !valid(a.residual_type) ||
+             !is_code(a.residual_zero_point, a.residual_type) || s.input_bytes[1] != s.output_bytes[0]) {
     return OCTET_ERROR_ARGUMENTS;
   }
   const int32_t window[] = {a.kernel_h, a.kernel_w, a.in_c / a.groups};
@@ -78,7 +79,7 @@ octet_status linear(const octet_step& s, Rounding rounding) {
   if (!take(s, &a) || a.rounding != rounding || a.reserved != 0) return OCTET_ERROR_ARGUMENTS;
   if (!valid(a.input_type) || !is_code(a.input_zero_point, a.input_type) || !valid(a.output, a.output_type))
     return OCTET_ERROR_ARGUMENTS;
-  if (s.input_bytes[1] != 0 || !equals_product(s.input_bytes[0], a.rows, a.in) || !equals_product(s.output_bytes, a.rows, a.out))
+  if (s.input_count != 1 || !equals_product(s.input_bytes[0], a.rows, a.in) || !equals_product(s.output_bytes[0], a.rows, a.out))
     return OCTET_ERROR_ARGUMENTS;
   const uint32_t row = static_cast<uint32_t>(a.in);
   if (row > kMaxRow) return OCTET_ERROR_ARGUMENTS;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/list.h"
+#include "runtime/octet.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "octet's images are little-endian"
@@ -14,10 +15,12 @@
 namespace octet::image {
 
 constexpr uint8_t kMagic[4] = {'O', 'C', 'T', 'I'};
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
 constexpr uint32_t kAlignment = 16;
 constexpr uint32_t kMaxRank = 6;
 constexpr uint16_t kNoValue = 0xffff;
+constexpr uint32_t kMostOperands = OCTET_MAX_OPERANDS;  ///< inputs of a step, and outputs
+constexpr uint32_t kMostTables = OCTET_MAX_TABLES;
 
 /// Record kinds: values first, then ports (inputs before outputs), then steps in the order of running, each followed by its packed
 /// weights. A step's kind is its kernel's (kernels/list.h).
@@ -42,11 +45,13 @@ struct RecordHeader {
   uint16_t kind, version;
   uint32_t bytes;
 };
-constexpr uint16_t kRecordVersion = 1;
+constexpr uint16_t kRecordVersion = 2;
 
-/// Payload of Kind::values: one for each tensor, numbered in the order in which they are first written, inputs first.
+/// Payload of Kind::values: one for each tensor, numbered in the order in which they are there, inputs first.
 struct Value {
   uint32_t offset, bytes;  ///< in the arena
+  uint16_t of;             ///< kNoValue: an input, or a step writes it; else it is a piece of this value, or made of it and others
+  uint16_t reserved;
 };
 
 /// Payload of Kind::port, then the name.
@@ -61,18 +66,20 @@ struct Port {
   int32_t zero_point;
 };
 
-/// Payload of a step, then its arguments (kernels/args.h), its tables if a flag says so, its name.
+/// Part of a value: from this byte to its end.
+struct Operand {
+  uint16_t value, reserved;
+  uint32_t offset;
+};
+
+/// Payload of a step, then its operands (inputs, then outputs), its arguments (kernels/args.h), its tables, its name.
 struct Step {
-  uint16_t inputs[2];  ///< values, kNoValue for none
-  uint16_t output;
+  uint8_t inputs, outputs, tables, flags;  ///< how many of each
   uint16_t args_bytes;
-  uint8_t name_bytes, flags;
-  uint16_t reserved;
-  uint32_t output_offset;  ///< bytes into the output's value: slices of a concatenation
+  uint8_t name_bytes, reserved;
   uint32_t scratch_offset, scratch_bytes;
 };
-constexpr uint8_t kHasTables = 1;
-constexpr uint8_t kCompletes = 2;  ///< no later step writes this value
+constexpr uint8_t kCompletes = 1;  ///< no later step writes these outputs
 
 /// Where a weighted step's tables lie; 0: none. Blobs follow each other in the order of the fields that name them.
 struct Tables {
@@ -89,6 +96,19 @@ struct Packed {
   uint16_t family, version;
   uint32_t offset, bytes, reserved;
 };
+
+/// Where the parts of a step's payload begin.
+struct StepParts {
+  uint32_t operands, args, tables, name;
+};
+constexpr StepParts parts_of(const Step& s) {
+  StepParts p{};
+  p.operands = sizeof(Step);
+  p.args = p.operands + (uint32_t{s.inputs} + s.outputs) * static_cast<uint32_t>(sizeof(Operand));
+  p.tables = p.args + s.args_bytes;
+  p.name = p.tables + s.tables * static_cast<uint32_t>(sizeof(Tables));
+  return p;
+}
 
 constexpr uint32_t padded(uint32_t bytes, uint32_t unit) { return (bytes + unit - 1) / unit * unit; }
 

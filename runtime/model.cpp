@@ -79,7 +79,14 @@ class Opening {
     for (uint16_t i = 0; i < header_.values; ++i) {
       const Value v = value(values_, i);
       if (v.bytes == 0 || v.offset % kAlignment != 0 || !inside(v.offset, v.bytes, header_.arena_bytes)) return OCTET_ERROR_RANGE;
+      if (v.reserved != 0) return OCTET_ERROR_RECORD;
+      if (v.of == kNoValue) continue;
+      if (i < header_.inputs || v.of >= i) return OCTET_ERROR_RANGE;
+      const Value other = value(values_, v.of);
+      if (!inside(v.offset - other.offset, v.bytes, other.bytes) && !inside(other.offset - v.offset, other.bytes, v.bytes))
+        return OCTET_ERROR_RANGE;
     }
+    find_next_value();
     walk.skip();
     return OCTET_OK;
   }
@@ -136,32 +143,44 @@ class Opening {
     return OCTET_OK;
   }
 
-  /// Where a step reads and writes: only values written before it, nothing under its feet unless its operator may.
-  octet_status buffers(const Step& s, const octet_op& op) {
-    if (s.output < header_.inputs || s.output > next_value_ || uint32_t{s.output} + 1 < next_value_ || s.output >= header_.values)
-      return OCTET_ERROR_RANGE;
-    if (s.output == next_value_) {
-      if (!completed_) return OCTET_ERROR_RECORD;
-      ++next_value_;
-    } else if (completed_) {
-      return OCTET_ERROR_RECORD;
-    }
-    completed_ = (s.flags & kCompletes) != 0;
-    const Value out = value(values_, s.output);
-    if (s.output_offset >= out.bytes) return OCTET_ERROR_RANGE;
+  /// The next value that a step has to write.
+  void find_next_value() {
+    while (next_value_ < header_.values && value(values_, static_cast<uint16_t>(next_value_)).of != kNoValue) ++next_value_;
+  }
+
+  /// Where a step reads and writes: only values that were there before it, nothing under its feet unless its operator may.
+  octet_status buffers(const Step& s, const uint8_t* payload, const octet_op& op) {
+    Value outs[kMostOperands];  // from the operand's offset on
+    const uint32_t first_output = operand(payload, s.inputs).value;
     if (!inside(s.scratch_offset, s.scratch_bytes, header_.arena_bytes) || s.scratch_offset % kAlignment != 0)
       return OCTET_ERROR_RANGE;
-    if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, out.offset, out.bytes)) return OCTET_ERROR_RANGE;
-    for (int i = 0; i < 2; ++i) {
-      if (s.inputs[i] == kNoValue) {
-        if (i == 0) return OCTET_ERROR_RANGE;
-        continue;
+    for (uint32_t i = 0; i < s.outputs; ++i) {
+      const Operand o = operand(payload, s.inputs + i);
+      // In the order of their numbers; steps that write one value follow each other.
+      if (o.value >= header_.values || o.reserved != 0) return OCTET_ERROR_RANGE;
+      if (!completed_ && s.outputs != 1) return OCTET_ERROR_RECORD;
+      if (o.value != (completed_ ? next_value_ : last_value_)) return OCTET_ERROR_RANGE;
+      if (completed_) last_value_ = next_value_++, find_next_value();
+      const Value v = value(values_, o.value);
+      if (o.offset >= v.bytes) return OCTET_ERROR_RANGE;
+      outs[i] = {v.offset + o.offset, v.bytes - o.offset};
+      if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, outs[i].offset, outs[i].bytes))
+        return OCTET_ERROR_RANGE;
+      for (uint32_t k = 0; k < i; ++k)
+        if (!apart(outs[k].offset, outs[k].bytes, outs[i].offset, outs[i].bytes)) return OCTET_ERROR_RANGE;
+    }
+    completed_ = (s.flags & kCompletes) != 0;
+    for (uint32_t i = 0; i < s.inputs; ++i) {
+      const Operand o = operand(payload, i);
+      if (o.value >= first_output || o.reserved != 0) return OCTET_ERROR_RANGE;
+      const Value v = value(values_, o.value);
+      if (o.offset >= v.bytes) return OCTET_ERROR_RANGE;
+      const Value in{v.offset + o.offset, v.bytes - o.offset};
+      for (uint32_t k = 0; k < s.outputs; ++k) {
+        const bool may_overwrite = k == 0 && (op.overwrites >> i & 1) != 0 && in.offset == outs[0].offset &&
+                                   in.bytes == outs[0].bytes && operand(payload, s.inputs).offset == 0;
+        if (!may_overwrite && !apart(in.offset, in.bytes, outs[k].offset, outs[k].bytes)) return OCTET_ERROR_RANGE;
       }
-      if (s.inputs[i] >= s.output) return OCTET_ERROR_RANGE;
-      const Value in = value(values_, s.inputs[i]);
-      const bool may_overwrite =
-          (op.overwrites >> i & 1) != 0 && in.offset == out.offset && in.bytes == out.bytes && s.output_offset == 0;
-      if (!may_overwrite && !apart(in.offset, in.bytes, out.offset, out.bytes)) return OCTET_ERROR_RANGE;
       if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, in.offset, in.bytes)) return OCTET_ERROR_RANGE;
     }
     return OCTET_OK;
@@ -173,20 +192,22 @@ class Opening {
     if (r.kind < kFirstStep || r.kind > kLastStep) return OCTET_ERROR_RECORD;
     const uint8_t* payload = walk.payload();
     const Step s = load<Step>(payload);
-    if ((s.flags & ~(kHasTables | kCompletes)) != 0 || s.reserved != 0) return OCTET_ERROR_VERSION;
-    const uint32_t fixed = uint32_t{sizeof(Step)} + s.args_bytes + ((s.flags & kHasTables) != 0 ? uint32_t{sizeof(Tables)} : 0);
-    if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || fixed > r.bytes) return OCTET_ERROR_RECORD;
-    if (!name_ok(payload + fixed, s.name_bytes, r.bytes - fixed)) return OCTET_ERROR_RECORD;
-    if ((s.flags & kHasTables) != 0)
-      if (const octet_status t = tables(payload + sizeof(Step) + s.args_bytes)) return t;
+    if ((s.flags & ~kCompletes) != 0 || s.reserved != 0) return OCTET_ERROR_VERSION;
+    if (s.inputs == 0 || s.inputs > kMostOperands || s.outputs == 0 || s.outputs > kMostOperands || s.tables > kMostTables)
+      return OCTET_ERROR_RECORD;
+    const StepParts parts = parts_of(s);
+    if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || parts.name > r.bytes) return OCTET_ERROR_RECORD;
+    if (!name_ok(payload + parts.name, s.name_bytes, r.bytes - parts.name)) return OCTET_ERROR_RECORD;
+    for (uint32_t i = 0; i < s.tables; ++i)
+      if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables))) return t;
     walk.skip();
     const Walk packed = walk;
-    const bool takes_packed = (s.flags & kHasTables) != 0 || kernels::device_op(r.kind).packs;
+    const bool takes_packed = s.tables != 0 || kernels::device_op(r.kind).packs;
     if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
     const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
     if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
-    if (const octet_status b = buffers(s, *op)) return b;
+    if (const octet_status b = buffers(s, payload, *op)) return b;
     if (last && !completed_) return OCTET_ERROR_RECORD;
     ArgsBuffer args;
     octet_step resolved = resolve(image_, values_, payload, &args, nullptr);
@@ -213,13 +234,21 @@ class Opening {
   uint32_t op_count_;
   Header header_{};
   const uint8_t* values_ = nullptr;
-  uint32_t cursor_ = 0;  ///< end of the last blob
-  uint32_t next_value_ = 0;
-  bool completed_ = true;  ///< the value written last
+  uint32_t cursor_ = 0;                       ///< end of the last blob
+  uint32_t next_value_ = 0, last_value_ = 0;  ///< to be written, written last
+  bool completed_ = true;                     ///< the value written last
 };
 
 }  // namespace
 }  // namespace octet::image
+
+uint32_t octet_image_bytes(const void* header) {
+  using namespace octet::image;
+  static_assert(sizeof(Header) == OCTET_HEADER_BYTES);
+  if (header == nullptr) return 0;
+  const Header h = header_of(header);
+  return __builtin_memcmp(h.magic, kMagic, sizeof kMagic) == 0 && h.version == kVersion ? h.bytes : 0;
+}
 
 octet_status octet_model_open(octet_model* model, const void* image, size_t bytes, const octet_op* const* ops, size_t op_count) {
   if (model == nullptr || image == nullptr || (ops == nullptr && op_count != 0)) return OCTET_ERROR_NULL;

@@ -51,19 +51,30 @@ typedef struct octet_tensor {
   uint32_t name_bytes;
 } octet_tensor;
 
-/** One layer as an operator sees it. While an image is checked the buffers are NULL and only their sizes are known. */
-typedef struct octet_step {
-  const void* args; /**< the kind's struct of kernels/args.h, aligned */
-  uint32_t args_bytes;
-  const void* input[2]; /**< the second: of an addition, or a fused residual; NULL without one */
-  uint32_t input_bytes[2];
-  void* output;
-  uint32_t output_bytes; /**< from `output` to the end of the tensor */
-  const int8_t* weight;  /**< NULL where only packed weights are stored */
+/** Inputs of a step, and outputs. */
+#define OCTET_MAX_OPERANDS 4
+/** Sets of weights of a step. */
+#define OCTET_MAX_TABLES 2
+
+/** Constants of a layer with weights: `channels` elements each; NULL where the rounding has none. */
+typedef struct octet_tables {
+  const int8_t* weight; /**< NULL where only packed weights are stored */
   uint32_t weight_bytes, channels;
-  const int32_t* weight_zero_point; /**< tables of `channels` elements; NULL where the rounding has none */
+  const int32_t* weight_zero_point;
   const float *scale, *bias;
   const int32_t *bias_codes, *multiplier, *shift;
+} octet_tables;
+
+/** One layer as an operator sees it. While an image is checked the buffers are NULL and only their sizes are known. */
+typedef struct octet_step {
+  const void* args; /**< the kind's struct of runtime/args.h, aligned */
+  uint32_t args_bytes;
+  uint32_t input_count, output_count, table_count;
+  const void* input[OCTET_MAX_OPERANDS]; /**< the second: of an addition, or a fused residual; NULL without one */
+  uint32_t input_bytes[OCTET_MAX_OPERANDS];
+  void* output[OCTET_MAX_OPERANDS];
+  uint32_t output_bytes[OCTET_MAX_OPERANDS]; /**< from the pointer to the end of the tensor, of inputs too */
+  octet_tables tables[OCTET_MAX_TABLES];
   const void* packed; /**< weights in the layout of the operator's kernel family, NULL if the image has none */
   uint32_t packed_bytes;
   void* scratch;
@@ -96,10 +107,17 @@ typedef struct octet_layer {
   uint16_t kind;
   const char* name; /**< in the image, not terminated */
   uint32_t name_bytes;
-  const void* output; /**< the whole tensor */
-  uint32_t output_bytes;
+  uint32_t output_count;
+  const void* output[OCTET_MAX_OPERANDS]; /**< whole tensors */
+  uint32_t output_bytes[OCTET_MAX_OPERANDS];
 } octet_layer;
 typedef void (*octet_layer_callback)(void* user, const octet_layer* layer);
+
+/** Bytes in front of an image from which its length can be read. */
+#define OCTET_HEADER_BYTES 48
+/** Length of the image whose first OCTET_HEADER_BYTES are at `header` (any alignment); 0 if no image of this version begins there.
+ * For images in a file or a partition that is larger than they are. */
+uint32_t octet_image_bytes(const void* header);
 
 /** Checks the whole image in time proportional to its size and constant memory, and opens it. On failure *model is unchanged. */
 octet_status octet_model_open(octet_model* model, const void* image, size_t bytes, const octet_op* const* ops, size_t op_count);

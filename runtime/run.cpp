@@ -44,10 +44,16 @@ octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes
     const Step s = load<Step>(payload);
     if ((s.flags & kCompletes) == 0) continue;
     if (callback != nullptr) {
-      const Value out = value(values, s.output);
-      const uint32_t name = uint32_t{sizeof(Step)} + s.args_bytes + ((s.flags & kHasTables) != 0 ? uint32_t{sizeof(Tables)} : 0);
-      const octet_layer layer{index,    kind, reinterpret_cast<const char*>(payload + name), s.name_bytes, place(arena, out.offset),
-                              out.bytes};
+      octet_layer layer;
+      layer.index = index, layer.kind = kind;
+      layer.name = reinterpret_cast<const char*>(payload + parts_of(s).name), layer.name_bytes = s.name_bytes;
+      layer.output_count = s.outputs;
+      for (uint32_t i = 0; i < kMostOperands; ++i) {
+        layer.output[i] = nullptr, layer.output_bytes[i] = 0;
+        if (i >= s.outputs) continue;
+        const Value out = value(values, operand(payload, s.inputs + i).value);
+        layer.output[i] = place(arena, out.offset), layer.output_bytes[i] = out.bytes;
+      }
       callback(user, &layer);
     }
     ++index;

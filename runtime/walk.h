@@ -68,36 +68,46 @@ const T* blob(const uint8_t* image, uint32_t offset) {
   return offset == 0 ? nullptr : reinterpret_cast<const T*>(image + offset);
 }
 
+inline Operand operand(const uint8_t* payload, uint32_t index) {
+  return load<Operand>(payload + sizeof(Step) + index * sizeof(Operand));
+}
+
 /// A step as its operator sees it; `payload` is the step's record, whose sizes were checked. Arena null: sizes only.
 inline octet_step resolve(const uint8_t* image, const uint8_t* values, const uint8_t* payload, ArgsBuffer* args, void* arena) {
   const Step s = load<Step>(payload);
+  const StepParts parts = parts_of(s);
   octet_step step;
   __builtin_memset(&step, 0, sizeof step);
-  __builtin_memcpy(args->bytes, payload + sizeof(Step), s.args_bytes);
+  __builtin_memcpy(args->bytes, payload + parts.args, s.args_bytes);
   step.args = args->bytes;
   step.args_bytes = s.args_bytes;
-  for (int i = 0; i < 2; ++i)
-    if (s.inputs[i] != kNoValue) {
-      const Value v = value(values, s.inputs[i]);
-      step.input[i] = place(arena, v.offset);
-      step.input_bytes[i] = v.bytes;
-    }
-  const Value out = value(values, s.output);
-  step.output = place(arena, out.offset + s.output_offset);
-  step.output_bytes = out.bytes - s.output_offset;
+  step.input_count = s.inputs, step.output_count = s.outputs, step.table_count = s.tables;
+  for (uint32_t i = 0; i < s.inputs; ++i) {
+    const Operand o = operand(payload, i);
+    const Value v = value(values, o.value);
+    step.input[i] = place(arena, v.offset + o.offset);
+    step.input_bytes[i] = v.bytes - o.offset;
+  }
+  for (uint32_t i = 0; i < s.outputs; ++i) {
+    const Operand o = operand(payload, s.inputs + i);
+    const Value v = value(values, o.value);
+    step.output[i] = place(arena, v.offset + o.offset);
+    step.output_bytes[i] = v.bytes - o.offset;
+  }
   step.scratch_bytes = s.scratch_bytes;
   if (s.scratch_bytes != 0) step.scratch = place(arena, s.scratch_offset);
-  if ((s.flags & kHasTables) != 0) {
-    const Tables t = load<Tables>(payload + sizeof(Step) + s.args_bytes);
-    step.weight = blob<int8_t>(image, t.weight);
-    step.weight_bytes = t.weight_bytes;
-    step.channels = t.channels;
-    step.weight_zero_point = blob<int32_t>(image, t.weight_zero_point);
-    step.scale = blob<float>(image, t.scale);
-    step.bias = blob<float>(image, t.bias);
-    step.bias_codes = blob<int32_t>(image, t.bias_codes);
-    step.multiplier = blob<int32_t>(image, t.multiplier);
-    step.shift = blob<int32_t>(image, t.shift);
+  for (uint32_t i = 0; i < s.tables; ++i) {
+    const Tables t = load<Tables>(payload + parts.tables + i * sizeof(Tables));
+    octet_tables& to = step.tables[i];
+    to.weight = blob<int8_t>(image, t.weight);
+    to.weight_bytes = t.weight_bytes;
+    to.channels = t.channels;
+    to.weight_zero_point = blob<int32_t>(image, t.weight_zero_point);
+    to.scale = blob<float>(image, t.scale);
+    to.bias = blob<float>(image, t.bias);
+    to.bias_codes = blob<int32_t>(image, t.bias_codes);
+    to.multiplier = blob<int32_t>(image, t.multiplier);
+    to.shift = blob<int32_t>(image, t.shift);
   }
   return step;
 }

@@ -59,7 +59,7 @@ Lowered Binary::lower(const LowerCall& call) const {
       break;
     }
   }
-  return {{{a, nullptr, {0, 1}, 0}}, {}};
+  return {{{a, {Operand::input(0), Operand::input(1)}}}};
 }
 
 }  // namespace octet

@@ -84,7 +84,7 @@ Lowered Concat::lower(const LowerCall& call) const {
     a.output = output_args(*call.output, Activation::none, call.rounding, false);
     const FixedMultiplier m = quantize_multiplier(static_cast<double>(q.scale[0]) / static_cast<double>(call.output->scale[0]));
     a.multiplier = m.multiplier, a.shift = m.shift;
-    lowered.steps.push_back({a, nullptr, {static_cast<int>(i)}, offset});
+    lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, {Operand::output(offset)}});
     offset += a.row;
   }
   return lowered;

@@ -113,8 +113,6 @@ std::vector<Var> Conv2d::forward(const Call& call) const {
 
 Lowered Conv2d::lower(const LowerCall& call) const {
   const ConvGeometry g = geometry(*this, call.input_shapes[0], call.path);
-  const Params& params = *call.params;
-  expect_param(params, "weight", {out, kernel.h, kernel.w, in / groups}, call.path);
   const QParams& x = call.inputs[0];
   kernels::Conv2dArgs a{};
   const auto i32 = [&](int64_t v) { return static_cast<int32_t>(v); };
@@ -136,12 +134,15 @@ Lowered Conv2d::lower(const LowerCall& call) const {
     a.residual_scale = call.inputs[1].scale[0];
     a.residual_zero_point = call.inputs[1].zero_point[0];
   }
-  Lowered lowered;
-  auto blobs = weighted_blobs(call, params.at("weight"), bias ? &params.at("bias") : nullptr, false, lowered.facts);
-  std::vector<int> inputs{0};
-  if (residual) inputs.push_back(1);
-  lowered.steps.push_back({a, std::make_shared<const Blobs>(std::move(blobs)), std::move(inputs), 0});
-  return lowered;
+  std::vector<Operand> inputs{Operand::input(0)};
+  if (residual) inputs.push_back(Operand::input(1));
+  return {{{.args = a, .inputs = std::move(inputs), .table = 0}}};
+}
+
+ModuleTables Conv2d::tables(const LowerCall& call) const {
+  const Params& params = *call.params;
+  expect_param(params, "weight", {out, kernel.h, kernel.w, in / groups}, call.path);
+  return weighted_tables(call, params.at("weight"), bias ? &params.at("bias") : nullptr, false);
 }
 
 }  // namespace octet

@@ -65,8 +65,8 @@ kernels::CodeType code_type(const QParams&);
 kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool before_rounding);
 /// Tables of a weighted layer and the proof that its accumulator cannot overflow. `float_product`: the two scales are multiplied in
 /// float32 before the multiplier is formed (TensorFlow Lite's dense layers).
-Blobs weighted_blobs(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product, Facts&);
-/// A step that copies the one input's codes.
-LoweredStep copy_step(int64_t count);
+ModuleTables weighted_tables(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product);
+/// A copy of the one input's codes.
+Lowered copied(int64_t count);
 
 }  // namespace octet

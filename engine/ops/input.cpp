@@ -24,7 +24,7 @@ Lowered Input::lower(const LowerCall& call) const {
   a.output_type = code_type(*call.output);
   a.rounding = call.rounding;
   a.output = output_args(*call.output, Activation::none, call.rounding, false);
-  return {{{a, nullptr, {0}, 0}}, {}};
+  return {{{a}}};
 }
 
 }  // namespace octet

@@ -80,8 +80,6 @@ std::vector<Var> Linear::forward(const Call& call) const {
 }
 
 Lowered Linear::lower(const LowerCall& call) const {
-  const Params& params = *call.params;
-  expect_param(params, "weight", {out, in}, call.path);
   kernels::LinearArgs a{};
   a.rows = static_cast<int32_t>(numel(call.input_shapes[0]) / in);
   a.in = static_cast<int32_t>(in);
@@ -91,12 +89,15 @@ Lowered Linear::lower(const LowerCall& call) const {
   a.output_type = code_type(*call.output);
   a.rounding = call.rounding;
   a.output = output_args(*call.output, act, call.rounding, true);
-  Lowered lowered;
+  return {{{.args = a, .table = 0}}};
+}
+
+ModuleTables Linear::tables(const LowerCall& call) const {
+  const Params& params = *call.params;
+  expect_param(params, "weight", {out, in}, call.path);
   // Classic TensorFlow Lite multiplies the two scales of a per-tensor dense layer in float32 before it divides in double.
   const bool float_product = params.at("weight").qparams() && params.at("weight").qparams()->axis < 0;
-  auto blobs = weighted_blobs(call, params.at("weight"), bias ? &params.at("bias") : nullptr, float_product, lowered.facts);
-  lowered.steps.push_back({a, std::make_shared<const Blobs>(std::move(blobs)), {0}, 0});
-  return lowered;
+  return weighted_tables(call, params.at("weight"), bias ? &params.at("bias") : nullptr, float_product);
 }
 
 }  // namespace octet

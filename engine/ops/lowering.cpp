@@ -59,7 +59,7 @@ kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding round
   return out;
 }
 
-Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product, Facts& facts) {
+ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product) {
   check(weight.qparams().has_value(), call.path, ": weight of ", to_string(weight.dtype()), " without quantization parameters");
   const QParams &x = call.inputs[0], &w = *weight.qparams(), &y = *call.output;
   const int64_t out = weight.size(0), row = weight.numel() / out;
@@ -69,7 +69,8 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
   check(!bias || (bias->dtype() == DType::f32 && bias->shape() == Shape{out}), call.path, ": expected ", out, " float biases");
   const auto at = [](const auto& v, int64_t c) { return v.size() == 1 ? v[0] : v[c]; };
   Blobs blobs;
-  blobs.weight.assign(weight.data<int8_t>().begin(), weight.data<int8_t>().end());
+  const auto codes = weight.data<int8_t>();
+  blobs.weight = Weights({weight.share(), codes.data()}, codes.size());
   const bool asymmetric = std::ranges::any_of(w.zero_point, [](int32_t z) { return z != 0; });
   const int64_t reach = std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]));
   for (int64_t c = 0; c < out; ++c) {
@@ -81,7 +82,7 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
     check(std::isfinite(b), call.path, ": bias of channel ", c, " is ", b);
     if (asymmetric) blobs.weight_zero_point.push_back(zw);
     int64_t bound = 0;
-    for (int64_t i = c * row; i < (c + 1) * row; ++i) bound += std::abs(int64_t{blobs.weight[i]} - zw) * reach;
+    for (int64_t i = c * row; i < (c + 1) * row; ++i) bound += std::abs(int64_t{codes[i]} - zw) * reach;
     switch (call.rounding) {
       case Rounding::real:
         blobs.scale.push_back(product);
@@ -109,18 +110,18 @@ Blobs weighted_blobs(const LowerCall& call, const Tensor& weight, const Tensor* 
     }
     check(bound <= std::numeric_limits<int32_t>::max(), call.path, ": the sum of channel ", c, " can reach ", bound,
           ", beyond 32 bits; keep this layer float or split it");
-    facts.accumulator_bound = std::max(facts.accumulator_bound, bound);
+    blobs.accumulator_bound = std::max(blobs.accumulator_bound, bound);
   }
-  return blobs;
+  return {std::make_shared<const Blobs>(std::move(blobs))};
 }
 
-LoweredStep copy_step(int64_t count) {
+Lowered copied(int64_t count) {
   kernels::TransposeArgs a{};
   a.rank = 1;
   a.element_size = 1;
   a.output_shape[0] = static_cast<int32_t>(count);
   a.input_stride[0] = 1;
-  return {a, nullptr, {0}, 0};
+  return {{{a}}};
 }
 
 }  // namespace octet

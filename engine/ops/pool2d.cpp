@@ -133,7 +133,7 @@ Lowered Pool2d::lower(const LowerCall& call) const {
   a.type = code_type(q);
   a.rounding = call.rounding;
   a.count_include_pad = count_include_pad;
-  return {{{a, nullptr, {0}, 0}}, {}};
+  return {{{a}}};
 }
 
 }  // namespace octet

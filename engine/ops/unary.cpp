@@ -52,14 +52,14 @@ std::vector<Var> Unary::forward(const Call& call) const {
 
 Lowered Unary::lower(const LowerCall& call) const {
   const int64_t count = numel(call.input_shapes[0]);
-  if (fn == UnaryFn::identity) return {{copy_step(count)}, {}};
+  if (fn == UnaryFn::identity) return copied(count);
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
   const kernels::OutputArgs output = output_args(call.inputs[0], activation(), call.rounding, false);
   a.clamp_min = output.clamp_min;
   a.clamp_max = output.clamp_max;
   a.type = code_type(call.inputs[0]);
-  return {{{a, nullptr, {0}, 0}}, {}};
+  return {{{a}}};
 }
 
 }  // namespace octet

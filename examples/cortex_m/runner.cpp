@@ -36,7 +36,7 @@ void print_checksum(void* user, const octet_layer* layer) {
   static_cast<void>(user);
   board::write("layer ");
   name(layer);
-  line("", octet_crc32(layer->output, layer->output_bytes, 0));
+  line("", octet_crc32(layer->output[0], layer->output_bytes[0], 0));
 }
 
 struct Profile {

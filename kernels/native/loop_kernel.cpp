@@ -33,6 +33,7 @@ class LoopKernel final : public Kernel {
   LoopKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, Isa isa)
       : args_(args),
         blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
+        weight_(blobs_->weight.plain()),
         inputs_(static_cast<size_t>(inputs_of(args))),
         implementation_(isa == Isa::avx2 ? "native avx2" : "native avx512") {
     loop_ = loop_of(isa, args);
@@ -48,7 +49,7 @@ class LoopKernel final : public Kernel {
     const Blobs& b = *blobs_;
     if (b.bias.empty()) zero_bias_.resize(channels);
     if (b.bias_codes.empty()) zero_bias_codes_.resize(channels);
-    data_.weight = data_or_null(b.weight);
+    data_.weight = weight_.get();
     data_.scale = data_or_null(b.scale);
     data_.bias = b.bias.empty() ? zero_bias_.data() : b.bias.data();
     data_.bias_codes = b.bias_codes.empty() ? zero_bias_codes_.data() : b.bias_codes.data();
@@ -62,11 +63,11 @@ class LoopKernel final : public Kernel {
 
   bool may_overwrite(size_t input) const override { return input < inputs_ && (device_op(args_).overwrites >> input & 1) != 0; }
 
-  void run(std::span<const void* const> inputs, void* output, State*, std::byte*) const override {
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte*) const override {
     LoopData d = data_;
     d.input = inputs[0];
     d.second = inputs_ > 1 ? inputs[1] : nullptr;
-    d.output = output;
+    d.output = outputs[0];
     if (grain_ >= units_) {
       if (units_ > 0) loop_(d, 0, static_cast<int32_t>(units_));
       return;
@@ -81,6 +82,7 @@ class LoopKernel final : public Kernel {
  private:
   KernelArgs args_;
   std::shared_ptr<const Blobs> blobs_;
+  std::shared_ptr<const int8_t> weight_;
   size_t inputs_;
   std::string_view implementation_;
   Loop loop_ = nullptr;

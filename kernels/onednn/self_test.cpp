@@ -30,8 +30,9 @@ std::string compare(Args a, const char* what, Data data, int32_t channels, size_
   Sequence s;
   auto blobs = std::make_shared<Blobs>();
   const bool ties = data == Data::ties;
-  for (size_t i = 0; i < weights; ++i)
-    blobs->weight.push_back(static_cast<int8_t>(ties ? s.below(5) - 2 : s.below(4) == 0 ? -128 : 127));
+  std::vector<int8_t> weight;
+  for (size_t i = 0; i < weights; ++i) weight.push_back(static_cast<int8_t>(ties ? s.below(5) - 2 : s.below(4) == 0 ? -128 : 127));
+  blobs->weight = std::move(weight);
   for (int32_t c = 0; c < channels; ++c) {
     blobs->scale.push_back(ties ? (c % 2 == 0 ? 0.5f : 0.25f) : 3e-5f * static_cast<float>(1 + c % 5));
     blobs->bias.push_back(ties ? static_cast<float>(s.below(7) - 3) * 0.5f : static_cast<float>(s.below(9) - 4) * 1.7f);

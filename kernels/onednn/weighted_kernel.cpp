@@ -118,18 +118,18 @@ class WeightedKernel final : public Kernel {
   int64_t scratch_bytes() const override { return scratch_bytes_; }
   bool may_overwrite(size_t input) const override { return layer_.residual() && input == 1; }
 
-  void run(std::span<const void* const> inputs, void* output, State* state, std::byte* scratch) const override {
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs, State* state, std::byte* scratch) const override {
     assert(state != nullptr && inputs.size() >= (layer_.residual() ? 2u : 1u));
     auto& of = static_cast<RunState&>(*state).slices;
     if (slices_.size() == 1) {
       const OneThread one;
-      return run_slice(slices_[0], of[0], inputs, static_cast<uint8_t*>(output), scratch);
+      return run_slice(slices_[0], of[0], inputs, static_cast<uint8_t*>(outputs[0]), scratch);
     }
     parallel(static_cast<int64_t>(slices_.size()), 1, [&](int, int64_t begin, int64_t end) {
       const OneThread one;
       for (int64_t i = begin; i < end; ++i) {
         const auto at = static_cast<size_t>(i);
-        run_slice(slices_[at], of[at], inputs, static_cast<uint8_t*>(output), scratch);
+        run_slice(slices_[at], of[at], inputs, static_cast<uint8_t*>(outputs[0]), scratch);
       }
     });
   }
@@ -143,10 +143,10 @@ class WeightedKernel final : public Kernel {
   }
 
   std::shared_ptr<const PackedWeights> pack(const memory::desc& plain, const memory::desc& wanted) const {
-    return layer_.blobs->packed.find_or_pack<PackedWeights>(
+    return layer_.blobs->weight.find_or_pack<PackedWeights>(
         [&](const PackedWeights& form) { return form.get().get_desc() == wanted; },
-        [&] {
-          memory weights(plain, cpu(), const_cast<int8_t*>(layer_.blobs->weight.data())), m(wanted, cpu());
+        [&](const int8_t* codes) {
+          memory weights(plain, cpu(), const_cast<int8_t*>(codes)), m(wanted, cpu());
           dnnl::stream stream(cpu());
           dnnl::reorder(weights, m).execute(stream, weights, m);
           stream.wait();
@@ -235,8 +235,9 @@ class WeightedKernel final : public Kernel {
   /// oneDNN ran out of memory, at most: the reference kernel needs none.
   void reference(const Step& step, const uint8_t* from, const uint8_t* residual, uint8_t* to) const {
     const Blobs& b = *layer_.blobs;
+    const std::shared_ptr<const int8_t> weight = b.weight.plain();
     const float* bias = b.bias.empty() ? no_bias_.data() : b.bias.data();
-    const kernels::Buffers data{from, b.weight.data(), residual, to, {b.scale.data(), bias, nullptr, nullptr, nullptr, nullptr}};
+    const kernels::Buffers data{from, weight.get(), residual, to, {b.scale.data(), bias, nullptr, nullptr, nullptr, nullptr}};
     if (const auto* conv = std::get_if<kernels::Conv2dArgs>(&step.part.args))
       kernels::conv2d<Rounding::real>(*conv, data, 0, kernels::units(*conv));
     else if (const auto* linear = std::get_if<kernels::LinearArgs>(&step.part.args))

@@ -15,9 +15,9 @@ void run(const octet_step* s) {
 #else
   namespace family = cortex_m::m4;
 #endif
-  if (cortex_m::accepts(a)) return family::average_pool2d(a, s->input[0], s->output, 0, kernels::units(a));
+  if (cortex_m::accepts(a)) return family::average_pool2d(a, s->input[0], s->output[0], 0, kernels::units(a));
 #endif
-  kernels::average_pool2d<op::kRounding>(a, s->input[0], s->output, 0, kernels::units(a));
+  kernels::average_pool2d<op::kRounding>(a, s->input[0], s->output[0], 0, kernels::units(a));
 }
 
 }  // namespace

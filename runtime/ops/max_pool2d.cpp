@@ -8,7 +8,7 @@ namespace {
 
 void run(const octet_step* s) {
   const auto& a = op::args<kernels::Pool2dArgs>(s);
-  kernels::max_pool2d(a, s->input[0], s->output, 0, kernels::units(a));
+  kernels::max_pool2d(a, s->input[0], s->output[0], 0, kernels::units(a));
 }
 
 }  // namespace

@@ -27,11 +27,12 @@ const Args& args(const octet_step* step) {
 }
 
 inline kernels::Buffers buffers(const octet_step* s) {
+  const octet_tables& t = s->tables[0];
   return {s->input[0],
-          s->weight,
+          t.weight,
           s->input[1],
-          s->output,
-          {s->scale, s->bias, s->bias_codes, s->multiplier, s->shift, s->weight_zero_point}};
+          s->output[0],
+          {t.scale, t.bias, t.bias_codes, t.multiplier, t.shift, t.weight_zero_point}};
 }
 
 #ifdef OCTET_ROUNDING

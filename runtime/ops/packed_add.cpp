@@ -14,7 +14,7 @@ octet_status check(const octet_step* s) {
 
 void run(const octet_step* s) {
   const auto& a = op::args<kernels::AddArgs>(s);
-  op::family::add<op::kRounding>(a, s->input[0], s->input[1], s->packed, s->output, 0, a.count);
+  op::family::add<op::kRounding>(a, s->input[0], s->input[1], s->packed, s->output[0], 0, a.count);
 }
 
 }  // namespace

@@ -125,7 +125,8 @@ TEST_CASE("automatic chooses an engine without copying the weights") {
   a.rows = 1, a.in = 1024, a.out = 1024, a.output = {0.01f, 0, 0, 255};
   const auto fresh = [&] {  // engines keep what they packed with the weights
     auto blobs = std::make_shared<Blobs>();
-    blobs->weight.assign(static_cast<size_t>(a.in * a.out), 1), blobs->scale.assign(static_cast<size_t>(a.out), 0.5f);
+    blobs->weight = std::vector<int8_t>(static_cast<size_t>(a.in * a.out), 1),
+    blobs->scale.assign(static_cast<size_t>(a.out), 0.5f);
     return blobs;
   };
   const auto bytes_of = [&](QEngine engine) {

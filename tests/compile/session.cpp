@@ -198,7 +198,7 @@ TEST_CASE("any wiring gives infer's bytes on every engine") {
       kernels += step.how == Plan::How::kernels;
       if (step.how == Plan::How::kernels && std::holds_alternative<Unary>(int8.modules[i].op)) {
         const Plan::Value& out = session.plan().values[static_cast<size_t>(step.first_value)];
-        const Plan::Value& in = session.plan().values[static_cast<size_t>(step.runs[0].inputs[0])];
+        const Plan::Value& in = session.plan().values[static_cast<size_t>(step.runs[0].inputs[0].value)];
         clamps_in_place += out.block == in.block;
       }
     }

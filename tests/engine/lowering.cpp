@@ -73,7 +73,7 @@ TEST_CASE("the bound of a sum counts the worse end of the input's codes, and the
         if (rounding != Rounding::real) bound += std::abs(std::llrint(static_cast<double>(bias[c]) / unit));
         most = std::max(most, bound);
       }
-      CHECK(lowered(m).facts.accumulator_bound == most);
+      CHECK(lowered(m).calls[0].blobs->accumulator_bound == most);
     }
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("a sum that only its bias takes beyond 32 bits is refused, one that ju
       m.modules[1].params["bias"] = Tensor::of<float>({1}, std::vector<float>{bias});
       const QParams q{{1}, {0}, -1, 0, -128, 127};
       m.modules[1].params["weight"] = weights({1, 8}, std::vector<int8_t>(8, 10), q);  // sums up to 20,400
-      CHECK(lowered(m).facts.accumulator_bound == std::llrint(std::abs(bias)) + 20400);
+      CHECK(lowered(m).calls[0].blobs->accumulator_bound == std::llrint(std::abs(bias)) + 20400);
       m.modules[1].params["weight"] = weights({1, 8}, std::vector<int8_t>(8, 127), q);  // up to 259,080
       CHECK_THROWS_WITH(lowered(m), Contains("op: the sum of channel 0 can reach"));
     }
@@ -127,7 +127,7 @@ TEST_CASE("an activation's limit is the code that its rounding gives that number
               if constexpr (requires { a.output; }) return a.output;
               return {};
             },
-            lowered(m).steps[0].args);
+            lowered(m).calls[0].args);
         CHECK(o.zero_point == row.zero);
         CHECK(o.clamp_min == (act == Activation::none ? 0 : row.zero));
         CHECK(o.clamp_max == (act == Activation::relu6 ? row.six : 255));
@@ -149,7 +149,7 @@ TEST_CASE("integer roundings: bias codes, multipliers and scales from the produc
           m.modules[1].params["weight"] = weights(linear ? Shape{1, 3} : Shape{1, 1, 1, 3}, {1, -2, 3}, q);
           m.modules[1].params["bias"] = Tensor::of<float>({1}, std::vector<float>{bias});
           const Lowered all = lowered(m);
-          const Blobs& b = *all.steps[0].blobs;
+          const Blobs& b = *all.calls[0].blobs;
           const float single = sx * q.scale[0];
           const double exact = static_cast<double>(sx) * static_cast<double>(q.scale[0]);
           CHECK(b.bias_codes == std::vector<int32_t>{static_cast<int32_t>(std::llrint(static_cast<double>(bias) / exact))});
@@ -180,7 +180,7 @@ TEST_CASE("additions: one fused offset for int_bias, one unit of twice the large
       m.rounding = rounding;
       m.add("a", Input{{1, 4}}), m.add("b", Input{{1, 4}}), m.add("op", Binary{}, {0, 1});
       m.modules[0].out_q = {u8(sa, za)}, m.modules[1].out_q = {u8(sb, zb)}, m.modules[2].out_q = {u8(so, 9)};
-      const auto a = std::get<kernels::AddArgs>(lowered(m).steps[0].args);
+      const auto a = std::get<kernels::AddArgs>(lowered(m).calls[0].args);
       CHECK(a.a_zero_point == za);
       CHECK(a.b_zero_point == zb);
       if (rounding == Rounding::int_bias) {
@@ -212,10 +212,10 @@ TEST_CASE("a part of a concatenation is copied only where its codes mean the sam
     m.add("a", Input{{1, 4}}), m.add("b", Input{{1, 3}}), m.add("op", Concat{1}, {0, 1});
     m.modules[0].out_q = {out}, m.modules[1].out_q = {in}, m.modules[2].out_q = {out};
     const Lowered all = lowered(m);
-    REQUIRE(all.steps.size() == 2);
-    CHECK(std::get<kernels::RequantizeArgs>(all.steps[0].args).copy == 1);
-    CHECK(std::get<kernels::RequantizeArgs>(all.steps[1].args).copy == (copy ? 1 : 0));
-    CHECK(all.steps[1].output_offset == 4);
+    REQUIRE(all.calls.size() == 2);
+    CHECK(std::get<kernels::RequantizeArgs>(all.calls[0].args).copy == 1);
+    CHECK(std::get<kernels::RequantizeArgs>(all.calls[1].args).copy == (copy ? 1 : 0));
+    CHECK(all.calls[1].outputs[0].offset == 4);
   }
 }
 

@@ -172,7 +172,7 @@ struct Maker {
                 Rounding r) {
     auto blobs = std::make_shared<Blobs>();
     const auto raw = codes(rng, line.fill, static_cast<size_t>(weights), -128, 127, 0);
-    blobs->weight.assign(raw.begin(), raw.end());
+    blobs->weight = std::vector<int8_t>(raw.begin(), raw.end());
     const bool ties = line.fill == Fill::ties, random = line.fill == Fill::random;
     const double n = static_cast<double>(products);
     const double largest = random ? 4 * std::sqrt(n) * spread(zero_point, type) * 74 : n * 128 * 255;

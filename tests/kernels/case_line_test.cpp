@@ -65,7 +65,7 @@ TEST_CASE("a printed case line reads back to the same bytes, data and tables") {
     CHECK(to_string(again) == printed);
     const CaseData first = case_data(line), second = case_data(again);
     CHECK(first.inputs == second.inputs);
-    CHECK(first.blobs->weight == second.blobs->weight);
+    CHECK(std::ranges::equal(first.blobs->weight, second.blobs->weight));
     CHECK(first.blobs->bias == second.blobs->bias);
     CHECK(first.blobs->weight_zero_point.empty() != line.weight_zero_points);
     CHECK(line.args.index() == kinds++);

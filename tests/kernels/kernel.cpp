@@ -24,7 +24,9 @@ Conv2dArgs demo_conv(Rounding r) {
 
 std::shared_ptr<Blobs> demo_blobs(Rng& rng) {
   auto blobs = std::make_shared<Blobs>();
-  for (int i = 0; i < 24 * 9 * 8; ++i) blobs->weight.push_back(static_cast<int8_t>(uniform(rng, -127, 127)));
+  std::vector<int8_t> weight;
+  for (int i = 0; i < 24 * 9 * 8; ++i) weight.push_back(static_cast<int8_t>(uniform(rng, -127, 127)));
+  blobs->weight = std::move(weight);
   const FixedMultiplier m = quantize_multiplier(0.001);
   blobs->scale.assign(24, 0.001f), blobs->multiplier.assign(24, m.multiplier), blobs->shift.assign(24, m.shift);
   return blobs;
@@ -171,7 +173,7 @@ TEST_CASE("an empty batch runs nothing") {
   Rng rng(1);
   const Made made = make(conv, demo_blobs(rng), QEngine::reference);
   REQUIRE(made.kernel != nullptr);
-  CHECK_NOTHROW(made.kernel->run(inputs, nullptr));  // touches neither buffer
+  CHECK_NOTHROW(made.kernel->run(inputs, static_cast<void*>(nullptr)));  // touches neither buffer
 }
 
 }  // namespace

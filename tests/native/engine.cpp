@@ -65,7 +65,7 @@ TEST_CASE("automatic takes native for depthwise and small windows and oneDNN for
     a.pad_top = a.pad_left = kernel / 2;
     a.output = {0.01f, 0, 0, 255};
     auto blobs = std::make_shared<Blobs>();
-    blobs->weight.assign(static_cast<size_t>(channels * kernel * kernel * channels / groups), 1);
+    blobs->weight = std::vector<int8_t>(static_cast<size_t>(channels * kernel * kernel * channels / groups), 1);
     blobs->scale.assign(static_cast<size_t>(channels), 0.5f);
     return make(a, blobs, QEngine::automatic).kernel->engine();
   };
@@ -82,18 +82,18 @@ TEST_CASE("native keeps one copy of packed weights for all batch sizes") {
   const IsaScope scope("avx512-vnni");
   if (!scope.set()) OCTET_SKIP_CASE(kNotHere);
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(64 * 32, 1), blobs->scale.assign(64, 0.5f);
+  blobs->weight = std::vector<int8_t>(64 * 32, 1), blobs->scale.assign(64, 0.5f);
   LinearArgs a{};
   a.rows = 1, a.in = 32, a.out = 64, a.output = {0.01f, 0, 0, 255};
   const auto first = make(a, blobs, QEngine::native);
-  const int64_t bytes = blobs->packed.bytes();
+  const int64_t bytes = blobs->weight.packed_bytes();
   CHECK(bytes >= 64 * 32);
   a.rows = 7;
   const auto second = make(a, blobs, QEngine::native);
-  CHECK(blobs->packed.bytes() == bytes);
+  CHECK(blobs->weight.packed_bytes() == bytes);
   a.input_zero_point = 3;  // other initial sums
   const auto third = make(a, blobs, QEngine::native);
-  CHECK(blobs->packed.bytes() > bytes);
+  CHECK(blobs->weight.packed_bytes() > bytes);
 }
 
 TEST_CASE("without AVX2 native declines with a reason and the reference computes") {

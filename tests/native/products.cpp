@@ -142,7 +142,7 @@ TEST_CASE("native says why a layer has no VNNI kernel, and still runs it") {
   Conv2dArgs conv = args_of(kShapes[8]);
   conv.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f), blobs->bias_codes.assign(64, 0);
+  blobs->weight = std::vector<int8_t>(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f), blobs->bias_codes.assign(64, 0);
   const auto why = [&](const KernelArgs& args) {
     const Made made = make(args, blobs, QEngine::native);
     REQUIRE(made.kernel != nullptr);

@@ -186,8 +186,8 @@ TEST_CASE("kernels of the same tables share their packed weights, whatever their
   Conv2dArgs a = args_of(kLarge[0]);
   a.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
-  CHECK(blobs->packed.bytes() == 0);
+  blobs->weight = std::vector<int8_t>(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
+  CHECK(blobs->weight.packed_bytes() == 0);
   std::vector<std::unique_ptr<Kernel>> kernels;
   int64_t once = 0;
   for (const int threads : {1, 2, 3})
@@ -195,18 +195,18 @@ TEST_CASE("kernels of the same tables share their packed weights, whatever their
       const ThreadsScope scope(threads);
       a.batch = batch;
       kernels.push_back(make(a, blobs, QEngine::automatic).kernel);
-      if (once == 0) once = blobs->packed.bytes();
-      CHECK(blobs->packed.bytes() == once);
+      if (once == 0) once = blobs->weight.packed_bytes();
+      CHECK(blobs->weight.packed_bytes() == once);
     }
   CHECK((once >= 64 * 9 * 64) == onednn_info().available);
-  CHECK(Blobs(*blobs).packed.bytes() == 0);  // a copy may be edited, so it packs anew
+  CHECK(Blobs(*blobs).weight.packed_bytes() == 0);  // a copy may be edited, so it packs anew
 }
 
 TEST_CASE("onednn declines with a reason what it cannot do exactly") {
   Conv2dArgs conv = args_of(kLarge[0]);
   conv.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
+  blobs->weight = std::vector<int8_t>(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
   const auto why = [&](const KernelArgs& args) {
     const Made made = make(args, blobs, QEngine::onednn);
     CHECK((made.kernel == nullptr) == !made.why_not.empty());
@@ -233,7 +233,7 @@ TEST_CASE("automatic takes onednn where it accepts and else says why another eng
   Conv2dArgs conv = args_of(kLarge[0]);
   conv.output = {1, 0, 0, 255};
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
+  blobs->weight = std::vector<int8_t>(64 * 9 * 64, 1), blobs->scale.assign(64, 1.0f);
   const WithoutNative guard;
   const Made first = make(conv, blobs, QEngine::automatic);
   REQUIRE(first.kernel != nullptr);

@@ -103,7 +103,8 @@ TEST_CASE("one kernel runs in several threads at once") {
   kernels::Conv2dArgs a = args_of(kConvShapes[0]);
   a.output = {0.01f, 3, 0, 255};
   auto blobs = std::make_shared<Blobs>();
-  blobs->weight.assign(static_cast<size_t>(a.out_c * 9 * a.in_c), 3), blobs->scale.assign(static_cast<size_t>(a.out_c), 1.0f);
+  blobs->weight = std::vector<int8_t>(static_cast<size_t>(a.out_c * 9 * a.in_c), 3),
+  blobs->scale.assign(static_cast<size_t>(a.out_c), 1.0f);
   const auto x = codes(rng, Fill::random, static_cast<size_t>(a.batch * a.in_h * a.in_w * a.in_c), 0, 255, 0);
   const auto kernel = make(a, blobs, QEngine::automatic).kernel;
   const size_t n = static_cast<size_t>(output_bytes(a));

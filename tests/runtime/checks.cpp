@@ -17,7 +17,8 @@ template <class Args>
 octet_step step_of(const Args& a, uint32_t input, uint32_t output) {
   octet_step s{};
   s.args = &a, s.args_bytes = sizeof a;
-  s.input_bytes[0] = input, s.output_bytes = output;
+  s.input_count = s.output_count = 1;
+  s.input_bytes[0] = input, s.output_bytes[0] = output;
   return s;
 }
 
@@ -55,14 +56,16 @@ struct FirstLayer {
   }
   octet_status check() const {
     octet_step s = step_of(a, 25, 9);
-    s.input_bytes[1] = residual;
-    s.weight = weight.data(), s.weight_bytes = static_cast<uint32_t>(weight.size()), s.channels = 1;
-    s.weight_zero_point = zero.data();
+    s.input_count = residual == 0 ? 1 : 2, s.input_bytes[1] = residual;
+    s.table_count = 1;
+    octet_tables& t = s.tables[0];
+    t.weight = weight.data(), t.weight_bytes = static_cast<uint32_t>(weight.size()), t.channels = 1;
+    t.weight_zero_point = zero.data();
     if (a.rounding == Rounding::real) {
-      s.scale = scale.data(), s.bias = bias.data();
+      t.scale = scale.data(), t.bias = bias.data();
       return octet_op_conv2d_real.check(&s);
     }
-    s.bias_codes = bias_codes.data(), s.multiplier = multiplier.data(), s.shift = shift.data();
+    t.bias_codes = bias_codes.data(), t.multiplier = multiplier.data(), t.shift = shift.data();
     return octet_op_conv2d_fixed_double.check(&s);
   }
 };
@@ -173,7 +176,7 @@ TEST_CASE("rows of a concatenation lie apart, operands of an addition have its s
   a.a_type = a.b_type = a.output_type = CodeType::i8;
   const auto add = [&](uint32_t first, uint32_t second, uint32_t output) {
     octet_step s = step_of(a, first, output);
-    s.input_bytes[1] = second;
+    s.input_count = 2, s.input_bytes[1] = second;
     return octet_op_add_real.check(&s);
   };
   CHECK(add(8, 8, 8) == OCTET_OK);

@@ -54,7 +54,7 @@ struct Outcome {
 
 inline void collect(void* user, const octet_layer* layer) {
   static_cast<std::vector<Layer>*>(user)->push_back(
-      {std::string(layer->name, layer->name_bytes), octet_crc32(layer->output, layer->output_bytes, 0)});
+      {std::string(layer->name, layer->name_bytes), octet_crc32(layer->output[0], layer->output_bytes[0], 0)});
 }
 
 /// An opened model and its arena.

@@ -40,7 +40,10 @@ Fields record_fields() {
   using R = image::RecordHeader;
   return {OCTET_FIELD(R, kind), OCTET_FIELD(R, version), OCTET_FIELD(R, bytes)};
 }
-Fields value_fields() { return {OCTET_FIELD(image::Value, offset), OCTET_FIELD(image::Value, bytes)}; }
+Fields value_fields() {
+  return {OCTET_FIELD(image::Value, offset), OCTET_FIELD(image::Value, bytes), OCTET_FIELD(image::Value, of),
+          OCTET_FIELD(image::Value, reserved)};
+}
 Fields port_fields() {
   using P = image::Port;
   return {OCTET_FIELD(P, value), OCTET_FIELD(P, output),     OCTET_FIELD(P, type),
@@ -49,9 +52,13 @@ Fields port_fields() {
 }
 Fields step_fields() {
   using S = image::Step;
-  return {OCTET_ARRAY(S, inputs),        OCTET_FIELD(S, output),         OCTET_FIELD(S, args_bytes),
-          OCTET_FIELD(S, name_bytes),    OCTET_FIELD(S, flags),          OCTET_FIELD(S, reserved),
-          OCTET_FIELD(S, output_offset), OCTET_FIELD(S, scratch_offset), OCTET_FIELD(S, scratch_bytes)};
+  return {OCTET_FIELD(S, inputs),   OCTET_FIELD(S, outputs),        OCTET_FIELD(S, tables),
+          OCTET_FIELD(S, flags),    OCTET_FIELD(S, args_bytes),     OCTET_FIELD(S, name_bytes),
+          OCTET_FIELD(S, reserved), OCTET_FIELD(S, scratch_offset), OCTET_FIELD(S, scratch_bytes)};
+}
+Fields operand_fields() {
+  using O = image::Operand;
+  return {OCTET_FIELD(O, value), OCTET_FIELD(O, reserved), OCTET_FIELD(O, offset)};
 }
 Fields tables_fields() {
   using T = image::Tables;
@@ -108,9 +115,12 @@ class Prober {
       if (r.kind < image::kFirstStep || r.kind > image::kLastStep) continue;
       const auto step = take<image::Step>(bytes_, r.payload);
       probe("step", r.payload, step_fields());
-      probe(name_of(r.kind, r.payload + sizeof step), r.payload + sizeof step, argument_fields(r.kind));
-      if ((step.flags & image::kHasTables) == 0) continue;
-      const size_t tables = r.payload + sizeof step + step.args_bytes;
+      const image::StepParts parts = image::parts_of(step);
+      for (size_t at = parts.operands; at < parts.args; at += sizeof(image::Operand))
+        probe("operand", r.payload + at, operand_fields());
+      probe(name_of(r.kind, r.payload + parts.args), r.payload + parts.args, argument_fields(r.kind));
+      if (step.tables == 0) continue;
+      const size_t tables = r.payload + parts.tables;
       probe("tables", tables, tables_fields());
       for (const Field& f : tables_fields()) {
         const bool counts = f.offset == offsetof(image::Tables, weight_bytes) || f.offset == offsetof(image::Tables, channels);

@@ -59,7 +59,8 @@ TEST_CASE("additions and clamps take the place of an input that dies, and no oth
   CHECK(step("clamped").in_place);
   CHECK_FALSE(step("again").in_place);  // "turned" is read again later
   CHECK_FALSE(step("pointwise").in_place);
-  const auto in = plan.values[step("clamped").inputs[0]], out = plan.values[step("clamped").output];
+  const auto in = plan.values[static_cast<size_t>(step("clamped").inputs[0].value)],
+             out = plan.values[static_cast<size_t>(step("clamped").outputs[0].value)];
   CHECK(in.offset == out.offset);
 }
 

@@ -121,7 +121,7 @@ class Loader {
   void compare_tables(int index, const std::string& name) const {
     const Shape in = model_.modules[model_.modules[index].inputs[0].module].nominal[0];
     const Lowered lowered = lower(model_, index, {&in, 1});
-    const Blobs& b = *lowered.steps[0].blobs;
+    const Blobs& b = *lowered.calls[0].blobs;
     const auto expect = [&](const char* what, const std::vector<int32_t>& got) {
       const auto expected = tensor(name + what).data<int32_t>();
       for (size_t c = 0; c < got.size(); ++c)

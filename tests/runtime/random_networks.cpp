@@ -145,28 +145,15 @@ RandomNetwork random_network(uint64_t seed) {
 }
 
 FirmwarePlan placed_anew(FirmwarePlan plan, Generator& g) {
-  // Values of which each overwrites the one before are one block, as the planner made them.
-  std::vector<size_t> block(plan.values.size());
-  std::iota(block.begin(), block.end(), size_t{0});
-  for (const FirmwareStep& step : plan.steps)
-    if (step.in_place)
-      for (const int v : step.inputs)
-        if (plan.values[static_cast<size_t>(v)].offset == plan.values[static_cast<size_t>(step.output)].offset)
-          block[static_cast<size_t>(step.output)] = block[static_cast<size_t>(v)];
   struct Piece {
     int64_t bytes = 0;
-    int first = INT32_MAX, last = INT32_MIN;
+    int first = 0, last = 0;
     int64_t offset = -1;
   };
-  std::vector<Piece> pieces(plan.values.size() + plan.steps.size());
-  for (size_t v = 0; v < plan.values.size(); ++v) {
-    Piece& p = pieces[block[v]];
-    p.bytes = std::max(p.bytes, plan.values[v].bytes);
-    p.first = std::min(p.first, plan.values[v].first);
-    p.last = std::max(p.last, plan.values[v].last);
-  }
+  std::vector<Piece> pieces;
+  for (const FirmwareBlock& b : plan.blocks) pieces.push_back({b.bytes, b.first, b.last});
   for (size_t s = 0; s < plan.steps.size(); ++s)
-    pieces[plan.values.size() + s] = {plan.steps[s].scratch_bytes, static_cast<int>(s), static_cast<int>(s), -1};
+    pieces.push_back({plan.steps[s].scratch_bytes, static_cast<int>(s), static_cast<int>(s)});
   plan.arena_bytes = 0;
   for (const int64_t next : permutation(g, static_cast<int64_t>(pieces.size()))) {
     Piece& p = pieces[static_cast<size_t>(next)];
@@ -183,9 +170,9 @@ FirmwarePlan placed_anew(FirmwarePlan plan, Generator& g) {
     p.offset = at;
     plan.arena_bytes = std::max(plan.arena_bytes, at + image::padded(static_cast<uint32_t>(p.bytes), image::kAlignment));
   }
-  for (size_t v = 0; v < plan.values.size(); ++v) plan.values[v].offset = pieces[block[v]].offset;
+  for (FirmwareValue& v : plan.values) v.offset = pieces[static_cast<size_t>(v.block)].offset + v.block_offset;
   for (size_t s = 0; s < plan.steps.size(); ++s)
-    if (plan.steps[s].scratch_bytes > 0) plan.steps[s].scratch_offset = pieces[plan.values.size() + s].offset;
+    if (plan.steps[s].scratch_bytes > 0) plan.steps[s].scratch_offset = pieces[plan.blocks.size() + s].offset;
   return plan;
 }
 
@@ -200,8 +187,8 @@ std::string difference(const RandomNetwork& network, const FirmwarePlan& plan) {
     if (sums.at(layer.name) == layer.checksum) continue;
     const auto step = std::ranges::find_if(plan.steps, [&](const FirmwareStep& s) { return s.path == layer.name; });
     std::string text = layer.name;
-    for (const int v : step->inputs) {
-      const FirmwareValue& in = plan.values[static_cast<size_t>(v)];
+    for (const FirmwareOperand& o : step->inputs) {
+      const FirmwareValue& in = plan.values[static_cast<size_t>(o.value)];
       text += ", input at " + std::to_string(in.offset) + "+" + std::to_string(in.bytes);
     }
     return text + ", scratch at " + std::to_string(step->scratch_offset) + "+" + std::to_string(step->scratch_bytes);

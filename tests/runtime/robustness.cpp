@@ -174,7 +174,7 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
   };
   CHECK(header([](auto&) {}) == OCTET_OK);
   CHECK(header([](auto& h) { h.magic[0] = 'X'; }) == OCTET_ERROR_MAGIC);
-  CHECK(header([](auto& h) { h.version = 2; }) == OCTET_ERROR_VERSION);
+  CHECK(header([](auto& h) { h.version = 3; }) == OCTET_ERROR_VERSION);
   CHECK(header([](auto& h) { h.reserved[3] = 1; }) == OCTET_ERROR_VERSION);
   CHECK(header([](auto& h) { h.rounding = static_cast<Rounding>(4); }) == OCTET_ERROR_RECORD);
   CHECK(header([](auto& h) { h.rounding = Rounding::int_bias; }) == OCTET_ERROR_ROUNDING);
@@ -207,18 +207,34 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
       put(b, step->payload, s);
     });
   };
-  CHECK(change_step([](auto& s) { s.inputs[0] = 5; }) == OCTET_ERROR_RANGE);          // not yet written
-  CHECK(change_step([](auto& s) { s.output = 9; }) == OCTET_ERROR_RANGE);             // out of order
-  CHECK(change_step([](auto& s) { s.output_offset = 1; }) == OCTET_ERROR_ARGUMENTS);  // too little room
+  const auto change_operand = [&](size_t which, auto change) {
+    return status_of([&](Bytes& b) {
+      const size_t at = step->payload + sizeof(image::Step) + which * sizeof(image::Operand);
+      auto o = take<image::Operand>(b, at);
+      change(o);
+      put(b, at, o);
+    });
+  };
+  CHECK(change_operand(0, [](auto&) {}) == OCTET_OK);
+  CHECK(change_operand(0, [](auto& o) { o.value = 5; }) == OCTET_ERROR_RANGE);       // not yet written
+  CHECK(change_operand(1, [](auto& o) { o.value = 9; }) == OCTET_ERROR_RANGE);       // out of order
+  CHECK(change_operand(1, [](auto& o) { o.offset = 1; }) == OCTET_ERROR_ARGUMENTS);  // too little room
+  CHECK(change_operand(0, [](auto& o) { o.offset = 1; }) == OCTET_ERROR_ARGUMENTS);
+  CHECK(change_operand(0, [](auto& o) { o.offset = UINT32_MAX; }) == OCTET_ERROR_RANGE);
+  CHECK(change_operand(0, [](auto& o) { o.reserved = 1; }) == OCTET_ERROR_RANGE);
+  CHECK(change_step([](auto& s) { s.inputs = 0; }) == OCTET_ERROR_RECORD);
+  CHECK(change_step([](auto& s) { s.outputs = 5; }) == OCTET_ERROR_RECORD);
+  CHECK(change_step([](auto& s) { s.tables = 3; }) == OCTET_ERROR_RECORD);
   CHECK(change_step([](auto& s) { s.scratch_bytes = 1 << 30; }) == OCTET_ERROR_RANGE);
   CHECK(change_step([](auto& s) { s.flags |= 128; }) == OCTET_ERROR_VERSION);
   CHECK(change_step([](auto& s) { s.args_bytes = 4; }) != OCTET_OK);
 
+  const image::StepParts parts = image::parts_of(take<image::Step>(good, step->payload));
   const auto change_args = [&](auto change) {
     return status_of([&](Bytes& b) {
-      auto a = take<kernels::Conv2dArgs>(b, step->payload + sizeof(image::Step));
+      auto a = take<kernels::Conv2dArgs>(b, step->payload + parts.args);
       change(a);
-      put(b, step->payload + sizeof(image::Step), a);
+      put(b, step->payload + parts.args, a);
     });
   };
   CHECK(change_args([](auto&) {}) == OCTET_OK);
@@ -230,7 +246,7 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
   CHECK(change_args([](auto& a) { a.residual_scale = 1; }) == OCTET_ERROR_ARGUMENTS);
   CHECK(change_args([](auto& a) { a.input_type = static_cast<kernels::CodeType>(2); }) == OCTET_ERROR_ARGUMENTS);
   CHECK(status_of([&](Bytes& b) {  // bias codes of 2^31 - 1: the sum can leave 32 bits
-          const auto t = take<image::Tables>(b, step->payload + sizeof(image::Step) + sizeof(kernels::Conv2dArgs));
+          const auto t = take<image::Tables>(b, step->payload + parts.tables);
           put(b, t.bias_codes, INT32_MAX);
         }) == OCTET_ERROR_BOUND);
 }

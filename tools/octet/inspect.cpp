@@ -71,10 +71,17 @@ void inspect(const std::string& path) {
     }
     if (r.kind < image::kFirstStep || r.kind > image::kLastStep) continue;
     const auto s = image::load<image::Step>(w.payload());
-    const auto out = image::value(values, s.output);
-    const size_t name = sizeof s + s.args_bytes + ((s.flags & image::kHasTables) != 0 ? sizeof(image::Tables) : 0);
-    std::printf("  %-15s %-24.*s value %u: %u bytes at %u", kernels::device_op(r.kind).name, static_cast<int>(s.name_bytes),
-                reinterpret_cast<const char*>(w.payload() + name), s.output, out.bytes, out.offset);
+    std::printf("  %-15s %-24.*s", kernels::device_op(r.kind).name, static_cast<int>(s.name_bytes),
+                reinterpret_cast<const char*>(w.payload() + image::parts_of(s).name));
+    for (uint32_t i = 0; i < uint32_t{s.inputs} + s.outputs; ++i) {
+      const image::Operand o = image::operand(w.payload(), i);
+      const image::Value v = image::value(values, o.value);
+      std::printf("%s value %u: %u bytes at %u",
+                  i == s.inputs ? " ->"
+                  : i == 0      ? ""
+                                : ",",
+                  o.value, v.bytes - o.offset, v.offset + o.offset);
+    }
     if (s.scratch_bytes != 0) std::printf(", scratch %u at %u", s.scratch_bytes, s.scratch_offset);
     std::printf("\n");
   }

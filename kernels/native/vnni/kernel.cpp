@@ -29,9 +29,9 @@ class VnniKernel final : public Kernel {
   /// A residual is read just before its place is written; the input is read again for the next row.
   bool may_overwrite(size_t input) const override { return residual_ && input == 1; }
 
-  void run(std::span<const void* const> inputs, void* output, State*, std::byte* scratch) const override {
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte* scratch) const override {
     const Buffers buffers{static_cast<const uint8_t*>(inputs[0]), residual_ ? static_cast<const uint8_t*>(inputs[1]) : nullptr,
-                          static_cast<uint8_t*>(output)};
+                          static_cast<uint8_t*>(outputs[0])};
     auto* memory = reinterpret_cast<uint8_t*>(scratch);
     if (parts_ == 1) return plan_->run(buffers, 0, plan_->lines, memory);
     parallel(parts_, 1, [&](int, int64_t begin, int64_t end) {

@@ -18,9 +18,11 @@ namespace {
 /// and saturating packs do the same as limits in float.
 bool stays_in_int32(const Conv2dArgs& a, const Blobs& b) {
   const size_t window = b.weight.size() / static_cast<size_t>(a.out_c);
+  const std::shared_ptr<const int8_t> plain = b.weight.plain();
+  const int8_t* w = plain.get();
   for (size_t c = 0; c < static_cast<size_t>(a.out_c); ++c) {
     double sum = 0;
-    for (size_t i = 0; i < window; ++i) sum += 255.0 * std::abs(int{b.weight[c * window + i]});
+    for (size_t i = 0; i < window; ++i, ++w) sum += 255.0 * std::abs(int{*w});
     const double v = sum * std::abs(double{b.scale[c]}) + (b.bias.empty() ? 0 : std::abs(double{b.bias[c]})) +
                      255.0 * std::abs(double{a.residual_scale});
     if (!(v * std::abs(double{a.output.inv_scale}) + 256 < 1 << 30)) return false;
@@ -74,9 +76,9 @@ std::unique_ptr<const Plan> make_plan(const Conv2dArgs& a, const Blobs& b) {
   set(r.residual_flip, static_cast<uint8_t>(a.residual_type == CodeType::i8 ? 0x80 : 0));
   plan->lines = a.batch * a.out_h;
   plan->is_depthwise = is_depthwise(a);
-  plan->packed = b.packed.find_or_pack<Packed>(
+  plan->packed = b.weight.find_or_pack<Packed>(
       [&](const Packed& p) { return p.zero_point == unsigned_zero_point(a) && p.joined == joined(a) && p.pairs == in_pairs(a); },
-      [&] { return is_depthwise(a) ? pack_depthwise(a, b) : pack_dense(a, b); });
+      [&](const int8_t* codes) { return is_depthwise(a) ? pack_depthwise(a, b, codes) : pack_dense(a, b, codes); });
   if (plan->is_depthwise)
     plan_depthwise(a, *plan);
   else

@@ -27,7 +27,7 @@ int32_t vectors_for(int32_t channels) { return channels > 48 ? 4 : channels > 16
 
 }  // namespace
 
-Packed pack_dense(const Conv2dArgs& a, const Blobs& b) {
+Packed pack_dense(const Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
   Packed packed;
   packed.zero_point = unsigned_zero_point(a);
   packed.joined = joined(a), packed.pairs = false;
@@ -42,7 +42,7 @@ Packed pack_dense(const Conv2dArgs& a, const Blobs& b) {
       for (int32_t lane = 0; lane < 16; ++lane) {
         const int32_t i = channel_of(vectors, v, lane), at = v * 16 + lane;
         if (i >= count) continue;
-        const int8_t* w = b.weight.data() + int64_t{c + i} * runs.count * runs.length;
+        const int8_t* w = codes + int64_t{c + i} * runs.count * runs.length;
         int32_t sum = 0;
         for (int32_t r = 0; r < runs.count; ++r)
           for (int32_t k = 0; k < runs.length; ++k, ++w) {

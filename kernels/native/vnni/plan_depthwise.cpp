@@ -15,7 +15,7 @@ bool by_pixel(const kernels::Conv2dArgs& a) { return (a.stride_w > 1 && a.out_c 
 
 }  // namespace
 
-Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b) {
+Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
   Packed packed;
   packed.zero_point = unsigned_zero_point(a);
   packed.joined = joined(a), packed.pairs = in_pairs(a);
@@ -31,7 +31,7 @@ Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b) {
       const int32_t lane = at % 16, code = lane / 4 * 16 + at / 16 * 4 + lane % 4;
       if (alone && 64 * s + code >= a.out_c) continue;
       const auto channel = static_cast<size_t>((64 * s + code) % a.out_c);
-      const int8_t* w = b.weight.data() + channel * static_cast<size_t>(a.kernel_h * a.kernel_w);
+      const int8_t* w = codes + channel * static_cast<size_t>(a.kernel_h * a.kernel_w);
       for (int32_t y = 0; y < a.kernel_h; ++y)
         for (int32_t x = 0; x < a.kernel_w; ++x) {
           int8_t* to = weights + int64_t{y / 4 * a.kernel_w + x} * column_bytes + at * 4;

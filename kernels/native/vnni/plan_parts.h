@@ -12,8 +12,8 @@ void plan_dense(const kernels::Conv2dArgs&, Plan&);
 void plan_depthwise(const kernels::Conv2dArgs&, Plan&);
 
 Source source_of(const kernels::Conv2dArgs&, int32_t planes);
-Packed pack_dense(const kernels::Conv2dArgs&, const Blobs&);
-Packed pack_depthwise(const kernels::Conv2dArgs&, const Blobs&);
+Packed pack_dense(const kernels::Conv2dArgs&, const Blobs&, const int8_t* plain);
+Packed pack_depthwise(const kernels::Conv2dArgs&, const Blobs&, const int8_t* plain);
 
 /// Of the input's codes with i8 ones 128 higher.
 uint8_t unsigned_zero_point(const kernels::Conv2dArgs&);

@@ -36,9 +36,6 @@ FAULTS = {
         ('if (inputs[0].qparams() == module.out_q[0]) {',
          'if (inputs[0].qparams()) {',
          'codes of another meaning are taken as they are'),
-        ('if (weight != params.end() && weight->second.dtype() != DType::i8) return false;',
-         '',
-         'a layer with float weights is said to run on codes'),
         ('check(inputs[0].dtype() != DType::f64, module.path, ": expected f32, got f64; int8 models compute from f32");',
          '',
          'f64 into an int8 model in silence'),
@@ -57,6 +54,13 @@ FAULTS = {
          'smoothed loss without the logits'),
         ('static_cast<T>(2 / n)', 'static_cast<T>(1 / n)', "mean square's gradient halved"),
         ('loss / static_cast<double>(n), logits.dtype()', 'loss, logits.dtype()', 'loss is a sum'),
+    ],
+    'engine/lowered_module.cpp': [
+        ('if (weight != params.end() && weight->second.dtype() != DType::i8) return false;',
+         '',
+         'a layer with float weights is said to run on codes'),
+        ('return int64_t{t->output_shape[0]} * t->element_size;', 'return t->output_shape[0];', 'a quarter of a copy of floats'),
+        ('r->copy == 1 && (r->rows', '(r->rows', 'a part that is rescaled is taken for a copy'),
     ],
     'engine/model.cpp': [
         ('static_cast<void>(values.outputs());', '', 'more shapes than the model has inputs'),

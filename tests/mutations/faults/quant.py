@@ -153,7 +153,7 @@ FAULTS = {
          'x86 without the reduced range'),
     ],
     'quant/runner.cpp': [
-        ('if (p.steps.empty() || p.shapes != shapes) {', 'if (p.steps.empty()) {', 'kernels of another batch size'),
+        ('if (!p.module || p.shapes != shapes) {', 'if (!p.module) {', 'kernels of another batch size'),
         ('if (&model_.owner(model_.modules[i]) == &owner) prepared_[i] = {};',
          'if (static_cast<int>(i) == index) prepared_[i] = {};',
          'a tied call computes with the old bias'),

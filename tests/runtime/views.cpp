@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values that are parts of others on a device: concatenations that copy nothing, tied layers that store their weights once, and
+// images that lie about either.
+#include <algorithm>
+
+#include "quant/quantize.h"
+#include "tests/catch.h"
+#include "tests/runtime/device.h"
+#include "tests/runtime/networks.h"
+#include "tests/runtime/random_networks.h"
+#include "tests/runtime/rewrite.h"
+
+using namespace octet;
+using namespace octet::device;
+
+namespace {
+
+/// Two layers of `channels` channels on 2 x `width` pixels, joined along the rows, then one more. With equal parameters on all
+/// three sides of the concatenation nothing needs to be copied.
+RandomNetwork joined(int64_t width, int64_t channels, bool equal, bool twice = false) {
+  Model m;
+  m.add("x", Input{{1, 2, width, 3}});
+  const int a = m.add("a", Conv2d{.in = 3, .out = channels, .kernel = {1, 1}});
+  const int b = m.add("b", Conv2d{.in = 3, .out = channels, .kernel = {1, 1}}, {0});
+  m.add("cat", Concat{1}, {a, twice ? a : b});
+  if (twice) m.add("sum", Binary{}, {static_cast<int>(m.modules.size()) - 1, static_cast<int>(m.modules.size()) - 1});
+  m.add("tail", Conv2d{.in = channels, .out = 5, .kernel = {2, 1}});
+  if (twice) m.outputs = {{static_cast<int>(m.modules.size()) - 1, 0}, {b, 0}};
+  Generator g(7);
+  initialize(m, g);
+  m.rounding = Rounding::fixed_double;
+  Model p = prepare(m, {{"", octet_device_qconfig()}});
+  const Tensor x = randn(g, {4, 2, width, 3});
+  calibrate(p, {&x, 1});
+  Model int8 = convert(p);
+  if (equal) int8["a"].out_q = int8["b"].out_q = int8["cat"].out_q;
+  Tensor input = quantize(randn(g, {1, 2, width, 3}), *int8.modules[0].out_q[0], int8.rounding);
+  return {std::move(int8), std::move(input)};
+}
+
+int64_t steps_of(const FirmwarePlan& plan, const std::string& path) {
+  return std::ranges::count(plan.steps, path, &FirmwareStep::path);
+}
+const FirmwareValue& value_of(const FirmwarePlan& plan, const std::string& path) {
+  return *std::ranges::find(plan.values, path, &FirmwareValue::path);
+}
+
+}  // namespace
+
+TEST_CASE("parts of a concatenation are computed in place on a device where they may lie there, and copied where not") {
+  for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+    CAPTURE(static_cast<int>(target));
+    const FirmwareOptions options{.target = target};
+    const RandomNetwork whole = joined(4, 8, true);  // 64 bytes a part
+    const FirmwarePlan plan = plan_firmware(whole.int8, options);
+    CHECK(steps_of(plan, "cat") == 0);
+    CHECK(plan.steps.size() == 3);
+    CHECK(value_of(plan, "cat").of >= 0);
+    CHECK(value_of(plan, "a").offset == value_of(plan, "cat").offset);
+    CHECK(value_of(plan, "b").offset == value_of(plan, "cat").offset + 64);
+    const RandomNetwork odd = joined(3, 5, true);  // 30 bytes: the second part would not be aligned
+    const FirmwarePlan copied = plan_firmware(odd.int8, options);
+    CHECK(steps_of(copied, "cat") == 1);
+    CHECK(value_of(copied, "cat").of == -1);
+    const RandomNetwork rescaled = joined(4, 8, false);
+    CHECK(steps_of(plan_firmware(rescaled.int8, options), "cat") == 1);  // the other part set the range
+    const RandomNetwork twice = joined(4, 8, true, true);  // one copy has to be made
+    CHECK(steps_of(plan_firmware(twice.int8, options), "cat") == 1);
+    Generator g(3);
+    for (const RandomNetwork* network : {&whole, &odd, &rescaled, &twice}) {
+      const FirmwarePlan planned = plan_firmware(network->int8, options);
+      CHECK(difference(*network, planned) == "");
+      for (int i = 0; i < 20; ++i) CHECK(difference(*network, placed_anew(planned, g)) == "");
+    }
+  }
+}
+
+TEST_CASE("layers that share weights store them once") {
+  Model m;
+  m.add("x", Input{{1, 8}});
+  m.add("a", Linear{8, 8});
+  m.add("b", Linear{8, 8});
+  m.modules.back().tied_to = "a";
+  Generator g(1);
+  initialize(m, g);
+  m.rounding = Rounding::fixed_single;
+  Model p = prepare(m, {{"", octet_device_qconfig()}});
+  const Tensor x = randn(g, {16, 8});
+  calibrate(p, {&x, 1});
+  const Model int8 = convert(p);
+  const auto weight = int8["a"].params.at("weight").data<int8_t>();
+  const auto bytes = std::as_bytes(weight);
+  const Bytes image = image_bytes(plan_firmware(int8));
+  auto found = std::search(image.begin(), image.end(), bytes.begin(), bytes.end());
+  REQUIRE(found != image.end());
+  CHECK(std::search(found + 1, image.end(), bytes.begin(), bytes.end()) == image.end());
+  const RandomNetwork network{int8, quantize(randn(g, {1, 8}), *int8.modules[0].out_q[0], int8.rounding)};
+  CHECK(difference(network, plan_firmware(int8)) == "");
+}
+
+TEST_CASE("a value that says it is a piece of another must be one") {
+  const FirmwarePlan plan = plan_firmware(joined(4, 8, true).int8);
+  const Bytes good = image_bytes(plan);
+  REQUIRE(Device(good).status() == OCTET_OK);
+  const size_t values = records_in(good)[0].payload;
+  const auto whole = static_cast<size_t>(&value_of(plan, "cat") - plan.values.data());
+  const auto status = [&](size_t index, auto change) {
+    Bytes bad = good;
+    const size_t at = values + index * sizeof(image::Value);
+    auto v = take<image::Value>(bad, at);
+    change(v);
+    put(bad, at, v);
+    repair_checksum(bad);
+    return Device(bad).status();
+  };
+  CHECK(status(whole, [](auto&) {}) == OCTET_OK);
+  CHECK(status(whole, [](auto& v) { v.of = image::kNoValue; }) == OCTET_ERROR_RANGE);  // then somebody must write it
+  CHECK(status(whole, [&](auto& v) { v.of = static_cast<uint16_t>(whole); }) == OCTET_ERROR_RANGE);
+  CHECK(status(whole, [](auto& v) { v.of = 0; }) == OCTET_ERROR_RANGE);  // the input lies elsewhere
+  CHECK(status(whole, [](auto& v) { v.reserved = 1; }) == OCTET_ERROR_RECORD);
+  CHECK(status(0, [](auto& v) { v.of = 1; }) == OCTET_ERROR_RANGE);
+}
