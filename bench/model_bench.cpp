@@ -121,14 +121,15 @@ std::string measure_memory(const std::string& path, int64_t batch, int threads) 
   Json result{{"start", resident_memory()}};
   std::shared_ptr<const Program> program;
   {
-    const Model model = load_model(path).model;
+    Model model = load_model(path).model;
     result["after_load"] = resident_memory();
     result["weights"] = parameter_bytes(model);
-    program = bind(model);
+    program = bind(std::move(model));
   }
   Runner runner(program, batch, threads);
   const MemoryReport memory = runner.session.memory();
   result["arena"] = memory.arena, result["lower_bound"] = memory.lower_bound, result["optimal"] = memory.optimal;
+  result["parameters"] = memory.parameters, result["packed"] = memory.packed;
   result["scratch"] = memory.scratch, result["values"] = memory.values, result["outputs"] = memory.outputs;
   result["input"] = runner.input.bytes();
   for (int i = 0; i < 3; ++i) runner.run();

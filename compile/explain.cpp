@@ -85,7 +85,7 @@ std::string to_string(const Explanation& e) {
   Text memory;
   memory << "\narena " << m.arena << " bytes (lower bound " << m.lower_bound << (m.optimal ? ", proved optimal" : "")
          << "; one buffer per value would be " << m.values << "), scratch " << m.scratch << ", outputs " << m.outputs
-         << ", parameters " << m.parameters << "\n";
+         << ", parameters " << m.parameters << ", packed weights and constants " << m.packed << "\n";
   text += memory.str();
   text += "inputs";
   for (const Shape& s : e.inputs) text.append(" ").append(octet::to_string(s));

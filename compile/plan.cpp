@@ -194,7 +194,6 @@ class Planner {
     }
     MemoryReport& m = plan_.memory;
     m.arena = arena.bytes, m.lower_bound = arena.lower_bound, m.optimal = arena.optimal;
-    m.parameters = parameter_bytes(model_);
     for (const Plan::Value& v : plan_.values)
       if (v.block >= 0) m.values += v.bytes;
   }
@@ -220,6 +219,21 @@ class Planner {
 std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const Shape> inputs, int threads,
                                       const std::vector<ModuleTables>& tables) {
   return std::make_shared<const Plan>(Planner(program, inputs, threads, tables).make());
+}
+
+void count_weights(const Model& model, const Plan& plan, MemoryReport& memory) {
+  memory.parameters = parameter_bytes(model);
+  memory.packed = 0;
+  const auto bytes = [](const auto& v) { return static_cast<int64_t>(v.size() * sizeof(v[0])); };
+  for (size_t i = 0; i < plan.tables.size(); ++i)
+    for (const auto& table : plan.tables[i]) {
+      memory.packed += table->weight.packed_bytes() + bytes(table->scale) + bytes(table->bias) + bytes(table->bias_codes) +
+                       bytes(table->multiplier) + bytes(table->shift) + bytes(table->weight_zero_point);
+      const Params& params = model.owner(model.modules[i]).params;
+      const bool shared =
+          std::ranges::any_of(params, [](const auto& p) { return p.second.qparams() && p.second.raw() != nullptr; });
+      if (!shared) memory.packed += table->weight.plain_bytes();
+    }
 }
 
 std::vector<Placement> placements(const Model& model, const Plan& plan) {

@@ -76,6 +76,9 @@ struct Plan {
 std::shared_ptr<const Plan> make_plan(const Program&, std::span<const Shape> inputs, int threads,
                                       const std::vector<ModuleTables>& tables);
 
+/// Weights and constants that a program and this plan hold now: `parameters` and `packed` of a memory report.
+void count_weights(const Model&, const Plan&, MemoryReport&);
+
 std::vector<Placement> placements(const Model&, const Plan&);
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 #include "compile/program.h"
 
 #include <algorithm>
+#include <set>
 
 #include "compile/plan.h"
 #include "engine/module_check.h"
@@ -22,6 +23,12 @@ std::string to_string(std::span<const Shape> shapes) {
   std::string text;
   for (const Shape& s : shapes) text += (text.empty() ? "" : ", ") + octet::to_string(s);
   return text;
+}
+
+/// Frees plain weights that no kernel reads.
+void let_go(const std::vector<ModuleTables>& all) {
+  for (const ModuleTables& tables : all)
+    for (const auto& table : tables) table->weight.let_go();
 }
 
 }  // namespace
@@ -49,6 +56,28 @@ std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QE
   fail("bind: out of memory");
 }
 
+std::shared_ptr<const Program> bind(Model&& model, QEngine engine, const QEngineMap& overrides) {
+  const std::shared_ptr<const Program> program = bind(static_cast<const Model&>(model), engine, overrides);
+  model = Model();
+  const_cast<Program&>(*program).release_weights();  // nobody else has it yet
+  return program;
+}
+
+/// Drops the model's int8 weights that are in tables, and then those of tables that no kernel reads.
+void Program::release_weights() {
+  std::set<const Module*> kept, tabled;
+  for (size_t i = 0; i < model_.modules.size(); ++i) {
+    const Module& owner = model_.owner(model_.modules[i]);
+    (nominal_->tables[i].empty() ? kept : tabled).insert(&owner);
+  }
+  for (Module& module : model_.modules)
+    if (tabled.contains(&module) && !kept.contains(&module))
+      for (auto& [name, tensor] : module.params)
+        if (tensor.qparams()) tensor = tensor.released();
+  gave_weights_away_ = true;
+  let_go(nominal_->tables);
+}
+
 QEngine Program::engine(std::string_view path) const {
   QEngine found = engine_;
   size_t length = 0;
@@ -68,6 +97,7 @@ std::shared_ptr<const Plan> Program::plan(std::span<const Shape> inputs, int thr
   }
   // Made without the lock: two threads that want the same new plan at once both make it, and the first one stays.
   auto made = make_plan(*this, inputs, threads, nominal_ ? nominal_->tables : std::vector<ModuleTables>{});
+  if (gave_weights_away_) let_go(made->tables);  // a kernel may have asked for them to look at
   const std::lock_guard lock(mutex_);
   std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
   auto& slot = plans_[std::move(key)];

@@ -34,7 +34,8 @@ struct MemoryReport {
   int64_t scratch = 0;      ///< one block that all kernels use in turn
   int64_t values = 0;       ///< all integer values, each with memory of its own: what the arena saves against
   int64_t outputs = 0;      ///< integer values that lie in output tensors
-  int64_t parameters = 0;   ///< the model's
+  int64_t parameters = 0;   ///< the model's, as far as the program holds them
+  int64_t packed = 0;       ///< weights in the layouts of engines, and constants of kernels
 };
 
 /// Engines by path or start of a path ("layer1" is layer1 and all below it); the longest that matches wins.
@@ -57,12 +58,15 @@ class Program {
 
  private:
   friend std::shared_ptr<const Program> bind(const Model&, QEngine, const QEngineMap&);
+  friend std::shared_ptr<const Program> bind(Model&&, QEngine, const QEngineMap&);
+  void release_weights();
   Program(Model model, QEngine engine, QEngineMap overrides)
       : model_(std::move(model)), engine_(engine), overrides_(std::move(overrides)) {}
 
   Model model_;
   QEngine engine_;
   QEngineMap overrides_;
+  bool gave_weights_away_ = false;
   std::shared_ptr<const Plan> nominal_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<std::vector<Shape>, int>, std::weak_ptr<const Plan>> plans_;
@@ -72,6 +76,9 @@ class Program {
 /// Converted modules run as integer kernels, all others in float. What the engine asked for declines runs on the reference engine,
 /// and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
 std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
+/// The same of a model that is given away: weights are held once, in the form that the kernels read. Another plan whose kernels
+/// want another form makes it from that. The program's model() has no elements in such weights.
+std::shared_ptr<const Program> bind(Model&&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
 
 /// Runs a program for fixed input shapes on a fixed number of threads. Owns the memory of all integer values, so that a run of
 /// integer modules allocates nothing. A run from a second thread while one is going on is refused.

@@ -237,7 +237,11 @@ std::vector<double> Session::time(std::span<const Tensor> inputs, int repeats) t
 }
 
 const Plan& Session::plan() const { return *impl().plan; }
-MemoryReport Session::memory() const { return impl().plan->memory; }
+MemoryReport Session::memory() const {
+  MemoryReport memory = impl().plan->memory;
+  count_weights(impl().program->model(), *impl().plan, memory);
+  return memory;
+}
 
 Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<const Tensor> inputs, int64_t batch) try {
   const FloatScope environment;

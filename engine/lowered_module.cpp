@@ -29,7 +29,6 @@ struct Told {
   Told(const Model& model, int index) {
     check_wiring(model, index);
     const Module& module = model.modules[static_cast<size_t>(index)];
-    check_params(model.owner(module));
     check(has_output_codes(module), module.path, ": not quantized; nothing to lower");
     auto found = wire_qparams(model, module);
     check(found.has_value(), module.path, ": an input wire carries floats");
@@ -75,6 +74,7 @@ int64_t copied_bytes(const LoweredCall& call) {
 ModuleTables lower_tables(const Model& model, int index) try {
   const FloatScope environment;
   const Told told(model, index);
+  check_params(model.owner(model.modules[static_cast<size_t>(index)]));
   return std::visit(
       [&](const auto& op) -> ModuleTables {
         if constexpr (requires { op.tables(told.call); })

@@ -136,7 +136,8 @@ void initialize(Model& model, Generator& generator, std::span<const std::string>
 int64_t parameter_bytes(const Model& model) {
   int64_t bytes = 0;
   for (const Module& module : model.modules)
-    for (const auto& [name, tensor] : module.params) bytes += static_cast<int64_t>(tensor.bytes());
+    for (const auto& [name, tensor] : module.params)
+      if (tensor.raw() != nullptr) bytes += static_cast<int64_t>(tensor.bytes());
   return bytes;
 }
 

@@ -71,7 +71,7 @@ bool below(std::string_view path, std::string_view prefix);
 
 /// Draws every parameter in PyTorch's order: modules in list order, or in the order of `paths` first.
 void initialize(Model&, Generator&, std::span<const std::string> paths = {});
-/// Bytes of all parameters (a tied module's count once).
+/// Bytes of all parameters that the model holds (a tied module's count once).
 int64_t parameter_bytes(const Model&);
 /// Float parameters converted to f32 or f64; for gradient checks in f64.
 Model to(const Model&, DType);

@@ -118,7 +118,14 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
   return t;
 }
 
+Tensor Tensor::released() const {
+  Tensor t = *this;
+  t.storage_ = nullptr;
+  return t;
+}
+
 void* Tensor::mutable_raw() {
+  check(storage_ != nullptr || numel_ == 0, "a tensor of shape ", to_string(shape_), " whose elements were released");
   if (storage_.use_count() > 1) {
     std::shared_ptr<std::byte> own = allocated();
     if (bytes() > 0) std::memcpy(own.get(), storage_.get(), bytes());

@@ -111,6 +111,7 @@ class Tensor {
   template <class T>
   std::span<const T> data() const {
     require(dtype_of<T>());
+    check(storage_ != nullptr || numel_ == 0, "a tensor of shape ", to_string(shape_), " whose elements were released");
     return {static_cast<const T*>(raw()), static_cast<size_t>(numel_)};
   }
   /// Elements for writing; makes a private copy first if the storage is shared.
@@ -121,6 +122,8 @@ class Tensor {
   }
   const void* raw() const { return storage_.get(); }
   void* mutable_raw();
+  /// Shape, dtype and parameters without elements: what is left of weights that only kernels hold. Whoever reads it gets an error.
+  Tensor released() const;
   /// The elements, kept alive for whoever holds this: a tensor that is written to meanwhile gets memory of its own.
   std::shared_ptr<const void> share() const { return storage_; }
 

@@ -62,6 +62,13 @@ class Weights {
     return packed;
   }
 
+  /// Calls f for every packed form there is.
+  template <class F>
+  void each_form(const F& f) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& form : forms_) f(*form);
+  }
+
   /// Frees the plain weights if nobody else holds them and a packed form can give them back. Returns whether they are gone.
   bool let_go() const {
     const std::lock_guard lock(mutex_);

@@ -26,12 +26,29 @@ int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 /// Weights in a primitive's own layout.
 class PackedWeights final : public PackedForm {
  public:
-  explicit PackedWeights(memory m) : memory_(std::move(m)) {}
+  PackedWeights(memory m, const memory::desc& plain) : memory_(std::move(m)), plain_(plain) {
+    try {
+      back_ = dnnl::reorder(dnnl::reorder::primitive_desc(cpu(), memory_.get_desc(), cpu(), plain_));
+    } catch (const dnnl::error&) {
+      back_ = {};  // not every layout has a way back
+    }
+  }
   const memory& get() const { return memory_; }
   int64_t bytes() const override { return static_cast<int64_t>(memory_.get_desc().get_size()); }
+  bool unpacks() const override { return static_cast<bool>(back_); }
+  std::vector<int8_t> unpacked() const override {
+    std::vector<int8_t> codes(plain_.get_size());
+    memory from = memory_, to(plain_, cpu(), codes.data());
+    dnnl::stream stream(cpu());
+    dnnl::reorder(back_).execute(stream, from, to);
+    stream.wait();
+    return codes;
+  }
 
  private:
   memory memory_;
+  memory::desc plain_;
+  dnnl::reorder back_;
 };
 
 /// Memory that holds one value or a table for good.
@@ -150,7 +167,7 @@ class WeightedKernel final : public Kernel {
           dnnl::stream stream(cpu());
           dnnl::reorder(weights, m).execute(stream, weights, m);
           stream.wait();
-          return PackedWeights(std::move(m));
+          return PackedWeights(std::move(m), plain);
         });
   }
 

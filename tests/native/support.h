@@ -53,6 +53,14 @@ inline void check_equal(const std::vector<uint8_t>& got, const std::vector<uint8
   CHECK(wrong == 0);
 }
 
+/// Plain weights that were let go come back from whatever form they were packed in. Of a copy, because the caller's are in use.
+inline void check_unpacked(const Blobs& blobs) {
+  const std::vector<int8_t> plain(blobs.weight.begin(), blobs.weight.end());
+  blobs.weight.each_form([&](const PackedForm& form) {
+    if (form.unpacks()) CHECK(form.unpacked() == plain);
+  });
+}
+
 /// Runs one case on the native engine for every instruction set and 1 to 3 threads, and in place where the kernel allows it; the
 /// reference kernel's bytes are what must come out. `sizes[i]` is the size of input i. Nothing may be read behind the inputs or the
 /// scratch memory: there the next page begins.
@@ -77,6 +85,7 @@ inline void compare(const KernelArgs& args, const std::shared_ptr<const Blobs>& 
       INFO(isa << ", " << count << " threads, " << made.why_not);
       REQUIRE(made.kernel != nullptr);
       INFO(made.kernel->implementation());
+      if (blobs != nullptr && !blobs->weight.empty() && count == 3) check_unpacked(*blobs);
       if (count == 1) ++tally.implementations[std::string(made.kernel->implementation())];
       // A kernel of another level would give the same bytes here and an illegal instruction elsewhere.
       if (isa != std::string_view("avx512-vnni")) CHECK(made.kernel->implementation() == "native " + std::string(isa));

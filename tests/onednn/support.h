@@ -34,17 +34,18 @@ class WithoutNative {
 };
 
 struct Tally {
-  size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0;
+  size_t cases = 0, accepted = 0, outputs = 0, mismatches = 0, unpacks = 0;
   std::map<std::string, size_t> declined, implementations;
 
   void add(const Tally& other) {
     cases += other.cases, accepted += other.accepted, outputs += other.outputs, mismatches += other.mismatches;
+    unpacks += other.unpacks;
     for (const auto& [why, n] : other.declined) declined[why] += n;
     for (const auto& [name, n] : other.implementations) implementations[name] += n;
   }
   void print(const char* what) const {
-    std::printf("onednn %s, isa %s: %zu of %zu cases accepted, %zu outputs compared, %zu mismatches\n", what,
-                onednn_info().isa.c_str(), accepted, cases, outputs, mismatches);
+    std::printf("onednn %s, isa %s: %zu of %zu cases accepted, %zu outputs compared, %zu mismatches, %zu forms unpacked\n", what,
+                onednn_info().isa.c_str(), accepted, cases, outputs, mismatches, unpacks);
     for (const auto& [name, n] : implementations) std::printf("  %zu by %s\n", n, name.c_str());
     for (const auto& [why, n] : declined) std::printf("  %zu declined: %s\n", n, why.c_str());
   }
@@ -111,6 +112,13 @@ inline void compare_engines(CaseLine line, Tally& tally) {
     }
   }
   tally.accepted += accepted;
+  if (!accepted) return;
+  // Plain weights that were let go come back from the packed ones, and others are never called forms that give them back.
+  const std::vector<int8_t> plain(data.blobs->weight.begin(), data.blobs->weight.end());
+  data.blobs->weight.each_form([&](const PackedForm& form) {
+    tally.unpacks += form.unpacks();
+    if (form.unpacks()) CHECK(form.unpacked() == plain);
+  });
 }
 
 }  // namespace octet::testing

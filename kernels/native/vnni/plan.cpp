@@ -60,6 +60,8 @@ std::string refusal(const Conv2dArgs& a, const Blobs& b) {
   return {};
 }
 
+std::vector<int8_t> Packed::unpacked() const { return is_depthwise(layer) ? unpack_depthwise(*this) : unpack_dense(*this); }
+
 std::unique_ptr<const Plan> make_plan(const Conv2dArgs& a, const Blobs& b) {
   auto plan = std::make_unique<Plan>();
   const int32_t low = qmath::lowest(a.output_type);

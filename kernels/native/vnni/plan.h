@@ -36,13 +36,16 @@ class Memory {
 
 /// A layer's weights and tables in lane order, for every input size and batch.
 struct Packed final : PackedForm {
-  uint8_t zero_point;  ///< of the unsigned input codes
-  bool joined, pairs;  ///< the window's rows are runs; two output rows at a time
+  uint8_t zero_point;         ///< of the unsigned input codes
+  bool joined, pairs;         ///< the window's rows are runs; two output rows at a time
+  kernels::Conv2dArgs layer;  ///< of which only what a layout depends on is read
   Memory memory;
   std::vector<Block> blocks;
   std::vector<Strip> strips;
 
   int64_t bytes() const override { return memory.bytes(); }
+  bool unpacks() const override { return true; }
+  std::vector<int8_t> unpacked() const override;
 };
 
 struct Plan {

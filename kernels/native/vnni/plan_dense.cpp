@@ -23,6 +23,11 @@ struct Runs {
         quads((length + 3) / 4) {}
 };
 
+/// Where a weight lies in its block: element k of a run, for a lane of a vector.
+int64_t place(const Runs& runs, int32_t vectors, int32_t run, int32_t k, int32_t vector, int32_t lane) {
+  return ((int64_t{run} * runs.quads + k / 4) * vectors + vector) * 64 + lane * 4 + k % 4;
+}
+
 int32_t vectors_for(int32_t channels) { return channels > 48 ? 4 : channels > 16 ? 2 : 1; }
 
 }  // namespace
@@ -30,7 +35,7 @@ int32_t vectors_for(int32_t channels) { return channels > 48 ? 4 : channels > 16
 Packed pack_dense(const Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
   Packed packed;
   packed.zero_point = unsigned_zero_point(a);
-  packed.joined = joined(a), packed.pairs = false;
+  packed.joined = joined(a), packed.pairs = false, packed.layer = a;
   const Runs runs(a);
   for (int32_t c = 0; c < a.out_c; c += packed.blocks.back().count) {
     const int32_t vectors = vectors_for(a.out_c - c), count = std::min(vectors * 16, a.out_c - c);
@@ -46,7 +51,7 @@ Packed pack_dense(const Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
         int32_t sum = 0;
         for (int32_t r = 0; r < runs.count; ++r)
           for (int32_t k = 0; k < runs.length; ++k, ++w) {
-            weights[((int64_t{r} * runs.quads + k / 4) * vectors + v) * 64 + lane * 4 + k % 4] = *w;
+            weights[place(runs, vectors, r, k, v, lane)] = *w;
             sum += *w;
           }
         initial[at] = initial_sum(a, sum);
@@ -56,6 +61,22 @@ Packed pack_dense(const Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
     packed.blocks.push_back({c, count, vectors, weights, initial, scale, bias});
   }
   return packed;
+}
+
+std::vector<int8_t> unpack_dense(const Packed& packed) {
+  const Runs runs(packed.layer);
+  const size_t row = static_cast<size_t>(runs.count) * static_cast<size_t>(runs.length);
+  std::vector<int8_t> plain(row * static_cast<size_t>(packed.layer.out_c));
+  for (const Block& b : packed.blocks)
+    for (int32_t v = 0; v < b.vectors; ++v)
+      for (int32_t lane = 0; lane < 16; ++lane) {
+        const int32_t i = channel_of(b.vectors, v, lane);
+        if (i >= b.count) continue;
+        int8_t* w = plain.data() + static_cast<size_t>(b.channel + i) * row;
+        for (int32_t r = 0; r < runs.count; ++r)
+          for (int32_t k = 0; k < runs.length; ++k) *w++ = b.weights[place(runs, b.vectors, r, k, v, lane)];
+      }
+  return plain;
 }
 
 void plan_dense(const Conv2dArgs& args, Plan& plan) {

@@ -13,12 +13,15 @@ int32_t period(const kernels::Conv2dArgs& a) { return std::lcm(a.out_c, 64) / 64
 /// Whether every pixel is a string of its own: where that wastes no lanes it saves splitting rows by column, and few tables do.
 bool by_pixel(const kernels::Conv2dArgs& a) { return (a.stride_w > 1 && a.out_c % 64 == 0) || period(a) > kMostStrips; }
 
+/// The code of a strip that lane `at % 16` of vector `at / 16` holds.
+int32_t code_of(int32_t at) { return at % 16 / 4 * 16 + at / 16 * 4 + at % 4; }
+
 }  // namespace
 
 Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b, const int8_t* codes) {
   Packed packed;
   packed.zero_point = unsigned_zero_point(a);
-  packed.joined = joined(a), packed.pairs = in_pairs(a);
+  packed.joined = joined(a), packed.pairs = in_pairs(a), packed.layer = a;
   const int32_t column_bytes = packed.pairs ? 512 : 256, groups = (a.kernel_h + 3) / 4;
   const bool alone = by_pixel(a);
   const int32_t strips = alone ? (a.out_c + 63) / 64 : period(a);
@@ -27,8 +30,8 @@ Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b, const int8_t
     auto* initial = packed.memory.take<int32_t>(64);
     auto* scale = packed.memory.take<float>(64);
     auto* bias = packed.memory.take<float>(64);
-    for (int32_t at = 0; at < 64; ++at) {  // lane `at % 16` of vector `at / 16`
-      const int32_t lane = at % 16, code = lane / 4 * 16 + at / 16 * 4 + lane % 4;
+    for (int32_t at = 0; at < 64; ++at) {
+      const int32_t code = code_of(at);
       if (alone && 64 * s + code >= a.out_c) continue;
       const auto channel = static_cast<size_t>((64 * s + code) % a.out_c);
       const int8_t* w = codes + channel * static_cast<size_t>(a.kernel_h * a.kernel_w);
@@ -45,6 +48,22 @@ Packed pack_depthwise(const kernels::Conv2dArgs& a, const Blobs& b, const int8_t
     packed.strips.push_back({weights, initial, scale, bias});
   }
   return packed;
+}
+
+std::vector<int8_t> unpack_depthwise(const Packed& packed) {
+  const kernels::Conv2dArgs& a = packed.layer;
+  const int32_t column_bytes = packed.pairs ? 512 : 256, window = a.kernel_h * a.kernel_w;
+  std::vector<int8_t> plain(static_cast<size_t>(a.out_c) * static_cast<size_t>(window));
+  for (int32_t c = 0; c < a.out_c; ++c) {  // every channel's first place
+    int32_t at = 0;
+    while (code_of(at) != c % 64) ++at;
+    const int8_t* from = packed.strips[static_cast<size_t>(c / 64)].weights;
+    for (int32_t y = 0; y < a.kernel_h; ++y)
+      for (int32_t x = 0; x < a.kernel_w; ++x)
+        plain[static_cast<size_t>(c * window + y * a.kernel_w + x)] =
+            from[int64_t{y / 4 * a.kernel_w + x} * column_bytes + at * 4 + y % 4];
+  }
+  return plain;
 }
 
 void plan_depthwise(const kernels::Conv2dArgs& a, Plan& plan) {

@@ -13,6 +13,9 @@ void plan_depthwise(const kernels::Conv2dArgs&, Plan&);
 
 Source source_of(const kernels::Conv2dArgs&, int32_t planes);
 Packed pack_dense(const kernels::Conv2dArgs&, const Blobs&, const int8_t* plain);
+/// The weights that a packing was made of.
+std::vector<int8_t> unpack_dense(const Packed&);
+std::vector<int8_t> unpack_depthwise(const Packed&);
 Packed pack_depthwise(const kernels::Conv2dArgs&, const Blobs&, const int8_t* plain);
 
 /// Of the input's codes with i8 ones 128 higher.

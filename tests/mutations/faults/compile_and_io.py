@@ -30,6 +30,9 @@ FAULTS = {
          'scratch memory of the last kernel'),
     ],
     'compile/program.cpp': [
+        ('if (tabled.contains(&module) && !kept.contains(&module))', 'if (true)', 'weights that no table holds are released'),
+        ('  model = Model();\n', '', 'the model given away is still held'),
+        ('if (tensor.qparams()) tensor = tensor.released();', ';', 'weights are held twice'),
         ('prefix.size() >= length', 'prefix.size() <= length', 'the shortest override wins'),
         ('inputs.end()), threads);', 'inputs.end()), 1);', 'plans of other thread counts are taken'),
     ],

@@ -83,6 +83,10 @@ FAULTS = {
     'kernels/geometry.h': [
         ('to > in + pad_after ? in + pad_after : to;', 'to;', 'float average counts cells beyond the padding'),
     ],
+    'kernels/weights.h': [
+        ('if (plain_ == nullptr || plain_.use_count() > 1) return plain_ == nullptr;', '', 'weights are freed under a kernel'),
+        ('fits(*found)) return found;', 'true) return found;', 'a form of another layout'),
+    ],
     'kernels/list.h': [
         ('"conv2d", true, 2, true}', '"conv2d", true, 3, true}', 'a convolution over its own input'),
         ('int64_t{a.rows - 1} * a.output_stride + a.row;', 'int64_t{a.rows} * a.output_stride;', 'bytes behind the last part'),
