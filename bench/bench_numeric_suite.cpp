@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < 4; ++i) ring.push_back(rand(g, {kBatch, side, side, 3}));
     const auto batch = [&](int64_t i) { return ring[i % 4]; };
     const auto timed = [&](const Model& m) {
-      Session session(bind(m), {x.shape()});
+      Session session(Program::bind(m), {x.shape()});
       session.run({&x, 1});
       const double begin = tools::now();
       for (int64_t i = 0; i < count; ++i) {

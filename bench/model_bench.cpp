@@ -101,8 +101,8 @@ std::string measure_speed(const SpeedCase& c) {
                                    {"onednn", static_cast<double>(after.onednn - before.onednn) / runs}};
     variants.push_back({name, [runner] { runner->run(); }});
   };
-  add("f32", bind(load_model(c.files.float_path).model));
-  for (const QEngine engine : engines(c.reference)) add("int8 " + std::string(to_string(engine)), bind(int8, engine));
+  add("f32", Program::bind(load_model(c.files.float_path).model));
+  for (const QEngine engine : engines(c.reference)) add("int8 " + std::string(to_string(engine)), Program::bind(int8, engine));
   if (c.threads == 1) {
     const std::vector<LoweredCall> steps = steps_of(kernels_of(int8, c.batch));
     if (std::shared_ptr<Bare> bare = make_bare(steps)) {
@@ -124,7 +124,7 @@ std::string measure_memory(const std::string& path, int64_t batch, int threads) 
     Model model = load_model(path).model;
     result["after_load"] = resident_memory();
     result["weights"] = parameter_bytes(model);
-    program = bind(std::move(model));
+    program = Program::bind(std::move(model));
   }
   Runner runner(program, batch, threads);
   const MemoryReport memory = runner.session.memory();

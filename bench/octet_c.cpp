@@ -72,7 +72,7 @@ const char* octet_bench_error() { return g_error.c_str(); }
 void* octet_bench_open(const char* path, const char* engine, int batch, int threads, int softmax, const float* input) {
   try {
     const Model model = load_model(path).model;
-    auto program = bind(model, engine_of(engine));
+    auto program = Program::bind(model, engine_of(engine));
     Tensor x = input_of(model, batch, input);
     Session session(program, {x.shape()}, threads);
     return new Runner{std::move(program), std::move(session), std::move(x), {}, softmax != 0};

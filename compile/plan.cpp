@@ -25,9 +25,9 @@ Made make_or_fall_back(const LoweredCall& call, QEngine engine, std::string_view
   return made;
 }
 
-class Planner {
+class PlanMaker {
  public:
-  Planner(const Program& program, std::span<const Shape> inputs, int threads, const std::vector<ModuleTables>& tables)
+  PlanMaker(const Program& program, std::span<const Shape> inputs, int threads, const std::vector<ModuleTables>& tables)
       : program_(program), model_(program.model()), shapes_(infer_shapes(model_, inputs)) {
     plan_.threads = threads;
     plan_.tables = tables;
@@ -218,7 +218,7 @@ class Planner {
 
 std::shared_ptr<const Plan> make_plan(const Program& program, std::span<const Shape> inputs, int threads,
                                       const std::vector<ModuleTables>& tables) {
-  return std::make_shared<const Plan>(Planner(program, inputs, threads, tables).make());
+  return std::make_shared<const Plan>(PlanMaker(program, inputs, threads, tables).make());
 }
 
 void count_weights(const Model& model, const Plan& plan, MemoryReport& memory) {

@@ -33,7 +33,7 @@ void let_go(const std::vector<ModuleTables>& all) {
 
 }  // namespace
 
-std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QEngineMap& overrides) try {
+std::shared_ptr<const Program> Program::bind(const Model& model, QEngine engine, const QEngineMap& overrides) try {
   const FloatScope environment;
   check_model(model);
   check(!model.modules.empty(), "bind: the model is empty");
@@ -56,7 +56,7 @@ std::shared_ptr<const Program> bind(const Model& model, QEngine engine, const QE
   fail("bind: out of memory");
 }
 
-std::shared_ptr<const Program> bind(Model&& model, QEngine engine, const QEngineMap& overrides) {
+std::shared_ptr<const Program> Program::bind(Model&& model, QEngine engine, const QEngineMap& overrides) {
   const std::shared_ptr<const Program> program = bind(static_cast<const Model&>(model), engine, overrides);
   model = Model();
   const_cast<Program&>(*program).release_weights();  // nobody else has it yet

@@ -45,6 +45,14 @@ using QEngineMap = std::map<std::string, QEngine, std::less<>>;
 /// memory are planned for input shapes and a number of threads; sessions that agree in both share one plan.
 class Program {
  public:
+  /// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
+  /// Converted modules run as integer kernels, all others in float. What the engine asked for declines runs on the reference
+  /// engine, and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
+  static std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
+  /// The same of a model that is given away: weights are held once, in the form that the kernels read. Another plan whose kernels
+  /// want another form makes it from that. The program's model() has no elements in such weights.
+  static std::shared_ptr<const Program> bind(Model&&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
+
   const Model& model() const { return model_; }
   /// The engine asked for; a module's own may differ (placements).
   QEngine engine() const { return engine_; }
@@ -57,8 +65,6 @@ class Program {
   std::shared_ptr<const Plan> plan(std::span<const Shape> inputs, int threads) const;
 
  private:
-  friend std::shared_ptr<const Program> bind(const Model&, QEngine, const QEngineMap&);
-  friend std::shared_ptr<const Program> bind(Model&&, QEngine, const QEngineMap&);
   void release_weights();
   Program(Model model, QEngine engine, QEngineMap overrides)
       : model_(std::move(model)), engine_(engine), overrides_(std::move(overrides)) {}
@@ -71,14 +77,6 @@ class Program {
   mutable std::mutex mutex_;
   mutable std::map<std::pair<std::vector<Shape>, int>, std::weak_ptr<const Plan>> plans_;
 };
-
-/// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
-/// Converted modules run as integer kernels, all others in float. What the engine asked for declines runs on the reference engine,
-/// and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
-std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
-/// The same of a model that is given away: weights are held once, in the form that the kernels read. Another plan whose kernels
-/// want another form makes it from that. The program's model() has no elements in such weights.
-std::shared_ptr<const Program> bind(Model&&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
 
 /// Runs a program for fixed input shapes on a fixed number of threads. Owns the memory of all integer values, so that a run of
 /// integer modules allocates nothing. A run from a second thread while one is going on is refused.

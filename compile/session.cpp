@@ -260,7 +260,8 @@ Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<cons
   for (int64_t begin = 0, all = inputs[0].size(0); begin < all; begin += batch) {
     std::vector<Tensor> x;
     std::vector<Shape> shapes;
-    for (const Tensor& t : inputs) x.push_back(rows(t, begin, std::min(begin + batch, all))), shapes.push_back(x.back().shape());
+    for (const Tensor& t : inputs)
+      x.push_back(slice_rows(t, begin, std::min(begin + batch, all))), shapes.push_back(x.back().shape());
     if (x[0].size(0) != prepared) session.emplace(program, std::move(shapes));
     prepared = x[0].size(0);
     parts.push_back(dequantize(session->run(x)[0]));

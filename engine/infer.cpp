@@ -141,7 +141,7 @@ std::vector<Tensor> infer(const Model& model, std::span<const Tensor> inputs, co
   fail("infer: out of memory");
 }
 
-std::vector<Var> run(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) try {
+std::vector<Var> run_module(Model& model, int index, std::span<const Var> inputs, Mode mode, const ForwardOptions& options) try {
   const FloatScope environment;
   check_wiring(model, index);
   check_count(model.modules[static_cast<size_t>(index)], inputs.size());
@@ -155,7 +155,8 @@ std::vector<Var> forward(Model& model, std::span<const Tensor> inputs, Mode mode
   check_model(model);
   for (const Module& module : model.modules)
     check(module.out_q.empty(), module.path, ": a converted model has no float forward; use infer");
-  return evaluate<Var>(model, inputs, [&](int index, std::span<const Var> in) { return run(model, index, in, mode, options); });
+  return evaluate<Var>(model, inputs,
+                       [&](int index, std::span<const Var> in) { return run_module(model, index, in, mode, options); });
 } catch (const std::bad_alloc&) {
   fail("forward: out of memory");
 }

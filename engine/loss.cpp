@@ -88,7 +88,7 @@ Var mse_loss(const Var& x, const Tensor& target) {
   });
 }
 
-int64_t correct(const Tensor& logits, const Tensor& labels) {
+int64_t count_correct(const Tensor& logits, const Tensor& labels) {
   const FloatScope environment;
   check_labels(logits, labels, "correct");
   const int64_t classes = logits.size(1);

@@ -11,6 +11,6 @@ Var cross_entropy(const Var& logits, const Tensor& labels, double label_smoothin
 /// Mean of the squared difference over all elements.
 Var mse_loss(const Var& x, const Tensor& target);
 /// Number of rows whose largest logit (the first of equals) stands at the label.
-int64_t correct(const Tensor& logits, const Tensor& labels);
+int64_t count_correct(const Tensor& logits, const Tensor& labels);
 
 }  // namespace octet

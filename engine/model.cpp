@@ -141,7 +141,7 @@ int64_t parameter_bytes(const Model& model) {
   return bytes;
 }
 
-Model to(const Model& model, DType dtype) {
+Model cast(const Model& model, DType dtype) {
   Model converted = model;
   for (Module& module : converted.modules)
     for (auto& [name, tensor] : module.params)

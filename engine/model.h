@@ -12,6 +12,7 @@
 
 #include "engine/hook.h"
 #include "engine/ops.h"
+#include "engine/quantize.h"
 
 namespace octet {
 
@@ -74,7 +75,7 @@ void initialize(Model&, Generator&, std::span<const std::string> paths = {});
 /// Bytes of all parameters that the model holds (a tied module's count once).
 int64_t parameter_bytes(const Model&);
 /// Float parameters converted to f32 or f64; for gradient checks in f64.
-Model to(const Model&, DType);
+Model cast(const Model&, DType);
 
 /// Called after each module with its index and its outputs.
 using Tap = std::function<void(int index, std::span<const Tensor> outputs)>;
@@ -89,7 +90,7 @@ std::vector<Var> forward(Model&, std::span<const Tensor> inputs, Mode, const For
 /// codes with QParams.
 std::vector<Tensor> infer(const Model&, std::span<const Tensor> inputs, const Tap& = {});
 /// One module of a model on the given inputs.
-std::vector<Var> run(Model&, int index, std::span<const Var> inputs, Mode, const ForwardOptions& = {});
+std::vector<Var> run_module(Model&, int index, std::span<const Var> inputs, Mode, const ForwardOptions& = {});
 std::vector<Tensor> infer_module(const Model&, int index, std::span<const Tensor> inputs);
 
 /// Constant tables of a converted module, for all shapes; its weights are shared, not copied. Throws naming the module if it has no
@@ -99,18 +100,9 @@ ModuleTables lower_tables(const Model&, int index);
 /// kernel arguments. Throws naming the module if it has no exact int8 form.
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes, const ModuleTables&);
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes);
-/// Throws naming `path` unless the codes have the dtype and range their parameters say: what an int32 bound relies on.
-void check_codes(const Tensor&, std::string_view path);
 /// Whether the module runs as integer kernels: all wires and parameters are codes.
 bool runs_quantized(const Model&, int index);
 /// Output shapes of every module for these input shapes.
 std::vector<std::vector<Shape>> infer_shapes(const Model&, std::span<const Shape> inputs);
-
-/// u8 or i8 codes? Negative qmin means i8.
-DType code_dtype(const QParams&);
-/// Float tensor -> codes by the rule of docs/architecture.md section 4; per tensor or per channel along qparams.axis.
-Tensor quantize(const Tensor&, const QParams&, Rounding = Rounding::real);
-/// Codes -> float32; a float tensor comes back unchanged.
-Tensor dequantize(const Tensor&);
 
 }  // namespace octet

@@ -209,7 +209,7 @@ Tensor nchw_from_nhwc(const Tensor& x) {
   return swap_trailing(x, s[1] * s[2], s[3], {s[0], s[3], s[1], s[2]});
 }
 
-Tensor rows(const Tensor& x, int64_t begin, int64_t end) {
+Tensor slice_rows(const Tensor& x, int64_t begin, int64_t end) {
   check(x.rank() > 0 && begin >= 0 && begin <= end && end <= x.size(0), "rows ", begin, "..", end, " of a tensor of shape ",
         to_string(x.shape()));
   Shape shape = x.shape();

@@ -161,7 +161,7 @@ decltype(auto) dispatch_float(DType dtype, std::string_view who, F&& f) {
 Tensor nhwc_from_nchw(const Tensor&);
 Tensor nchw_from_nhwc(const Tensor&);
 /// Rows [begin, end) of the first axis.
-Tensor rows(const Tensor&, int64_t begin, int64_t end);
+Tensor slice_rows(const Tensor&, int64_t begin, int64_t end);
 /// Tensors joined along an axis; all other dimensions, the dtype and the quantization parameters must agree.
 Tensor concat(std::span<const Tensor>, int axis);
 

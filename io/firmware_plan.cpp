@@ -25,9 +25,9 @@ struct Item {
   bool completes = true;
 };
 
-class Planner {
+class FirmwarePlanner {
  public:
-  Planner(const Model& model, const FirmwareOptions& options) : model_(model), options_(options) {
+  FirmwarePlanner(const Model& model, const FirmwareOptions& options) : model_(model), options_(options) {
     plan_.rounding = model.rounding;
     plan_.layer_names = options.layer_names;
   }
@@ -302,7 +302,7 @@ class Planner {
 FirmwarePlan plan_firmware(const Model& model, const FirmwareOptions& options) try {
   const FloatScope environment;
   check_model(model);
-  return Planner(model, options).run();
+  return FirmwarePlanner(model, options).run();
 } catch (const std::bad_alloc&) {
   fail("plan_firmware: out of memory");
 }

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "compile/arena_plan.h"
 #include "engine/model.h"
 
 namespace octet {

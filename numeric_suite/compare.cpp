@@ -62,7 +62,7 @@ ModelComparison compare(const Model& reference, const Model& quantized, const Ba
   OutputSums network;
   for (int64_t i = 0; i < batches.count() && (options.outputs || options.shadows); ++i) {
     const std::vector<Tensor> x = batches.batch(i, quantized, "compare");
-    Walk test(integers, x), truth(floats, x);
+    ModuleWalk test(integers, x), truth(floats, x);
     for (size_t m = 0; m < modules; ++m) {
       const std::vector<Tensor>& got = test.next();
       const int other = pairing.counterpart[m];

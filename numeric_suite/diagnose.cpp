@@ -147,7 +147,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
     // Sums of a batch count when it is whole.
     const SplitSums::Layers before = splits.layers();
     BatchRun base;
-    Walk test(integers, x), truth(floats, x);
+    ModuleWalk test(integers, x), truth(floats, x);
     while (!test.done()) {
       const int index = test.position();
       base.out.push_back(test.next());
@@ -169,7 +169,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
         break;
       }
       const Tensor y = run_variant(v, integers, base);
-      measured.emplace_back(squared_difference(expected, y), labels ? correct(y, *labels) : 0);
+      measured.emplace_back(squared_difference(expected, y), labels ? count_correct(y, *labels) : 0);
     }
     if (result.stopped) {
       splits.restore(before);

@@ -49,7 +49,7 @@ bool is_quantized(const Model& model, const Module& module, const Tensor& output
   return output.qparams().has_value() || (weight != params.end() && weight->second.qparams().has_value());
 }
 
-Tensor kept(const Tensor& t, bool first_sample_only) { return first_sample_only && t.rank() > 0 ? rows(t, 0, 1) : t; }
+Tensor kept(const Tensor& t, bool first_sample_only) { return first_sample_only && t.rank() > 0 ? slice_rows(t, 0, 1) : t; }
 
 }  // namespace
 
@@ -85,7 +85,7 @@ ComparedByKey compare_model_stub(const Model& real, const Model& quantized, std:
   ModuleRunner floats(pairing.reference), integers(quantized);
   ComparedByKey result;
   for (int64_t b = 0; b < data.count(); ++b)
-    for (Walk walk(integers, data.batch(b, quantized, "compare_model_stub")); !walk.done();) {
+    for (ModuleWalk walk(integers, data.batch(b, quantized, "compare_model_stub")); !walk.done();) {
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
@@ -110,8 +110,8 @@ ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, c
   ComparedByKey result;
   for (int64_t b = 0; b < data.count(); ++b) {
     const std::vector<Tensor> batch = data.batch(b, quantized, "compare_model_outputs");
-    Walk truth(floats, batch);
-    for (Walk walk(integers, batch); !walk.done();) {
+    ModuleWalk truth(floats, batch);
+    for (ModuleWalk walk(integers, batch); !walk.done();) {
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];

@@ -16,11 +16,11 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
   const bool cut = std::ranges::all_of(batch, [&](const Tensor& t) { return t.rank() > 0 && t.size(0) == all; });
   std::vector<Tensor> x(batch.begin(), batch.end());
   for (Tensor& t : x)
-    if (cut) t = rows(t, 0, std::min(most, all));
+    if (cut) t = slice_rows(t, 0, std::min(most, all));
   Model model = pairing.reference;
   ModuleRunner floats(model), integers(quantized);
   std::vector<Tensor> error(quantized.modules.size());  // own, by quantized module
-  Walk walk(integers, x);
+  ModuleWalk walk(integers, x);
   while (!walk.done()) {
     const int index = walk.position(), twin = pairing.counterpart[index];
     const Tensor out = walk.next()[0];
@@ -43,7 +43,7 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
   Values<Var> values(model, {x.begin(), x.end()});
   for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
     const std::string& path = model.modules[static_cast<size_t>(i)].path;
-    std::vector<Var> out = run(model, i, values.inputs(i), Mode::eval);
+    std::vector<Var> out = run_module(model, i, values.inputs(i), Mode::eval);
     values.drop(i);
     if (wanted[static_cast<size_t>(i)])
       out[0] = add(out[0], Var::leaf(path, Tensor::zeros(out[0].shape())), Activation::none, path);

@@ -48,7 +48,7 @@ void OutputSums::add(const Tensor& expected, const Tensor& got, const Tensor* la
   samples_ += expected.rank() == 0 ? 1 : expected.size(0);
   if (!labels) return;
   labelled_ = true;
-  right_float_ += correct(expected, *labels), right_quantized_ += correct(got, *labels);
+  right_float_ += count_correct(expected, *labels), right_quantized_ += count_correct(got, *labels);
 }
 
 OutputFigures OutputSums::figures() const {

@@ -95,7 +95,7 @@ std::vector<MeanError> own_mean_errors(const Model& reference, const Model& quan
   ModuleRunner runner(quantized, engine);
   std::vector<PatchSum> sums(quantized.modules.size());
   for (int64_t b = 0; b < batches.count(); ++b)
-    for (Walk walk(runner, batches.batch(b, quantized, "own_mean_errors")); !walk.done();) {
+    for (ModuleWalk walk(runner, batches.batch(b, quantized, "own_mean_errors")); !walk.done();) {
       const int index = walk.position();
       walk.next();
       if (correctable(quantized, index))

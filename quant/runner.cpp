@@ -38,24 +38,24 @@ void ModuleRunner::set_param(int index, std::string_view name, Tensor value) {
     if (&model_.owner(model_.modules[i]) == &owner) prepared_[i] = {};
 }
 
-Walk::Walk(ModuleRunner& runner, std::span<const Tensor> inputs)
+ModuleWalk::ModuleWalk(ModuleRunner& runner, std::span<const Tensor> inputs)
     : runner_(runner), values_(runner.model(), {inputs.begin(), inputs.end()}) {}
 
-const std::vector<Tensor>& Walk::next() {
-  check(!done(), "Walk: past the last module");
+const std::vector<Tensor>& ModuleWalk::next() {
+  check(!done(), "ModuleWalk: past the last module");
   in_ = values_.inputs(position_);
   values_.drop(position_);
   values_.put(position_, runner_.run(position_, in_));
   return values_.of(position_++);
 }
 
-const std::vector<Tensor>& Walk::next_to(int index) {
-  check(index >= position_, "Walk: module ", index, " has run already, the next one is ", position_);
+const std::vector<Tensor>& ModuleWalk::next_to(int index) {
+  check(index >= position_, "ModuleWalk: module ", index, " has run already, the next one is ", position_);
   while (position_ < index) next();
   return next();
 }
 
-Tensor Walk::output() {
+Tensor ModuleWalk::output() {
   while (!done()) next();
   return values_.outputs()[0];
 }

@@ -35,9 +35,9 @@ class ModuleRunner {
 };
 
 /// Runs a model module by module in list order; a value lives until its last reader has run.
-class Walk {
+class ModuleWalk {
  public:
-  Walk(ModuleRunner& runner, std::span<const Tensor> inputs);
+  ModuleWalk(ModuleRunner& runner, std::span<const Tensor> inputs);
   bool done() const { return position_ == static_cast<int>(runner_.model().modules.size()); }
   /// The module that next() will run.
   int position() const { return position_; }

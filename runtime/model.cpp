@@ -28,7 +28,7 @@ class Opening {
 
   octet_status run(size_t bytes) {
     if (const octet_status s = header(bytes)) return s;
-    Walk walk = records_of(image_, header_);
+    Cursor walk = records_of(image_, header_);
     if (const octet_status s = values(walk)) return s;
     for (uint32_t i = 0; i < uint32_t{header_.inputs} + header_.outputs; ++i)
       if (const octet_status s = port(walk, i)) return s;
@@ -60,7 +60,7 @@ class Opening {
   }
 
   /// The record at the walk's position is complete, of this version and `least` bytes long at the least.
-  octet_status record(const Walk& walk, uint32_t least) const {
+  octet_status record(const Cursor& walk, uint32_t least) const {
     if (!inside(walk.at, sizeof(RecordHeader), walk.end)) return OCTET_ERROR_RECORD;
     const RecordHeader r = walk.peek();
     if (r.version != kRecordVersion) return OCTET_ERROR_VERSION;
@@ -69,7 +69,7 @@ class Opening {
     return OCTET_OK;
   }
 
-  octet_status values(Walk& walk) {
+  octet_status values(Cursor& walk) {
     if (const octet_status s = record(walk, 0)) return s;
     const RecordHeader r = walk.peek();
     if (r.kind != static_cast<uint16_t>(Kind::values) || r.bytes != header_.values * uint32_t{sizeof(Value)})
@@ -99,7 +99,7 @@ class Opening {
     return zeros(at + bytes, room - bytes);
   }
 
-  octet_status port(Walk& walk, uint32_t index) {
+  octet_status port(Cursor& walk, uint32_t index) {
     if (const octet_status s = record(walk, sizeof(Port))) return s;
     const RecordHeader r = walk.peek();
     if (r.kind != static_cast<uint16_t>(Kind::port)) return OCTET_ERROR_RECORD;
@@ -186,7 +186,7 @@ class Opening {
     return OCTET_OK;
   }
 
-  octet_status step(Walk& walk, bool last) {
+  octet_status step(Cursor& walk, bool last) {
     if (const octet_status s = record(walk, sizeof(Step))) return s;
     const RecordHeader r = walk.peek();
     if (r.kind < kFirstStep || r.kind > kLastStep) return OCTET_ERROR_RECORD;
@@ -201,7 +201,7 @@ class Opening {
     for (uint32_t i = 0; i < s.tables; ++i)
       if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables))) return t;
     walk.skip();
-    const Walk packed = walk;
+    const Cursor packed = walk;
     const bool takes_packed = s.tables != 0 || kernels::device_op(r.kind).packs;
     if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
@@ -211,12 +211,12 @@ class Opening {
     if (last && !completed_) return OCTET_ERROR_RECORD;
     ArgsBuffer args;
     octet_step resolved = resolve(image_, values_, payload, &args, nullptr);
-    for (Walk w = packed; w.at < walk.at; w.skip()) take_packed(image_, load<Packed>(w.payload()), *op, &resolved);
+    for (Cursor w = packed; w.at < walk.at; w.skip()) take_packed(image_, load<Packed>(w.payload()), *op, &resolved);
     return op->check(&resolved);
   }
 
   /// The packed records of a step, as many as there are.
-  octet_status packed_weights(Walk& walk, bool takes_packed) {
+  octet_status packed_weights(Cursor& walk, bool takes_packed) {
     while (!walk.done()) {
       if (const octet_status s = record(walk, 0)) return s;
       if (walk.peek().kind != static_cast<uint16_t>(Kind::packed)) break;

@@ -15,7 +15,7 @@ const uint8_t* port_of(const octet_model* model, uint32_t index, bool output) {
   const uint8_t* image = static_cast<const uint8_t*>(model->image);
   const Header h = header_of(image);
   if (index >= (output ? h.outputs : h.inputs)) return nullptr;
-  Walk walk = records_of(image, h);
+  Cursor walk = records_of(image, h);
   const uint32_t skipped = 1 + (output ? h.inputs : 0) + index;
   for (uint32_t i = 0; i < skipped; ++i) walk.skip();
   return walk.payload();

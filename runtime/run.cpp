@@ -8,8 +8,8 @@ using namespace octet;
 using namespace octet::image;
 
 /// The records from the first step on.
-Walk steps_of(const uint8_t* image, const Header& h) {
-  Walk walk = records_of(image, h);
+Cursor steps_of(const uint8_t* image, const Header& h) {
+  Cursor walk = records_of(image, h);
   for (uint32_t i = 0; i < 1u + h.inputs + h.outputs; ++i) walk.skip();
   return walk;
 }
@@ -27,7 +27,7 @@ octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes
   const Header h = header_of(image);
   if (arena_bytes < h.arena_bytes) return OCTET_ERROR_ARENA;
   const uint8_t* values = values_of(image, h);
-  Walk walk = steps_of(image, h);
+  Cursor walk = steps_of(image, h);
   uint32_t index = 0;
   while (!walk.done()) {
     const uint16_t kind = walk.peek().kind;

@@ -22,7 +22,7 @@ union ArgsBuffer {
 };
 
 /// Position in the records: `at` is the offset of the next one.
-struct Walk {
+struct Cursor {
   const uint8_t* image;
   uint32_t at, end;
 
@@ -33,14 +33,16 @@ struct Walk {
 };
 
 inline Header header_of(const void* image) { return load<Header>(static_cast<const uint8_t*>(image)); }
-inline Walk records_of(const uint8_t* image, const Header& h) { return {image, h.header_bytes, h.header_bytes + h.records_bytes}; }
+inline Cursor records_of(const uint8_t* image, const Header& h) {
+  return {image, h.header_bytes, h.header_bytes + h.records_bytes};
+}
 /// The values' payload; the first record holds it.
 inline const uint8_t* values_of(const uint8_t* image, const Header& h) { return image + h.header_bytes + sizeof(RecordHeader); }
 inline Value value(const uint8_t* values, uint16_t index) { return load<Value>(values + index * sizeof(Value)); }
 
 /// The operator of a step of this kind whose packed records begin at `packed`: one whose kernel family's weights are among them,
 /// else one that needs no packed weights; null if neither was given. `other` is set if one for another rounding was.
-inline const octet_op* choose_op(const octet_op* const* ops, uint32_t count, uint16_t kind, Rounding rounding, Walk packed,
+inline const octet_op* choose_op(const octet_op* const* ops, uint32_t count, uint16_t kind, Rounding rounding, Cursor packed,
                                  bool* other) {
   const octet_op* plain = nullptr;
   for (uint32_t i = 0; i < count; ++i) {
@@ -54,7 +56,7 @@ inline const octet_op* choose_op(const octet_op* const* ops, uint32_t count, uin
       if (plain == nullptr) plain = op;
       continue;
     }
-    for (Walk w = packed; !w.done() && w.peek().kind == static_cast<uint16_t>(Kind::packed); w.skip()) {
+    for (Cursor w = packed; !w.done() && w.peek().kind == static_cast<uint16_t>(Kind::packed); w.skip()) {
       const Packed p = load<Packed>(w.payload());
       if (p.family == op->family && p.version == op->family_version) return op;
     }

@@ -48,7 +48,7 @@ Tensor all_inputs(const DataLoader& loader) {
 
 Data load(const Options& o) {
   FashionMnist set = load_fashion_mnist(o.data);
-  const auto first = [](const Tensor& t, int64_t n) { return rows(t, 0, std::min(n, t.size(0))); };
+  const auto first = [](const Tensor& t, int64_t n) { return slice_rows(t, 0, std::min(n, t.size(0))); };
   const DataLoaderOptions plain{.batch = 100, .scale = kPixelScale, .shift = kPixelShift};
   DataLoaderOptions shuffled = plain;
   shuffled.batch = o.batch, shuffled.shuffle = true, shuffled.drop_last = true, shuffled.seed = o.seed;
@@ -119,12 +119,12 @@ struct Row {
 
 Row measure(const std::string& name, const Model& model, const Data& data, const Tensor* reference, Tensor* logits_out = nullptr) {
   constexpr int64_t kBatch = 100;
-  const auto program = bind(model);
-  run_batched(program, rows(data.test_images, 0, kBatch), kBatch);  // warm
+  const auto program = Program::bind(model);
+  run_batched(program, slice_rows(data.test_images, 0, kBatch), kBatch);  // warm
   const double begin = tools::now();
   Tensor logits = run_batched(program, data.test_images, kBatch);
   const double seconds = tools::now() - begin;
-  Row row{name, static_cast<double>(correct(logits, data.test_labels)) / static_cast<double>(data.test_labels.numel()),
+  Row row{name, static_cast<double>(count_correct(logits, data.test_labels)) / static_cast<double>(data.test_labels.numel()),
           reference ? sqnr(*reference, logits) : NAN, parameter_bytes(model),
           static_cast<double>(data.test_labels.numel()) / seconds};
   if (logits_out) *logits_out = std::move(logits);
@@ -153,14 +153,14 @@ void compare_engines(const std::string& name, const Model& model, const Data& da
     if (info.available) engines.push_back(info.engine);
   const int64_t images = data.test_images.size(0);
   std::vector<Tensor> singles;
-  for (int64_t i = 0; i < images; ++i) singles.push_back(rows(data.test_images, i, i + 1));
+  for (int64_t i = 0; i < images; ++i) singles.push_back(slice_rows(data.test_images, i, i + 1));
   std::vector<int> counts{1};
   if (threads() > 1) counts.push_back(threads());
   fmt::print("\n{}, logits of all {} test images on every engine:\n{:<12} {:>7} {:>9} {:>10}  {}\n", name, images, "engine",
              "threads", "µs/image", "images/s", "logits");
   std::optional<uint64_t> expected;
   for (const QEngine engine : engines) {
-    const auto program = bind(model, engine);
+    const auto program = Program::bind(model, engine);
     for (const int n : counts) {
       const ThreadsScope scope(n);
       const double begin = tools::now();
@@ -191,7 +191,7 @@ void prove_round_trip(const std::string& folder, const std::string& name, const 
   save_model(path, model);
   const LoadedModel loaded = load_model(path, make_hook);
   for (const std::string& note : loaded.notes) fmt::print("  note: {}\n", note);
-  const Tensor x = rows(data.test_images, 0, std::min<int64_t>(1000, data.test_images.size(0)));
+  const Tensor x = slice_rows(data.test_images, 0, std::min<int64_t>(1000, data.test_images.size(0)));
   const Tensor a = infer(model, {&x, 1})[0], b = infer(loaded.model, {&x, 1})[0];
   check(a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0, path,
         ": the loaded model's outputs differ from the saved one's");
@@ -231,7 +231,7 @@ int run(const Options& o) {
   print_table(table);
   compare_engines("int8 PTQ per channel", per_channel, data);
 
-  const Tensor few = rows(data.test_images, 0, std::min<int64_t>(200, data.test_images.size(0)));
+  const Tensor few = slice_rows(data.test_images, 0, std::min<int64_t>(200, data.test_images.size(0)));
   fmt::print("\nint8 PTQ per channel against float, module by module (end to end, {} images):\n{}", few.size(0),
              to_table(compare_outputs(model, per_channel, {&few, 1})));
 

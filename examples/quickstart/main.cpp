@@ -2,9 +2,7 @@
 // The workflow in twenty-five lines: the example of the README.
 #include <cstdio>
 
-#include "compile/program.h"
-#include "numeric_suite/compare.h"
-#include "quant/quantize.h"
+#include "octet/octet.h"
 using namespace octet;
 
 int main() {
@@ -24,7 +22,7 @@ int main() {
   calibrate(prepared, {&data, 1});  // observers watch the data flow
   const Model int8 = convert(prepared);
 
-  Session session(bind(int8), {data.shape()});  // integer kernels from here on
+  Session session(Program::bind(int8), {data.shape()});  // integer kernels from here on
   const Tensor logits = session.run({&data, 1})[0];
   std::printf("%d of %d weighted layers are int8 kernels\n", summarize(int8).int8_kernels, summarize(int8).weighted);
   std::printf("%s", to_table(compare_outputs(net, int8, {&data, 1})).c_str());

@@ -113,10 +113,11 @@ int main() {
   const auto [test_images, test_labels] = stripes(512, 2);
   const Batch test = DataLoader(test_images, test_labels, {.batch = 512, .scale = 1 / 255.0F}).batch(0);
   const Tensor expected = infer(model, {&test.inputs, 1})[0];
-  const Tensor logits = run_batched(bind(loaded), test.inputs, 64);
-  std::printf("float: %lld of 512 right, int8 after fine-tuning: %lld\n", static_cast<long long>(correct(expected, test.labels)),
-              static_cast<long long>(correct(logits, test.labels)));
+  const Tensor logits = run_batched(Program::bind(loaded), test.inputs, 64);
+  std::printf("float: %lld of 512 right, int8 after fine-tuning: %lld\n",
+              static_cast<long long>(count_correct(expected, test.labels)),
+              static_cast<long long>(count_correct(logits, test.labels)));
   const bool same = ends_the_same(qat, loader);
   std::printf("fine-tuned on in one go and with a stop between: %s bytes\n", same ? "the same" : "other");
-  return same && correct(logits, test.labels) > 450 ? 0 : 1;
+  return same && count_correct(logits, test.labels) > 450 ? 0 : 1;
 }

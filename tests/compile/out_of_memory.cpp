@@ -56,7 +56,7 @@ TEST_CASE("every function says in an Error that memory ran out, whichever alloca
   const ReportOptions report_options;
   const DiagnoseOptions diagnose_options;
   const DataFreeOptions data_free_options;
-  const auto bound = bind(int8);
+  const auto bound = Program::bind(int8);
   Session session(bound, shapes, 1);
   const std::vector<std::string_view> stubs{"conv2d", "linear"};
   const CorrectBiasOptions correct_options;
@@ -78,7 +78,7 @@ TEST_CASE("every function says in an Error that memory ran out, whichever alloca
       {"prepare", [&] { static_cast<void>(prepare(m, map)); }},
       {"calibrate", [&] { calibrate(calibrated, data, progress); }},
       {"convert", [&] { static_cast<void>(convert(p)); }},
-      {"bind", [&] { bind(int8, QEngine::automatic, engines); }},
+      {"bind", [&] { Program::bind(int8, QEngine::automatic, engines); }},
       {"compare", [&] { compare(m, int8, data, compare_options); }},
       {"diagnose", [&] { diagnose(m, int8, data, diagnose_options); }},
       {"report", [&] { make_report(m, int8, data, report_options); }},

@@ -38,7 +38,7 @@ Fixture fixture() {
 TEST_CASE("a session gives infer's bytes for 1 to 7 threads and every batch split") {
   const Fixture f = fixture();
   REQUIRE(summarize(f.int8).int8_kernels == 4);
-  const auto program = bind(f.int8);
+  const auto program = Program::bind(f.int8);
   const Tensor expected = infer(f.int8, {&f.data, 1})[0];
   CHECK(expected.dtype() == DType::u8);
   for (int n = 1; n <= 7; ++n) {
@@ -64,12 +64,12 @@ TEST_CASE("cutting the data into batches does not change a byte") {
   const Model int8 = convert(p);
   REQUIRE(summarize(int8).int8_kernels == 2);
   const Tensor expected = dequantize(infer(int8, {&data, 1})[0]);
-  for (const int64_t batch : {1, 5, 10, 31, 32, 64}) CHECK(same(run_batched(bind(int8), data, batch), expected));
+  for (const int64_t batch : {1, 5, 10, 31, 32, 64}) CHECK(same(run_batched(Program::bind(int8), data, batch), expected));
 }
 
 TEST_CASE("float models run as programs too") {
   const Fixture f = fixture();
-  const auto program = bind(f.model);
+  const auto program = Program::bind(f.model);
   Session session(program, {f.data.shape()});
   CHECK(same(session.run({&f.data, 1})[0], infer(f.model, {&f.data, 1})[0]));
   for (const Placement& p : program->placements()) CHECK(p.implementation == "float");
@@ -77,16 +77,16 @@ TEST_CASE("float models run as programs too") {
 
 TEST_CASE("a program is a snapshot: editing the model afterwards changes nothing") {
   Fixture f = fixture();
-  const auto program = bind(f.int8);
+  const auto program = Program::bind(f.int8);
   const Tensor expected = infer(f.int8, {&f.data, 1})[0];
   f.int8["fc"].params["bias"].mutable_data<float>()[0] += 100;
   CHECK(same(Session(program, {f.data.shape()}).run({&f.data, 1})[0], expected));
-  CHECK_FALSE(same(Session(bind(f.int8), {f.data.shape()}).run({&f.data, 1})[0], expected));
+  CHECK_FALSE(same(Session(Program::bind(f.int8), {f.data.shape()}).run({&f.data, 1})[0], expected));
 }
 
 TEST_CASE("sessions of one program run in several threads at once") {
   const Fixture f = fixture();
-  const auto program = bind(f.int8);
+  const auto program = Program::bind(f.int8);
   const Tensor expected = infer(f.int8, {&f.data, 1})[0];
   std::vector<int> good(4);
   std::vector<std::thread> workers;
@@ -102,7 +102,7 @@ TEST_CASE("sessions of one program run in several threads at once") {
 TEST_CASE("placements name the kernel of every module") {
   const Fixture f = fixture();
   int kernels = 0;
-  for (const Placement& p : bind(f.int8, QEngine::reference)->placements()) {
+  for (const Placement& p : Program::bind(f.int8, QEngine::reference)->placements()) {
     INFO(p.path);
     if (p.op == "reshape") {
       CHECK(p.implementation == "same memory");
@@ -121,17 +121,17 @@ TEST_CASE("binding refuses parameters that are missing, misshapen or not finite"
   Fixture f = fixture();
   Model bare = f.model;
   bare["fc"].params.clear();
-  CHECK_THROWS_WITH(bind(bare), Contains("fc: parameter \"bias\" is missing, expected shape [6]"));
+  CHECK_THROWS_WITH(Program::bind(bare), Contains("fc: parameter \"bias\" is missing, expected shape [6]"));
   Model shape = f.model;
   shape["fc"].params["bias"] = Tensor::zeros({1});
-  CHECK_THROWS_WITH(bind(shape), Contains("fc: expected bias of shape [6], got [1]"));
+  CHECK_THROWS_WITH(Program::bind(shape), Contains("fc: expected bias of shape [6], got [1]"));
   CHECK_THROWS_WITH(infer(shape, {&f.data, 1}), Contains("fc: expected bias of shape [6], got [1]"));
   Model nan = f.model;
   nan["fc"].params["bias"].mutable_data<float>()[2] = NAN;
-  CHECK_THROWS_WITH(bind(nan), Contains("fc.bias: element 2 is nan"));
+  CHECK_THROWS_WITH(Program::bind(nan), Contains("fc.bias: element 2 is nan"));
   Model plain = f.int8;
   plain["fc"].params["weight"] = plain["fc"].params["weight"].without_qparams();
-  CHECK_THROWS_WITH(bind(plain), Contains("fc: expected weight of floats or codes"));
+  CHECK_THROWS_WITH(Program::bind(plain), Contains("fc: expected weight of floats or codes"));
   CHECK_THROWS_WITH(infer(plain, {&f.data, 1}), Contains("without quantization parameters"));
 }
 
@@ -147,16 +147,16 @@ TEST_CASE("codes that do not fit their parameters are refused at the input") {
   const Model int8 = convert(p);
   const Tensor high = Tensor::full({3, 4}, 255, DType::u8).with(*int8["x"].out_q[0]);  // the input's codes end at 127
   CHECK_THROWS_WITH(infer(int8, {&high, 1}), Contains("x: code 255 at element 0 is outside 0..127"));
-  CHECK_THROWS_WITH(Session(bind(int8), {high.shape()}).run({&high, 1}), Contains("x: code 255"));
+  CHECK_THROWS_WITH(Session(Program::bind(int8), {high.shape()}).run({&high, 1}), Contains("x: code 255"));
   CHECK_THROWS_WITH(x.with(*int8["x"].out_q[0]), Contains("on a tensor of f32"));
 }
 
 TEST_CASE("wrong input is refused and codes of the right meaning pass") {
   const Fixture f = fixture();
-  const auto program = bind(f.int8);
+  const auto program = Program::bind(f.int8);
   Session session(program, {f.data.shape()});
   const Tensor expected = session.run({&f.data, 1})[0];
-  const Tensor fewer = rows(f.data, 0, 2);
+  const Tensor fewer = slice_rows(f.data, 0, 2);
   CHECK_THROWS_WITH(session.run({&fewer, 1}), Contains("quant: expected shape [32, 15, 15, 3], got [2, 15, 15, 3]"));
   CHECK_THROWS_WITH(session.run({}), Contains("0 inputs given"));
   CHECK_THROWS_AS(Session(program, {Shape{2, 15, 15, 4}}), Error);
@@ -166,7 +166,7 @@ TEST_CASE("wrong input is refused and codes of the right meaning pass") {
   CHECK(same(session.run({&other, 1})[0], infer(f.int8, {&other, 1})[0]));
   const Tensor wrong = Tensor::zeros(f.data.shape(), DType::i32);
   CHECK_THROWS_WITH(session.run({&wrong, 1}), Contains("expected f32, got i32"));
-  CHECK_THROWS_AS(bind(Model{}), Error);
+  CHECK_THROWS_AS(Program::bind(Model{}), Error);
 }
 
 TEST_CASE("what was moved from says so, or is empty, and may be assigned to") {
@@ -176,7 +176,7 @@ TEST_CASE("what was moved from says so, or is empty, and may be assigned to") {
   Generator g(1);
   initialize(m, g);
   const Tensor x = rand(g, {1, 4});
-  Session first(bind(m), {x.shape()});
+  Session first(Program::bind(m), {x.shape()});
   Session second = std::move(first);
   CHECK(second.run({&x, 1}).size() == 1);
   CHECK_THROWS_WITH(first.run({&x, 1}), Catch::Matchers::Contains("Session: moved from"));

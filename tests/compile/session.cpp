@@ -36,7 +36,7 @@ Tensor pixels(Generator& g) { return randn(g, {kRows, kSide, kSide, 4}); }
 
 void check_session(const Model& int8, const Tensor& x, QEngine engine = QEngine::reference) {
   const std::vector<Tensor> expected = infer(int8, {&x, 1});
-  Session session(bind(int8, engine), {x.shape()});
+  Session session(Program::bind(int8, engine), {x.shape()});
   for (int repeat = 0; repeat < 2; ++repeat) {
     const std::span<const Tensor> got = session.run({&x, 1});
     REQUIRE(got.size() == expected.size());
@@ -120,7 +120,7 @@ TEST_CASE("a reshape is its input's memory, an output the caller's") {
   const Model int8 = quantized(m, x);
   REQUIRE(summarize(int8).int8_kernels == 2);
   check_session(int8, x);
-  const Session session(bind(int8), {x.shape()});
+  const Session session(Program::bind(int8), {x.shape()});
   CHECK(how(session, int8, "rows") == Plan::How::alias);
   CHECK(value(session, int8, "rows").block == value(session, int8, "conv").block);
   CHECK(session.plan().blocks[static_cast<size_t>(value(session, int8, "fc").block)].output == 0);
@@ -147,7 +147,7 @@ TEST_CASE("a clamp overwrites its input only where nobody reads it later") {
     const Model int8 = quantized(m, x);
     REQUIRE(runs_quantized(int8, int8.index("relu")));
     check_session(int8, x);
-    const Session session(bind(int8, QEngine::reference), {x.shape()});
+    const Session session(Program::bind(int8, QEngine::reference), {x.shape()});
     CHECK((value(session, int8, "relu").block == value(session, int8, "conv").block) != read_later);
   }
 }
@@ -164,13 +164,13 @@ TEST_CASE("parts of a concatenation that are copied unchanged are computed in pl
   const Model int8 = quantized(m, x);
   const bool equal = int8["a"].out_q == int8["both"].out_q && int8["b"].out_q == int8["both"].out_q;
   check_session(int8, x);
-  const Session session(bind(int8, QEngine::reference), {x.shape()});
+  const Session session(Program::bind(int8, QEngine::reference), {x.shape()});
   CHECK((how(session, int8, "both") == Plan::How::alias) == equal);
   // With one meaning of all codes nothing is left to compute.
   Model shared = int8;
   for (const std::string_view path : {"a", "b"}) shared[path].out_q = shared["both"].out_q;
   check_session(shared, x);
-  const Session in_place(bind(shared, QEngine::reference), {x.shape()});
+  const Session in_place(Program::bind(shared, QEngine::reference), {x.shape()});
   CHECK(how(in_place, shared, "both") == Plan::How::alias);
   CHECK(value(in_place, shared, "b").block == value(in_place, shared, "both").block);
   CHECK(value(in_place, shared, "b").offset == kRows * kSide * kSide * 4);
@@ -191,7 +191,7 @@ TEST_CASE("any wiring gives infer's bytes on every engine") {
     if (round % 2 == 0 && int8.modules[0].out_q.size() == 1) share_qparams(int8);
     for (const QEngineInfo& e : qengines())
       if (e.available) check_session(int8, x, e.engine);
-    const Session session(bind(int8, QEngine::reference), {x.shape()});
+    const Session session(Program::bind(int8, QEngine::reference), {x.shape()});
     for (size_t i = 0; i < int8.modules.size(); ++i) {
       const Plan::Step& step = session.plan().steps[i];
       aliases += step.how == Plan::How::alias, floats += step.how == Plan::How::floats;
@@ -217,7 +217,7 @@ TEST_CASE("an output that the caller keeps is not overwritten by the next run") 
   m.add("conv", conv(4, 4));
   const Tensor x = pixels(g), y = pixels(g);
   const Model int8 = quantized(m, x);
-  Session session(bind(int8), {x.shape()});
+  Session session(Program::bind(int8), {x.shape()});
   const Tensor kept = session.run({&x, 1})[0];
   const Tensor before = Tensor::of<uint8_t>(kept.shape(), kept.data<uint8_t>());
   CHECK_FALSE(same(session.run({&y, 1})[0], kept));
@@ -238,7 +238,7 @@ TEST_CASE("a run of integer kernels allocates nothing") {
   const Model int8 = quantized(m, x);
   REQUIRE(summarize(int8).int8_kernels == 3);
   for (const int n : {1, 2}) {
-    Session session(bind(int8, QEngine::reference), {x.shape()}, n);
+    Session session(Program::bind(int8, QEngine::reference), {x.shape()}, n);
     session.run({&x, 1});
     const int64_t before = allocations::count();
     for (int i = 0; i < 10; ++i) session.run({&x, 1});
@@ -252,7 +252,7 @@ TEST_CASE("sessions that agree in shapes and threads share one plan, and all pla
   m.add("x", Input{{1, kSide, kSide, 4}});
   m.add("conv", conv(4, 8));
   const Model int8 = quantized(m, pixels(g));
-  const auto program = bind(int8);
+  const auto program = Program::bind(int8);
   const Shape two{2, kSide, kSide, 4}, three{3, kSide, kSide, 4};
   Session a(program, {two}, 1), b(program, {two}, 1), c(program, {three}, 1), d(program, {two}, 2);
   CHECK(&a.plan() == &b.plan());
@@ -272,7 +272,7 @@ TEST_CASE("a session runs on the threads it was made for, whatever the caller's 
   const Tensor x = randn(g, {1, 64, 64, 16});
   Model p = prepare(m, {{"", octet_qconfig()}});
   calibrate(p, {&x, 1});
-  const auto program = bind(convert(p), QEngine::reference);
+  const auto program = Program::bind(convert(p), QEngine::reference);
   const auto tasks = [] {
     namespace fs = std::filesystem;
     return std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator());
@@ -294,7 +294,7 @@ TEST_CASE("no threads, another rounding direction and a second thread are refuse
   m.add("conv", conv(4, 32));
   const Tensor x = randn(g, {8, 32, 32, 4});
   const Model int8 = quantized(m, x);
-  const auto program = bind(int8, QEngine::reference);
+  const auto program = Program::bind(int8, QEngine::reference);
   CHECK_THROWS_WITH(Session(program, {x.shape()}, 0), Contains("at least 1 thread, got 0"));
   CHECK_THROWS_WITH(Session(program, {x.shape()}, -3), Contains("got -3"));
   Session session(program, {x.shape()}, 1);
@@ -328,7 +328,7 @@ TEST_CASE("a program survives plans that fail: wrong shapes, and memory that run
   m.add("fc", Linear{kSide * kSide * 8, 3});
   const Tensor x = pixels(g);
   const Model int8 = quantized(m, x);
-  const auto program = bind(int8, QEngine::reference);
+  const auto program = Program::bind(int8, QEngine::reference);
   const Tensor expected = infer(int8, {&x, 1})[0];
   CHECK_THROWS_WITH(Session(program, {Shape{3, 7, 7, 4}}), Contains("x: expected an input like [1, 5, 5, 4]"));
   int failures = 0;
@@ -359,7 +359,7 @@ TEST_CASE("explain tells engine, implementation, time and memory of every layer"
   m.add("rows", Reshape{{0, -1}});
   m.add("fc", Linear{kSide * kSide * 8, 3});
   const Model int8 = quantized(m, pixels(g));
-  const Explanation e = explain(bind(int8, QEngine::reference), {}, 3);
+  const Explanation e = explain(Program::bind(int8, QEngine::reference), {}, 3);
   REQUIRE(e.layers.size() == 4);
   CHECK(e.layers[1].placement.implementation == "reference conv2d");
   CHECK(e.layers[1].micros > 0);

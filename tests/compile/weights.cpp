@@ -59,7 +59,7 @@ TEST_CASE("a program that was given its model lets go of plain weights and makes
       for (auto& [name, tensor] : m.params)
         if (tensor.qparams()) tensor = Tensor::of<int8_t>(tensor.shape(), tensor.data<int8_t>()).with(*tensor.qparams());
     const int64_t weights = parameter_bytes(given);
-    const auto program = bind(std::move(given), info.engine);
+    const auto program = Program::bind(std::move(given), info.engine);
     CHECK(given.modules.empty());
     CHECK(held(*program) == 0);
     for (const int64_t batch : {1, 3, 8})
@@ -84,7 +84,7 @@ TEST_CASE("a program that shares its caller's model leaves it as it is") {
   const Tensor data = randn(g, {4, 9, 9, 3});
   Model int8 = network(data);
   const Tensor before = infer(int8, {&data, 1})[0];
-  const auto program = bind(int8);
+  const auto program = Program::bind(int8);
   CHECK(held(*program) > 0);
   for (Module& m : int8.modules)  // edits of the model reach no kernel
     for (auto& [name, tensor] : m.params)
@@ -112,7 +112,7 @@ TEST_CASE("float weights, and codes that a float layer reads, stay with the mode
   REQUIRE(int8["head"].params.at("weight").dtype() == DType::i8);
   const Tensor expected = infer(int8, {&x, 1})[0];
   Model given = int8;
-  const auto program = bind(std::move(given));
+  const auto program = Program::bind(std::move(given));
   Session session(program, {x.shape()});
   CHECK(same(session.run({&x, 1})[0], expected));
 }

@@ -4,11 +4,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "compile/program.h"
-#include "engine/model.h"
-#include "io/model_file.h"
-#include "numeric_suite/compare.h"
-#include "quant/quantize.h"
+#include "octet/octet.h"
 
 int main() {
   using namespace octet;
@@ -28,7 +24,7 @@ int main() {
   save_model("consumer.octet", convert(prepared));
   const Model int8 = load_model("consumer.octet").model;
 
-  Session session(bind(int8), {image[0].shape()});
+  Session session(Program::bind(int8), {image[0].shape()});
   const Tensor expected = infer(net, image)[0], got = dequantize(session.run(image)[0]);
   const double db = sqnr(expected, got);
   std::printf("int8 against float: %.1f dB, %d convolution as an integer kernel\n", db, summarize(int8).int8_kernels);

@@ -34,7 +34,7 @@ TEST_CASE("the largest mean of codes that 32 bits hold is exact on every engine,
       REQUIRE(runs_quantized(m, 1));
       CHECK(int{infer(m, {&x, 1})[0].data<uint8_t>()[0]} == code);
       for (const QEngine engine : {QEngine::native, QEngine::automatic}) {
-        Session session(bind(m, engine), {x.shape()});
+        Session session(Program::bind(m, engine), {x.shape()});
         CHECK(int{session.run({&x, 1})[0].data<uint8_t>()[0]} == code);
       }
     }
@@ -70,7 +70,7 @@ TEST_CASE("the transpose of a scalar is the scalar, in floats and codes") {
   const Tensor codes = quantize(x, *m.modules[0].out_q[0]);
   REQUIRE(int{codes.data<uint8_t>()[0]} == 10);
   CHECK(int{infer(m, {&codes, 1})[0].data<uint8_t>()[0]} == 10);
-  Session session(bind(m), {Shape{1}});
+  Session session(Program::bind(m), {Shape{1}});
   REQUIRE(runs_quantized(m, 2));
   CHECK(int{session.run({&codes, 1})[0].data<uint8_t>()[0]} == 10);
 }

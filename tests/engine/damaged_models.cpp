@@ -150,10 +150,10 @@ std::vector<Entry> entries(const Tensor& x, const Model& good, const Model& good
           {"summarize", [](const Model& m) { summarize(m); }},
           {"bind and run",
            [&](const Model& m) {
-             Session session(bind(m), {x.shape()});
+             Session session(Program::bind(m), {x.shape()});
              session.run({&x, 1});
            }},
-          {"explain", [](const Model& m) { explain(bind(m), {}, 1); }},
+          {"explain", [](const Model& m) { explain(Program::bind(m), {}, 1); }},
           {"plan_firmware", [](const Model& m) { plan_firmware(m); }},
           {"model_bytes", [](const Model& m) { static_cast<void>(model_bytes(m, "model")); }},
           {"compare",
@@ -183,7 +183,7 @@ std::vector<Entry> entries(const Tensor& x, const Model& good, const Model& good
              Generator g(1);
              initialize(copy, g);
            }},
-          {"to", [](const Model& m) { to(m, DType::f64); }}};
+          {"to", [](const Model& m) { cast(m, DType::f64); }}};
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode =
   }
   const int index = model.add("op", op, wires);
   initialize(model, g);
-  model = to(model, DType::f64);
+  model = cast(model, DType::f64);
   Params& params = model.modules[index].params;
   for (const Param& p : params_of(model.modules[index].op)) {
     const auto found = params.find(p.name);
@@ -92,7 +92,7 @@ inline void check_op(const Op& op, const std::vector<Shape>& inputs, Mode mode =
         for (auto& [name, tensor] : m.modules[index].params)
           if (v.contains("op." + name)) tensor = v.at("op." + name).value();
         Generator same(7);  // dropout draws the same mask every time
-        return weighted_sum(run(m, index, in, mode, {&same})[0], weights);
+        return weighted_sum(run_module(m, index, in, mode, {&same})[0], weights);
       },
       at);
 }

@@ -27,7 +27,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 /// Random parameters and statistics of every module, f64.
 void randomize(Model& model, Generator& g) {
   initialize(model, g);
-  model = to(model, DType::f64);
+  model = cast(model, DType::f64);
   for (Module& m : model.modules)
     for (auto& [name, tensor] : m.params) {
       if (name.ends_with("frozen")) continue;
@@ -91,7 +91,7 @@ TEST_CASE("frozen conv_bn2d derivatives equal finite differences, gamma included
   model.add("x", Input{{2, 5, 5, 2}});
   model.add("op", ConvBn2d{.conv = {.in = 2, .out = 3, .act = Activation::relu}});
   initialize(model, g);
-  model = to(model, DType::f64);
+  model = cast(model, DType::f64);
   freeze_bn_stats(model);
   Params& p = model.modules[1].params;
   p["bn.running_var"] = random_tensor(g, {3}, 0.5, 2);
@@ -106,7 +106,7 @@ TEST_CASE("frozen conv_bn2d derivatives equal finite differences, gamma included
         for (auto& [name, tensor] : m.modules[1].params)
           if (v.contains("op." + name)) tensor = v.at("op." + name).value();
         const Var x = v.at("x");
-        return weighted_sum(run(m, 1, {&x, 1}, Mode::train)[0], weights);
+        return weighted_sum(run_module(m, 1, {&x, 1}, Mode::train)[0], weights);
       },
       at);
 }
@@ -124,8 +124,8 @@ TEST_CASE("training conv_bn2d equals convolution then batch norm: value, gradien
   Generator g(11);
   initialize(apart, g);
   initialize(together, g);
-  apart = to(apart, DType::f64);
-  together = to(together, DType::f64);
+  apart = cast(apart, DType::f64);
+  together = cast(together, DType::f64);
   const std::vector<std::string> norm{"weight", "bias", "running_mean", "running_var"};
   for (auto& [name, tensor] : apart["conv"].params) together["conv"].params[name] = tensor = random_tensor(g, tensor.shape());
   for (const std::string& name : norm) {

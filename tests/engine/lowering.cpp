@@ -228,7 +228,7 @@ TEST_CASE("a layer whose weights are floats does not run on codes, whatever lies
   CHECK(runs_quantized(m, 1));
   const Tensor x = Tensor::full({1, 3}, 0.4);
   CHECK(infer(m, {&x, 1})[0].dtype() == DType::u8);
-  const Model wide = to(m, DType::f64);  // floats alone change their type
+  const Model wide = cast(m, DType::f64);  // floats alone change their type
   CHECK(wide["op"].params.at("weight").dtype() == DType::i8);
   CHECK(wide["op"].params.at("weight").qparams() == m["op"].params.at("weight").qparams());
   CHECK(wide["op"].params.at("bias").dtype() == DType::f64);

@@ -116,10 +116,10 @@ TEST_CASE("wrong calls of a single module, of lower and of outputs are refused")
   Generator g(0);
   initialize(m, g);
   const Var x = rand(g, {2, 4});
-  CHECK_THROWS_WITH(run(m, 99, {&x, 1}, Mode::eval), Contains("module 99 of 4"));
-  CHECK_THROWS_WITH(run(m, -1, {&x, 1}, Mode::eval), Contains("module -1"));
-  CHECK_THROWS_WITH(run(m, 2, {&x, 1}, Mode::eval), Contains("sum: expected 2 inputs, got 1"));
-  CHECK_THROWS_WITH(run(m, 3, {}, Mode::eval), Contains("fc: expected 1 input, got 0"));
+  CHECK_THROWS_WITH(run_module(m, 99, {&x, 1}, Mode::eval), Contains("module 99 of 4"));
+  CHECK_THROWS_WITH(run_module(m, -1, {&x, 1}, Mode::eval), Contains("module -1"));
+  CHECK_THROWS_WITH(run_module(m, 2, {&x, 1}, Mode::eval), Contains("sum: expected 2 inputs, got 1"));
+  CHECK_THROWS_WITH(run_module(m, 3, {}, Mode::eval), Contains("fc: expected 1 input, got 0"));
   CHECK_THROWS_WITH(infer_module(m, 99, {}), Contains("module 99"));
   CHECK_THROWS_WITH(lower(m, 99, {}), Contains("module 99"));
   m.outputs = {{99, 0}};

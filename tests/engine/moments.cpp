@@ -55,7 +55,7 @@ TEST_CASE("a batch norm's running statistics follow the batches, variance over n
     m.add("bn", BatchNorm{.channels = 3, .momentum = momentum});
     Generator g(1);
     initialize(m, g);
-    m = to(m, DType::f64);
+    m = cast(m, DType::f64);
     Running e{{0, 0, 0}, {1, 1, 1}};
     for (const int64_t n : {2, 3, 7, 4}) {
       Tensor x = rand(g, {n, 3}, DType::f64);
@@ -70,7 +70,7 @@ TEST_CASE("a batch norm's running statistics follow the batches, variance over n
 
 TEST_CASE("a convolution trained with its batch norm follows the statistics of its own output, bias included") {
   for (const bool bias : {true, false}) {
-    const Model separate = to(conv_bn(bias, 0.3), DType::f64);
+    const Model separate = cast(conv_bn(bias, 0.3), DType::f64);
     Model fused = fuse(separate, Aim::training);
     REQUIRE(std::holds_alternative<ConvBn2d>(fused["conv"].op));
     Model conv = separate;

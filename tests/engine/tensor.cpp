@@ -73,7 +73,7 @@ TEST_CASE("concat joins along any axis and rows takes them apart") {
   CHECK(joined.shape() == Shape{2, 3, 2});
   CHECK(std::vector<float>(joined.data<float>().begin(), joined.data<float>().end()) ==
         std::vector<float>{0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 6, 7});
-  CHECK(rows(joined, 1, 2).data<float>()[0] == 2);
+  CHECK(slice_rows(joined, 1, 2).data<float>()[0] == 2);
   CHECK_THROWS_AS(concat(std::vector<Tensor>{counting({2, 2}), counting({3, 3})}, 0), Error);
   const Tensor codes = Tensor::full({2, 2}, 3, DType::u8);
   const QParams q{{1}, {0}, -1, 0, 0, 255}, other{{2}, {0}, -1, 0, 0, 255};
@@ -83,8 +83,8 @@ TEST_CASE("concat joins along any axis and rows takes them apart") {
   const QParams rows_apart{{1, 2}, {0, 0}, 0, 0, 0, 255};
   CHECK(codes.with(q).reshape({4}).qparams() == q);
   CHECK_THROWS_WITH(codes.with(rows_apart).reshape({4}), Contains("per-channel"));
-  CHECK(!rows(codes.with(rows_apart), 0, 1).qparams());
-  CHECK(rows(codes.with(q), 0, 1).qparams() == q);
+  CHECK(!slice_rows(codes.with(rows_apart), 0, 1).qparams());
+  CHECK(slice_rows(codes.with(q), 0, 1).qparams() == q);
 }
 
 TEST_CASE("quantize rounds ties to even, adds the zero point after, saturates infinities and sends NaN to the zero point") {

@@ -67,7 +67,7 @@ TEST_CASE("cross-entropy of known logits") {
   CHECK_THROWS_WITH(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 3})),
                     Contains("label 3 at index 1, the logits have 3 classes"));
   CHECK_THROWS_WITH(cross_entropy(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{-1, 0})), Contains("label -1 at index 0"));
-  CHECK(correct(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 1})) == 1);
+  CHECK(count_correct(logits, Tensor::of<int32_t>({2}, std::vector<int32_t>{2, 1})) == 1);
 }
 
 TEST_CASE("SGD follows v = m v + g + d w, w = w - r v") {

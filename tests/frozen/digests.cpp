@@ -145,7 +145,7 @@ void run_everywhere(const std::string& name, const Model& int8, Generator& g, Li
   for (const QEngineInfo& info : qengines()) {
     if (!info.available) continue;
     INFO("on " << to_string(info.engine));
-    Session session(bind(int8, info.engine), {inputs[0].shape()});
+    Session session(Program::bind(int8, info.engine), {inputs[0].shape()});
     Digest got;
     for (const Tensor& input : inputs) got.add(session.run({&input, 1}));
     CHECK(got.text() == outputs.text());

@@ -164,7 +164,7 @@ TEST_CASE("a model of every operator comes back equal", "[io]") {
 TEST_CASE("codes, scales to the last bit, hooks and their state come back equal", "[io]") {
   const Model m = small_quantized();
   check_same(m, back(m));
-  Model f64 = to(every_op(), DType::f64);
+  Model f64 = cast(every_op(), DType::f64);
   check_same(f64, back(f64));
 }
 

@@ -162,7 +162,7 @@ TEST_CASE("The runner gives the bytes of infer, and new ones after a parameter h
   Model int8 = post_training(m, data);
   ModuleRunner runner(int8);
   const auto bytes = [&] {
-    Walk walk(runner, data);
+    ModuleWalk walk(runner, data);
     while (!walk.done()) walk.next();
     const Tensor y = dequantize(walk.output());
     return std::vector<float>(y.data<float>().begin(), y.data<float>().end());
@@ -185,7 +185,7 @@ TEST_CASE("A walk that is asked for a module runs up to it, and for one that has
   const Model m = small_network(5);
   const std::vector<Tensor> data = batches({2, 8, 8, 3}, 1, 2);
   ModuleRunner runner(m);
-  Walk walk(runner, data);
+  ModuleWalk walk(runner, data);
   const int dw = m.index("dw");
   std::vector<Tensor> tapped(m.modules.size());
   infer(m, data, [&](int index, std::span<const Tensor> out) { tapped[static_cast<size_t>(index)] = out[0]; });
@@ -209,7 +209,7 @@ TEST_CASE("The runner gives every call of a layer the parameter that one of them
   for (const char* named : {"fc", "again"}) {
     ModuleRunner runner(int8);
     const auto result = [&] {
-      Walk walk(runner, data);
+      ModuleWalk walk(runner, data);
       while (!walk.done()) walk.next();
       return walk.output();
     };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# `octet-tool report` with output paths that cannot be written and labels that do not fit: one line that names the path, before any
+# `octet report` with output paths that cannot be written and labels that do not fit: one line that names the path, before any
 # model is read where that is possible, and nothing half-written.
 # Usage: report_command.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
 import json
@@ -57,7 +57,7 @@ def main():
     expect('the worst layer is the sabotaged one', said['diagnosis'][0]['path'] == 'dw', said['diagnosis'][0])
   for finding in findings:
     print('FAILED:', finding)
-  print('octet-tool report:', f'{len(findings)} findings' if findings else 'all checks passed')
+  print('octet report:', f'{len(findings)} findings' if findings else 'all checks passed')
   return 1 if findings else 0
 
 

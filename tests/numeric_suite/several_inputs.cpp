@@ -148,13 +148,13 @@ TEST_CASE("run_batched cuts every input alike") {
   const std::vector<Tensor> all{left, right};
   const Tensor expected = dequantize(infer(c.int8, all)[0]);
   for (const int64_t batch : {1, 7, 64, 100}) {
-    const Tensor got = run_batched(bind(c.int8), all, batch);
+    const Tensor got = run_batched(Program::bind(c.int8), all, batch);
     CHECK(std::ranges::equal(got.data<float>(), expected.data<float>()));
   }
-  CHECK_THROWS_WITH(run_batched(bind(c.int8), left, 8),
+  CHECK_THROWS_WITH(run_batched(Program::bind(c.int8), left, 8),
                     "run_batched: the data has 1 tensor, the model has 2 inputs: left, right; a "
                     "batch is one tensor for each of them");
-  CHECK_THROWS_WITH(run_batched(bind(c.int8), std::vector<Tensor>{left, c.data[0][1]}, 8),
+  CHECK_THROWS_WITH(run_batched(Program::bind(c.int8), std::vector<Tensor>{left, c.data[0][1]}, 8),
                     Contains("input 1 has 32 rows, input 0 has 64"));
 }
 

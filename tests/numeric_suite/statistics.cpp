@@ -74,7 +74,7 @@ TEST_CASE("Clipping, limits, codes and dead channels are what their definitions 
     Statistics s;
     for (int64_t at = 0; at < kRows; at += step) {
       const int64_t end = std::min(at + step, kRows);
-      s.add(rows(x, at, end), rows(codes, at, end), "x");
+      s.add(slice_rows(x, at, end), slice_rows(codes, at, end), "x");
     }
     const Metrics m = s.metrics();
     CHECK(m.elements == 5 * kRows);

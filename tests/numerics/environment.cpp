@@ -140,18 +140,18 @@ std::vector<Entry> everything(const Environment& mode) {
   log.add("randn", x);
   log.add("uniform", uniform(random, {100}, -0.1, 0.3));
   log.add("rand", rand(random, {100}));
-  log.add("Tensor::to", to(net, DType::f64)["conv"].params.at("weight"));
+  log.add("Tensor::to", cast(net, DType::f64)["conv"].params.at("weight"));
   x.mutable_data<float>()[3] = 1e-40f;  // subnormal
   Tensor labels({12}, DType::i32);
   for (int i = 0; i < 12; ++i) labels.mutable_data<int32_t>()[static_cast<size_t>(i)] = i % 5;
-  log.add("to f32", to(to(net, DType::f64), DType::f32)["conv"].params.at("weight"));
+  log.add("to f32", cast(cast(net, DType::f64), DType::f32)["conv"].params.at("weight"));
   log.add("Tensor::to f32", Tensor::of<double>({3}, std::vector<double>{0.1, 1e-3, 1e-42}).to(DType::f32));
   log.add("channel_ranges", channel_ranges(Tensor::of<float>({2, 1}, std::vector<float>{1e-41F, 0.3F}), 0));
   const DataLoader loader(Tensor::full({4, 3}, 7, DType::u8), Tensor::zeros({4}, DType::i32),
                           {.batch = 2, .scale = 0.1F, .shift = -0.3F});
   log.add("DataLoader::batch", loader.batch(1).inputs);
-  log.add("correct", static_cast<double>(
-                         correct(Tensor::of<float>({1, 2}, std::vector<float>{1e-42F, 2e-42F}), Tensor::full({1}, 1, DType::i32))));
+  log.add("correct", static_cast<double>(count_correct(Tensor::of<float>({1, 2}, std::vector<float>{1e-42F, 2e-42F}),
+                                                       Tensor::full({1}, 1, DType::i32))));
   const auto [least, most] = finite_min_max(Tensor::of<float>({2}, std::vector<float>{1e-42F, 2e-42F}), "x");
   log.add("finite_min_max", Tensor::of<float>({2}, std::vector<float>{least, most}));
   log.add("cosine_rate", cosine_rate(3, 17, 0.1));
@@ -179,10 +179,10 @@ std::vector<Entry> everything(const Environment& mode) {
     log.add(name + ": convert", int8);
     log.add(name + ": infer", infer(int8, {&x, 1})[0]);
     for (const QEngine engine : {QEngine::reference, QEngine::native, QEngine::automatic}) {
-      Session session(bind(int8, engine), {x.shape()}, 2);
+      Session session(Program::bind(int8, engine), {x.shape()}, 2);
       log.add(name + ": Session", session.run({&x, 1})[0]);
     }
-    log.add(name + ": run_batched", run_batched(bind(int8), x, 5));
+    log.add(name + ": run_batched", run_batched(Program::bind(int8), x, 5));
     const std::vector<Tensor> logits = infer(int8, {&x, 1});
     log.add(name + ": dequantize", dequantize(logits[0]));
     log.add(name + ": sqnr", sqnr(infer(net, {&x, 1})[0], logits[0]));

@@ -34,7 +34,7 @@ std::vector<std::byte> everything() {
   const Model int8 = convert(p);
   std::vector<std::byte> bytes;
   for (const QEngine engine : {QEngine::automatic, QEngine::native, QEngine::reference}) {
-    Session session(bind(int8, engine), {x.shape()}, 2);
+    Session session(Program::bind(int8, engine), {x.shape()}, 2);
     const Tensor y = session.run({&x, 1})[0];
     const auto* from = static_cast<const std::byte*>(y.raw());
     bytes.insert(bytes.end(), from, from + y.bytes());

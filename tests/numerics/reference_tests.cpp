@@ -82,7 +82,7 @@ void check_engines(const Model& m, const Tensor& x) {
       continue;
     }
     INFO(to_string(info.engine));
-    const Tensor y = Session(bind(m, info.engine), {x.shape()}).run({&x, 1})[0];
+    const Tensor y = Session(Program::bind(m, info.engine), {x.shape()}).run({&x, 1})[0];
     REQUIRE(y.dtype() == expected.dtype());
     REQUIRE(y.shape() == expected.shape());
     CHECK(std::memcmp(y.raw(), expected.raw(), y.bytes()) == 0);

@@ -111,16 +111,16 @@ TEST_CASE("the bytes of whole models are these") {
         continue;
       }
       INFO(to_string(info.engine));
-      const auto program = bind(int8, info.engine);
+      const auto program = Program::bind(int8, info.engine);
       for (int n = 1; n <= 7; ++n) {
         INFO(n << " threads");
         const Tensor whole = Session(program, {x.shape()}, n).run({&x, 1})[0];
         REQUIRE(whole.dtype() == (golden.i8 ? DType::i8 : DType::u8));
         CHECK(digest(whole) == golden.logits);
-        Session single(program, {rows(x, 0, 1).shape()}, n);
+        Session single(program, {slice_rows(x, 0, 1).shape()}, n);
         std::vector<Tensor> parts;
         for (int64_t i = 0; i < kImages; ++i) {
-          const Tensor one = rows(x, i, i + 1);
+          const Tensor one = slice_rows(x, i, i + 1);
           parts.push_back(single.run({&one, 1})[0]);
         }
         CHECK(digest(concat(parts, 0)) == golden.logits);

@@ -58,9 +58,9 @@ TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads 
   const auto check = [&](const Quantized& m, bool native) {
     INFO(m.name << ", native " << native);
     const auto without = native ? nullptr : std::make_unique<WithoutNative>();
-    const Tensor expected = Session(bind(m.int8, QEngine::reference), {m.data.shape()}).run({&m.data, 1})[0];
+    const Tensor expected = Session(Program::bind(m.int8, QEngine::reference), {m.data.shape()}).run({&m.data, 1})[0];
     CHECK(same(expected, infer(m.int8, {&m.data, 1})[0]));
-    const auto program = bind(m.int8);
+    const auto program = Program::bind(m.int8);
     if (!native)
       for (const Placement& p : program->placements()) by_onednn += p.engine == QEngine::onednn;
     for (const int n : {1, 2, 3}) {
@@ -70,7 +70,7 @@ TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads 
       for (const int64_t batch : {2, 4, 12}) {
         std::vector<Tensor> parts;
         for (int64_t begin = 0; begin < 12; begin += batch) {
-          const Tensor x = rows(m.data, begin, begin + batch);
+          const Tensor x = slice_rows(m.data, begin, begin + batch);
           parts.push_back(dequantize(Session(program, {x.shape()}).run({&x, 1})[0]));
         }
         if (std::string(m.name) == "small network") CHECK(same(concat(parts, 0), dequantize(expected)));
@@ -85,8 +85,8 @@ TEST_CASE("whole models give the same bytes on every engine, for 1 to 3 threads 
 
 TEST_CASE("sessions of one program on one engine run in several threads at once") {
   const Quantized m = models()[2];
-  const auto program = bind(m.int8);
-  const Tensor expected = Session(bind(m.int8, QEngine::reference), {m.data.shape()}).run({&m.data, 1})[0];
+  const auto program = Program::bind(m.int8);
+  const Tensor expected = Session(Program::bind(m.int8, QEngine::reference), {m.data.shape()}).run({&m.data, 1})[0];
   std::vector<int> good(4);
   std::vector<std::thread> workers;
   for (int i = 0; i < 4; ++i)
@@ -129,7 +129,7 @@ TEST_CASE("one kernel runs in several threads at once") {
 TEST_CASE("engines are chosen by path, the longest prefix wins and an unknown one is refused") {
   const WithoutNative guard;
   const Quantized m = models()[2];
-  const auto program = bind(m.int8, QEngine::automatic, {{"fc", QEngine::reference}, {"project", QEngine::reference}});
+  const auto program = Program::bind(m.int8, QEngine::automatic, {{"fc", QEngine::reference}, {"project", QEngine::reference}});
   const bool can = onednn_info().available;
   for (const Placement& p : program->placements()) {
     INFO(p.path << ": " << p.implementation << " " << p.why);
@@ -143,22 +143,23 @@ TEST_CASE("engines are chosen by path, the longest prefix wins and an unknown on
     }
     if (p.path == "pool") CHECK_THAT(p.why, Contains("only convolution and linear"));
   }
-  const auto inverse = bind(m.int8, QEngine::automatic, {{"", QEngine::reference}, {"stem", QEngine::automatic}});
+  const auto inverse = Program::bind(m.int8, QEngine::automatic, {{"", QEngine::reference}, {"stem", QEngine::automatic}});
   for (const Placement& p : inverse->placements())
     if (p.macs > 0 && p.path != "stem") CHECK(p.engine == QEngine::reference);
   CHECK(inverse->engine("stem") == QEngine::automatic);
   CHECK(inverse->engine("stem2") == QEngine::reference);
-  CHECK_THROWS_WITH(bind(m.int8, QEngine::automatic, {{"nowhere", QEngine::reference}}), Contains("\"nowhere\" matches no module"));
+  CHECK_THROWS_WITH(Program::bind(m.int8, QEngine::automatic, {{"nowhere", QEngine::reference}}),
+                    Contains("\"nowhere\" matches no module"));
 }
 
 TEST_CASE("asking for onednn gives it, with the reference behind it, or says why it is not there") {
   const Quantized m = models()[2];
   if (!onednn_info().available) {
-    CHECK_THROWS_WITH(bind(m.int8, QEngine::onednn), Contains("the engine onednn is not available: onednn: "));
-    CHECK_THROWS_WITH(bind(m.int8, QEngine::reference, {{"fc", QEngine::onednn}}), Contains("is not available"));
+    CHECK_THROWS_WITH(Program::bind(m.int8, QEngine::onednn), Contains("the engine onednn is not available: onednn: "));
+    CHECK_THROWS_WITH(Program::bind(m.int8, QEngine::reference, {{"fc", QEngine::onednn}}), Contains("is not available"));
     return;
   }
-  Session session(bind(m.int8, QEngine::onednn), {m.data.shape()});
+  Session session(Program::bind(m.int8, QEngine::onednn), {m.data.shape()});
   CHECK(same(session.run({&m.data, 1})[0], infer(m.int8, {&m.data, 1})[0]));
 }
 

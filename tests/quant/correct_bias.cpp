@@ -26,7 +26,7 @@ constexpr double kOwnMeanError = 1e-6;  // of the layer's range
 constexpr float kInjected = 1.1F;
 
 Tensor output(const Model& model, const std::vector<Tensor>& data, QEngine engine) {
-  const auto program = bind(model, engine);
+  const auto program = Program::bind(model, engine);
   std::vector<Tensor> parts;
   Session session(program, {data[0].shape()});
   for (const Tensor& x : data) parts.push_back(dequantize(session.run({&x, 1})[0]));

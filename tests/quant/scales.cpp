@@ -60,7 +60,7 @@ Model quantized(const Model& m, const QConfig& qconfig, std::span<const Tensor> 
 }
 
 double logits_sqnr(const Model& m, const Model& int8, const Tensor& x) {
-  Session session(bind(int8, QEngine::reference), {x.shape()});
+  Session session(Program::bind(int8, QEngine::reference), {x.shape()});
   const double db = sqnr(infer(m, {&x, 1})[0], session.run({&x, 1})[0]);
   REQUIRE(std::isfinite(db));
   return db;
@@ -342,7 +342,7 @@ TEST_CASE("fuse knows the rounding: the devices' recipe takes residual networks 
     const Model int8 = convert(p);
     REQUIRE(summarize(int8).int8_kernels == 2);
     CHECK(sqnr(infer(m, {&x, 1})[0], infer(int8, {&x, 1})[0]) > 30);
-    static_cast<void>(bind(int8));
+    static_cast<void>(Program::bind(int8));
     if (rounding != Rounding::int_bias) CHECK_FALSE(plan_firmware(int8, {.target = FirmwareTarget::cortex_m4}).steps.empty());
     if (rounding != Rounding::real) CHECK_THROWS_AS(fuse(m, {{"b", "sum"}}, Aim::inference), Error);
   }

@@ -224,7 +224,7 @@ TEST_CASE("f64 models are refused by hooks and by int8, with the module's name")
   const Model m = network();
   Generator g(1);
   const Tensor x = rand(g, {2, 8, 8, 3}, DType::f64);
-  Model p = prepare(to(m, DType::f64), {{"", octet_qconfig()}});
+  Model p = prepare(cast(m, DType::f64), {{"", octet_qconfig()}});
   CHECK_THROWS_WITH(calibrate(p, {&x, 1}), Contains("x: observers and fake quantization need f32, got f64"));
   const Model int8 = quantized(m, {{"", octet_qconfig()}});
   CHECK_THROWS_WITH(infer(int8, {&x, 1}), Contains("x: expected f32, got f64"));

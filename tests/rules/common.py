@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 LIBRARY = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime']
-FOLDERS = LIBRARY + ['tools', 'examples', 'tests', 'bench']
+FOLDERS = LIBRARY + ['include', 'tools', 'examples', 'tests', 'bench']
 
 
 def project_files(root, *endings, folders=FOLDERS):

@@ -13,10 +13,11 @@ INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/list.h': 'free', 'kernels/qmath.h': 'free',
          'kernels/cortex_m/': 'free',
          'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn', 'kernels/native/': 'native', 'kernels/f32/': 'f32',
-         **{folder + '/': folder for folder in common.FOLDERS}}
+         'include/': 'include', 'tests/proof/': 'proof', **{folder + '/': folder for folder in common.FOLDERS}}
 KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}
 ENGINE = KERNELS | {'engine'}
 ALL = ENGINE | {'quant', 'compile', 'numeric_suite', 'io', 'runtime'}
+UMBRELLA = 'include/octet/octet.h'  # reaches every public header, and no header that it does not reach is one
 SEES = {
     'free': {'free'},
     'runtime': {'free', 'runtime'},
@@ -28,10 +29,12 @@ SEES = {
     'quant': ENGINE | {'quant'},
     'compile': ENGINE | {'compile'},
     'numeric_suite': ENGINE | {'quant', 'compile', 'numeric_suite'},
+    'include': ALL - {'runtime'},
     'io': ENGINE | {'quant', 'compile', 'io'},  # and runtime/image.h
     'tools': ALL | {'tools'},
-    'examples': ALL | {'tools', 'examples'},  # the tools' progress bar
-    'tests': ALL | {'tests'},
+    'examples': ALL | {'include', 'tools', 'examples'},  # the tools' progress bar
+    'tests': ALL | {'include', 'tests'},
+    'proof': ALL | {'tools', 'tests', 'proof'},  # programs that train and print
     'bench': ALL | {'tools', 'examples', 'tests', 'bench'},  # it measures the demo's network and the tests' cases
 }
 
@@ -51,7 +54,7 @@ OUTSIDE = [
     (r'nlohmann/.*', r'io/.*|bench/.*|(numeric_suite|tools|examples)/.*\.cpp|tests/.*\.cpp'),
     (r'catch2/.*', r'tests/(catch\.h|main\.cpp)'),
     (r'benchmark/.*', r'bench/.*'),
-    (r'CLI/.*|fmt/.*', r'(tools|examples|bench)/.*'),
+    (r'CLI/.*|fmt/.*', r'(tools|examples|bench|tests/proof)/.*'),
 ]
 # What the image writer puts beside a firmware.
 GENERATED = {('examples/cortex_m/minimal.cpp', 'model.h'), ('examples/cortex_m/runner.cpp', 'model.h'),
@@ -81,6 +84,8 @@ def check_line(root, path, public, what):
   name = match[1]
   if (path, name) in GENERATED:
     return None
+  if name == os.path.relpath(UMBRELLA, 'include'):  # spelled as users spell it
+    name = UMBRELLA
   if os.path.normpath(name) != name or not os.path.isfile(os.path.join(root, name)):
     return 'includes start at the root of the project, and the file must exist'
   unit, other = unit_of(path), unit_of(name)
@@ -116,9 +121,25 @@ def check_document(root):
   return findings
 
 
+def reached(root, path, found):
+  for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', common.read(root, path), re.M):
+    if name not in found and os.path.isfile(os.path.join(root, name)):
+      found.add(name)
+      reached(root, name, found)
+  return found
+
+
+def check_umbrella(root, public):
+  if not os.path.isfile(os.path.join(root, UMBRELLA)):
+    return []
+  found = reached(root, UMBRELLA, set())
+  return [f'{name}: installed, but {UMBRELLA} does not reach it' for name in sorted(set(public) - found)] + \
+      [f'{name}: {UMBRELLA} reaches it, but it is not installed' for name in sorted(found - set(public))]
+
+
 def check(root, public):
   findings = [f'{name}: a public header that does not exist' for name in public if not os.path.isfile(os.path.join(root, name))]
-  findings += check_document(root)
+  findings += check_document(root) + check_umbrella(root, public)
   for path in common.project_files(root, '.h', '.cpp'):
     if path.startswith('tests/consumer/'):
       continue  # another project
@@ -132,6 +153,7 @@ def check(root, public):
 
 PUBLIC = ['engine/tensor.h', 'kernels/args.h', 'engine/gone.h']
 CLEAN = {
+    UMBRELLA: '#include "engine/tensor.h"\n#include "engine/gone.h"\n',
     'kernels/args.h': '#include <stdint.h>\n', 'kernels/qmath.h': '#include "kernels/args.h"\n', 'kernels/ref/ref.h': '',
     'kernels/ref/add.cpp': '#include "kernels/qmath.h"\n#include "kernels/ref/ref.h"\n#include <stddef.h>\n',
     'kernels/kernel.h': '#include <span>\n', 'kernels/f32/gemm.cpp': '#include <Eigen/Core>\n#include "kernels/kernel.h"\n',
@@ -168,6 +190,7 @@ VIOLATIONS = [
     ('formatting in the library', 'engine/private.h', '<fmt/format.h>', 'not allowed here'),
     ('Catch2 past its shim', 'tests/x.cpp', '<catch2/catch.hpp>', 'not allowed here'),
     ('an unknown library', 'io/npy.cpp', '<boost/any.hpp>', 'no rule'),
+    ('the umbrella shows a private one', UMBRELLA, '"engine/private.h"', 'reaches it, but it is not installed'),
     ('a public header shows a private one', 'engine/tensor.h', '"engine/private.h"', 'only public headers'),
     ('a public header shows POSIX', 'engine/tensor.h', '<unistd.h>', 'nothing but the standard library'),
     ('a path relative to the file', 'engine/private.h', '"../quant/quantize.h"', 'start at the root'),

@@ -22,7 +22,7 @@ size_t compare(const Example& e, const FirmwareOptions& options = {}) {
   const Device device(image_bytes(plan));
   REQUIRE(device.status() == OCTET_OK);
   CHECK(octet_arena_size(device.model()) == static_cast<size_t>(plan.arena_bytes));
-  Session session(bind(e.int8, QEngine::reference), {e.samples[0].shape()});
+  Session session(Program::bind(e.int8, QEngine::reference), {e.samples[0].shape()});
   size_t layers = 0;
   for (const Tensor& sample : e.samples) {
     const Outcome got = device.run({&sample, 1});

@@ -149,7 +149,7 @@ std::optional<Example> mlperf_tiny(const std::string& folder, Rounding rounding,
   const bool pictures = std::filesystem::exists(path + "/samples_int8_nhwc.npy");
   const Tensor all = load_npy(path + (pictures ? "/samples_int8_nhwc.npy" : "/synthetic_samples_int8.npy"));
   const QParams& q = *e.int8.modules[0].out_q[0];
-  for (int i = 0; i < samples && i < all.size(0); ++i) e.samples.push_back(rows(all, i, i + 1).with(q));
+  for (int i = 0; i < samples && i < all.size(0); ++i) e.samples.push_back(slice_rows(all, i, i + 1).with(q));
   if (golden != nullptr)
     *golden =
         load_npy(path + (rounding == Rounding::fixed_single ? "/golden_int8_logits_single.npy" : "/golden_int8_logits_double.npy"));

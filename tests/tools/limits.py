@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# octet-tool as a test of a CI: report with limits, and two reports compared. What the status and the lines must say is worked out
+# octet as a test of a CI: report with limits, and two reports compared. What the status and the lines must say is worked out
 # from the JSON.
 # Usage: limits.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
 import json
@@ -114,7 +114,7 @@ def main():
     expect('a report without its headline', status == 1 and 'cut.json' in lines[0] and 'output_sqnr_db' in lines[0], lines)
   for finding in findings:
     print('FAILED:', finding)
-  print('octet-tool limits:', f'{len(findings)} findings' if findings else 'all checks passed')
+  print('octet limits:', f'{len(findings)} findings' if findings else 'all checks passed')
   return 1 if findings else 0
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Every command of octet-tool with wrong input of every kind: an exit status that says whose fault it is, one short line on standard
+# Every command of octet with wrong input of every kind: an exit status that says whose fault it is, one short line on standard
 # error that names the file or the option and says what was expected, nothing on standard output, no file touched.
 # Usage: messages.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
 import os
@@ -58,7 +58,7 @@ def wrong_files(tool, good):
       for wrong in 'missing', 'empty', 'noise', '.':
         given = right[:i] + [work / wrong] + right[i + 1:]
         tool.refused(ERROR, [work / wrong], verb, *given, *extra)
-  model, image, array = ('this is a model file', 'octet-tool explain'), ('this is a firmware image', 'octet-tool inspect'), \
+  model, image, array = ('this is a model file', 'octet explain'), ('this is a firmware image', 'octet inspect'), \
       ('this is a NumPy array',)
   for verb in 'explain', 'plan':
     tool.refused(ERROR, [good['image'], 'expected a model file', *image], verb, good['image'])
@@ -85,8 +85,8 @@ def wrong_words(tool, good):
   tool.refused(USAGE, ['"--fast"', *VERBS], '--fast')
   for verb in VERBS:
     right = arguments_of(verb, good)
-    tool.refused(USAGE, [verb, 'required', f'octet-tool {verb} --help'], verb)
-    tool.refused(USAGE, [verb, '--frobnicate', f'octet-tool {verb} --help'], verb, *right, '--frobnicate')
+    tool.refused(USAGE, [verb, 'required', f'octet {verb} --help'], verb)
+    tool.refused(USAGE, [verb, '--frobnicate', f'octet {verb} --help'], verb, *right, '--frobnicate')
     if verb != 'report':
       tool.refused(USAGE, [verb, 'surplus'], verb, *right, 'surplus')
   numbers = {'explain': ['--batch', '--threads', '--repeats'], 'plan': ['--batch', '--ram-budget', '--flash-budget'],
@@ -219,7 +219,7 @@ def main():
       part(tool, good)
   for finding in findings:
     print('FAILED:', finding)
-  print(f'octet-tool: {tool.runs} runs,', f'{len(findings)} findings' if findings else 'all messages as they should be')
+  print(f'octet: {tool.runs} runs,', f'{len(findings)} findings' if findings else 'all messages as they should be')
   return 1 if findings else 0
 
 

@@ -36,7 +36,7 @@ PROGRAMS = [
         (ERROR, '{file}', ['--out', '{file}']),
         (ERROR, '{file}/below', ['--out', '{file}/below']),
     ]),
-    ('tools/repair_proof', ['{new}'], [
+    ('tests/proof/repair_proof', ['{new}'], [
         (USAGE, '--epochs', ['{new}', '--epochs', '0']),
         (ERROR, '{empty}', ['{new}', '--data', '{empty}']),
         (ERROR, '{file}', ['{file}']),

@@ -82,13 +82,13 @@ std::string kind_of_file(const std::string& path) {
   const std::string_view bytes(head.data(), static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
   const std::string_view magic(reinterpret_cast<const char*>(image::kMagic), sizeof image::kMagic);
   if (file.is_open() && bytes.empty()) return "an empty file";
-  if (bytes.starts_with(magic)) return "a firmware image (octet-tool inspect prints it)";
-  if (bytes.starts_with("\x93NUMPY")) return "a NumPy array (data of octet-tool report)";
-  if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet-tool explain, report, plan and image read it)";
+  if (bytes.starts_with(magic)) return "a firmware image (octet inspect prints it)";
+  if (bytes.starts_with("\x93NUMPY")) return "a NumPy array (data of octet report)";
+  if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet explain, report, plan and image read it)";
   if (bytes.starts_with("\x1f\x8b")) return "a gzip file";
   if (bytes.starts_with("PK")) return "a zip archive (unpack it first)";
   if (bytes.starts_with("<")) return "an HTML or XML page";
-  if (bytes.starts_with("{")) return "a JSON text (octet-tool compare-reports reads reports)";
+  if (bytes.starts_with("{")) return "a JSON text (octet compare-reports reads reports)";
   if (bytes.starts_with("\x7f"
                         "ELF"))
     return "a program";

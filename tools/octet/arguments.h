@@ -24,7 +24,7 @@ std::string did_you_mean(const std::string& name, std::span<const std::string> n
 
 /// Loads a model. Throws naming the file, and for a file of another kind what it is and which command takes it.
 Model open_model(const std::string& path);
-/// "a firmware image (octet-tool inspect prints it)", "a NumPy array", …; empty: not known.
+/// "a firmware image (octet inspect prints it)", "a NumPy array", …; empty: not known.
 std::string kind_of_file(const std::string& path);
 
 /// The input shapes of a model with so many rows.

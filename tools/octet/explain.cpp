@@ -29,7 +29,7 @@ void run_explain(const Explaining& o) {
   if (o.threads > 0) set_threads(o.threads);
   std::vector<Shape> shapes;
   if (o.batch > 0) shapes = input_shapes(model, o.batch);
-  std::printf("%s", to_string(explain(bind(model, engine_of(o.engine)), std::move(shapes), o.repeats)).c_str());
+  std::printf("%s", to_string(explain(Program::bind(model, engine_of(o.engine)), std::move(shapes), o.repeats)).c_str());
 }
 
 }  // namespace

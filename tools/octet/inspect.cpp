@@ -63,7 +63,7 @@ void inspect(const std::string& path) {
   for (uint32_t i = 0; i < h.inputs; ++i) print_port(model, i, false);
   for (uint32_t i = 0; i < h.outputs; ++i) print_port(model, i, true);
   const uint8_t* values = image::values_of(image.get(), h);
-  for (image::Walk w = image::records_of(image.get(), h); !w.done(); w.skip()) {
+  for (image::Cursor w = image::records_of(image.get(), h); !w.done(); w.skip()) {
     const image::RecordHeader r = w.peek();
     if (r.kind == static_cast<uint16_t>(image::Kind::packed)) {
       const auto p = image::load<image::Packed>(w.payload());

@@ -40,7 +40,7 @@ std::string words_for(const CLI::App& app, const CLI::ParseError& e, int argc, c
     const std::string option = what.substr(0, what.find(':'));
     what = option + (what.find("At Most") != std::string::npos ? " is given more than once" : " needs a value");
   }
-  return verb + ": " + what + hint + "; octet-tool " + verb + " --help says what it takes";
+  return verb + ": " + what + hint + "; octet " + verb + " --help says what it takes";
 }
 
 int refuse(const std::string& words, int status) {
@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "octet: what saved models do, what int8 costs them, and their firmware images\n"
       "exit status: 0 done, 1 an error, 2 wrong arguments, 3 a limit that was asked for is not kept",
-      "octet-tool");
+      "octet");
   app.require_subcommand(1);
   app.set_version_flag("--version", "octet " OCTET_VERSION);
   add_explain(app);

@@ -34,7 +34,7 @@ void write_named(const std::string& path, const std::string& text) {
 
 std::vector<Tensor> split(const Tensor& t, int64_t batch) {
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < t.size(0); i += batch) parts.push_back(rows(t, i, std::min(i + batch, t.size(0))));
+  for (int64_t i = 0; i < t.size(0); i += batch) parts.push_back(slice_rows(t, i, std::min(i + batch, t.size(0))));
   return parts;
 }
 

@@ -9,8 +9,8 @@
 #include "numeric_suite/diagnose.h"
 #include "quant/correct_bias.h"
 #include "quant/data_free.h"
+#include "tests/proof/proof_networks.h"
 #include "tools/program.h"
-#include "tools/proof_networks.h"
 
 namespace octet::tools {
 namespace {
@@ -26,7 +26,7 @@ void claim(bool holds, const std::string& what) {
 
 std::vector<Tensor> split(const Tensor& t, int64_t batch) {
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < t.size(0); i += batch) parts.push_back(rows(t, i, std::min(i + batch, t.size(0))));
+  for (int64_t i = 0; i < t.size(0); i += batch) parts.push_back(slice_rows(t, i, std::min(i + batch, t.size(0))));
   return parts;
 }
 
@@ -122,10 +122,10 @@ int main(int argc, char** argv) {
     tools::make_output_folder(folder);
     tools::ProofData data = tools::proof_data(data_folder);
     for (const char* name : {"mobilenet", "resnet"}) tools::prove(name, folder, epochs, data);
-    // What octet-tool report reads: ./octet-tool report mobilenet_spoiled.safetensors mobilenet_spoiled_int8.safetensors images.npy
+    // What octet report reads: ./octet report mobilenet_spoiled.safetensors mobilenet_spoiled_int8.safetensors images.npy
     // …
-    save_npy(folder + "/images.npy", rows(data.test_images, 0, 1000));
-    save_npy(folder + "/labels.npy", rows(data.test_labels, 0, 1000));
+    save_npy(folder + "/images.npy", slice_rows(data.test_images, 0, 1000));
+    save_npy(folder + "/labels.npy", slice_rows(data.test_labels, 0, 1000));
     fmt::print("{}\n", tools::failures == 0 ? "every claim holds" : fmt::format("{} claims fail", tools::failures));
     return tools::failures == 0 ? tools::kDone : tools::kError;
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Building, training and spoiling the proof networks.
-#include "tools/proof_networks.h"
+#include "tests/proof/proof_networks.h"
 
 #include <fmt/format.h>
 
@@ -150,7 +150,8 @@ std::vector<SpoiledPair> spoil(Model& model, const std::vector<std::pair<std::st
 }
 
 double accuracy(const Model& model, const Tensor& images, const Tensor& labels) {
-  return static_cast<double>(correct(run_batched(bind(model), images, 500), labels)) / static_cast<double>(labels.numel());
+  return static_cast<double>(count_correct(run_batched(Program::bind(model), images, 500), labels)) /
+         static_cast<double>(labels.numel());
 }
 
 }  // namespace octet::tools

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a program that uses octet may include, in one line. What is not reached from here is not installed.
+#pragma once
+
+#include "engine/autograd.h"
+#include "engine/batches.h"
+#include "engine/data.h"
+#include "engine/loss.h"
+#include "engine/model.h"
+#include "engine/ops.h"
+#include "engine/optimizer.h"
+#include "engine/quantize.h"
+#include "engine/random.h"
+#include "engine/state.h"
+#include "engine/tensor.h"
+
+#include "quant/correct_bias.h"
+#include "quant/data_free.h"
+#include "quant/equalize.h"
+#include "quant/fake_quantize.h"
+#include "quant/observer.h"
+#include "quant/observers/histogram.h"
+#include "quant/observers/range.h"
+#include "quant/outlier_guard.h"
+#include "quant/qconfig.h"
+#include "quant/quantize.h"
+
+#include "compile/explain.h"
+#include "compile/program.h"
+#include "kernels/parallel.h"
+
+#include "numeric_suite/compare.h"
+#include "numeric_suite/diagnose.h"
+#include "numeric_suite/eager.h"
+#include "numeric_suite/gate.h"
+#include "numeric_suite/report.h"
+#include "numeric_suite/statistics.h"
+
+#include "io/checkpoint.h"
+#include "io/fashion_mnist.h"
+#include "io/file.h"
+#include "io/firmware_plan.h"
+#include "io/gzip.h"
+#include "io/idx.h"
+#include "io/image.h"
+#include "io/model_file.h"
+#include "io/npy.h"
+#include "io/safetensors.h"
