@@ -38,7 +38,9 @@ struct Told {
     call.path = module.path;
     call.rounding = model.rounding;
     call.inputs = wires;
-    call.output = &*module.out_q[0];
+    call.output = &*module.out_q[0];  // of several outputs all have these
+    for (const std::optional<QParams>& q : module.out_q)
+      check(*q == *module.out_q[0], module.path, ": its outputs' codes mean different things; no kernel gives that");
     call.params = &model.owner(module).params;
   }
   Told(const Told&) = delete;

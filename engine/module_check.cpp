@@ -119,8 +119,12 @@ void check_wiring(const Model& model, int index) {
     if (port < from.out_q.size() && from.out_q[port])
       check_qparams(*from.out_q[port], from.nominal[port], from.path + " output " + std::to_string(w.port));
   }
-  check(module.nominal.size() == 1, module.path, ": expected 1 nominal shape, got ", module.nominal.size());
-  naming(module.path, [&] { return numel(module.nominal[0]); });
+  const auto outputs = static_cast<size_t>(traits_of(module.op).outputs);
+  check(module.nominal.size() == outputs, module.path, ": expected ", outputs, " nominal shape", outputs == 1 ? "" : "s", ", got ",
+        module.nominal.size());
+  naming(module.path, [&] {
+    for (const Shape& shape : module.nominal) numel(shape);
+  });
   check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), module.path, ": quantization parameters for ",
         module.out_q.size(), " outputs, it has ", module.nominal.size());
   for (size_t port = 0; port < module.out_q.size(); ++port)

@@ -49,7 +49,8 @@ struct Traits {
   Codes codes;
   Channels channels;
   Part part;
-  int wires = 1;                     ///< that it reads; -1: any number of them
+  int wires = 1;  ///< that it reads; -1: any number of them
+  int outputs = 1;
   bool pads = false;                 ///< reads zeros around its input, so that f(x + c) is not f(x) + a constant
   bool selects = false;              ///< every output is one of the inputs' values: no range is larger than theirs
   bool keeps_mean = false;           ///< a channel's mean stays what it is

@@ -288,7 +288,31 @@ struct Dropout {
   Lowered lower(const LowerCall&) const;
 };
 
-using Op = std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout>;
+/// Pieces along an axis, an output each: `sizes` long, which add up to the axis.
+struct Split {
+  static constexpr size_t kMostPieces = 64;
+  int64_t axis = 0;
+  Shape sizes;
+
+  static constexpr std::string_view name = "split";
+  static constexpr auto fields = std::tuple{Field{"axis", &Split::axis}, Field{"sizes", &Split::sizes}};
+  bool operator==(const Split&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const {
+    return {.codes = Codes::keep,
+            .channels = Channels::mixes,
+            .part = Part::other,
+            .outputs = static_cast<int>(sizes.size()),
+            .selects = true};
+  }
+  Activation activation() const { return Activation::none; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  std::vector<Var> forward(const Call&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
+using Op =
+    std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split>;
 
 /// What an operator has to answer; there are no defaults to forget.
 template <class T>

@@ -120,12 +120,21 @@ class FirmwarePlanner {
     for (const LoweredCall& call : lowered.calls) {
       check(std::max(call.inputs.size(), call.outputs.size()) <= image::kMostOperands, module.path, ": a kernel with ",
             call.inputs.size(), " inputs and ", call.outputs.size(), " outputs; a device takes ", image::kMostOperands);
-      Item item{.module = i, .call = call, .completes = &call == &lowered.calls.back()};
+      Item item{.module = i, .call = call, .completes = writes_last(lowered, call)};
       for (const Operand& o : call.inputs) item.inputs.push_back(place(o));
       for (const Operand& o : call.outputs) item.outputs.push_back(place(o));
       item.alias = is_piece(item);
       items_.push_back(std::move(item));
     }
+  }
+
+  /// Whether no later run writes what this one does.
+  static bool writes_last(const Lowered& lowered, const LoweredCall& call) {
+    for (const LoweredCall* later = &call + 1; later <= &lowered.calls.back(); ++later)
+      for (const Operand& a : call.outputs)
+        for (const Operand& b : later->outputs)
+          if (a.of == b.of && a.index == b.index) return false;
+    return true;
   }
 
   /// Whether the output is a piece of the input, uninterrupted and unchanged, at a place where a value may lie.

@@ -77,9 +77,10 @@ octet_status transpose(const octet_step& s) {
     if (a.input_stride[i] < 0) return OCTET_ERROR_ARGUMENTS;
     last += static_cast<uint64_t>(a.output_shape[i] - 1) * static_cast<uint32_t>(a.input_stride[i]);
   }
-  const uint64_t bytes = uint64_t{elements} * static_cast<uint32_t>(a.element_size);
-  return s.input_count == 1 && s.input_bytes[0] == bytes && s.output_bytes[0] == bytes && last < elements ? OCTET_OK
-                                                                                                          : OCTET_ERROR_ARGUMENTS;
+  const uint32_t size = static_cast<uint32_t>(a.element_size);
+  const uint64_t bytes = uint64_t{elements} * size;
+  const bool inside = s.input_count == 1 && s.input_bytes[0] % size == 0 && last < s.input_bytes[0] / size;
+  return inside && s.output_bytes[0] == bytes ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
 }
 
 }  // namespace octet::checks

@@ -104,7 +104,7 @@ TEST_CASE("placements name the kernel of every module") {
   int kernels = 0;
   for (const Placement& p : Program::bind(f.int8, QEngine::reference)->placements()) {
     INFO(p.path);
-    if (p.op == "reshape") {
+    if (p.op == "reshape" || p.op == "transpose") {  // the mean of each channel: one position
       CHECK(p.implementation == "same memory");
       continue;
     }

@@ -119,6 +119,7 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("reshape", Reshape{{0, -1, 2}}, {picture}, accepted);
   probe_all("transpose", Transpose{{0, 3, 1, 2}}, {picture}, accepted);
   probe_all("dropout", Dropout{}, {picture}, accepted);
+  probe_all("split", Split{3, {1, 3}}, {picture}, accepted);
   CHECK(accepted.size() > 80);
 
   std::string now;

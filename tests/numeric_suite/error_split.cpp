@@ -13,7 +13,7 @@ using namespace octet;
 
 namespace {
 
-struct Split {
+struct Shares {
   double signal = 0, inherited = 0, own = 0, rounding = 0, clipping = 0, low = 0, high = 0;
   std::vector<double> mean, magnitude;
 };
@@ -61,7 +61,7 @@ TEST_CASE("signal, inherited, weight, bias, rounding and clipping parts are sums
       const Pairing pairing = pair_up(m, int8);
       ModuleRunner floats(pairing.reference);
       SplitSums sums(pairing, int8);
-      Split e;
+      Shares e;
       e.mean.resize(4), e.magnitude.resize(4);
       double n = 0;
       for (int batch = 0; batch < 2; ++batch) {

@@ -98,11 +98,13 @@ class Device {
   octet_status status_;
 };
 
-/// Checksums of every module's codes on the host, by path.
+/// Checksums of every module's codes on the host, by path; of further outputs by "path:1", ….
 inline std::map<std::string, uint32_t> host_checksums(const Model& model, std::span<const Tensor> inputs) {
   std::map<std::string, uint32_t> sums;
   infer(model, inputs, [&](int index, std::span<const Tensor> out) {
-    sums[model.modules[index].path] = crc32({static_cast<const std::byte*>(out[0].raw()), out[0].bytes()});
+    for (size_t port = 0; port < out.size(); ++port)
+      sums[model.modules[static_cast<size_t>(index)].path + (port == 0 ? "" : ":" + std::to_string(port))] =
+          crc32({static_cast<const std::byte*>(out[port].raw()), out[port].bytes()});
   });
   return sums;
 }

@@ -64,13 +64,40 @@ TEST_CASE("parts of a concatenation are computed in place on a device where they
     CHECK(value_of(copied, "cat").of == -1);
     const RandomNetwork rescaled = joined(4, 8, false);
     CHECK(steps_of(plan_firmware(rescaled.int8, options), "cat") == 1);  // the other part set the range
-    const RandomNetwork twice = joined(4, 8, true, true);  // one copy has to be made
+    const RandomNetwork twice = joined(4, 8, true, true);                // one copy has to be made
     CHECK(steps_of(plan_firmware(twice.int8, options), "cat") == 1);
     Generator g(3);
     for (const RandomNetwork* network : {&whole, &odd, &rescaled, &twice}) {
       const FirmwarePlan planned = plan_firmware(network->int8, options);
       CHECK(difference(*network, planned) == "");
       for (int i = 0; i < 20; ++i) CHECK(difference(*network, placed_anew(planned, g)) == "");
+    }
+  }
+}
+
+TEST_CASE("pieces of a tensor are views on a device where they may lie there, and copies where not") {
+  for (const auto& [axis, sizes, copies] : {std::tuple<int64_t, Shape, int64_t>{1, {2, 4}, 0}, {1, {1, 5}, 2}, {3, {4, 4}, 2}}) {
+    CAPTURE(axis, sizes);
+    Model m;
+    m.add("x", Input{{1, 6, 1, 8}});
+    m.add("first", Conv2d{.in = 8, .out = 8, .kernel = {1, 1}});
+    m.add("split", Split{axis, sizes});
+    m.add("relu", Unary{UnaryFn::relu}, {{2, 0}});
+    m.add("tail", Conv2d{.in = axis == 3 ? sizes[1] : 8, .out = 4, .kernel = {1, 1}}, {{2, 1}});
+    m.outputs = {{3, 0}, {4, 0}, {2, 1}};
+    Generator g(3);
+    initialize(m, g);
+    m.rounding = Rounding::fixed_single;
+    Model p = prepare(m, {{"", octet_device_qconfig()}});
+    const Tensor x = randn(g, {4, 6, 1, 8});
+    calibrate(p, {&x, 1});
+    const Model int8 = convert(p);
+    const RandomNetwork network{int8, quantize(slice_rows(x, 0, 1), *int8.modules[0].out_q[0], int8.rounding)};
+    for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+      const FirmwarePlan plan = plan_firmware(int8, {.target = target});
+      CHECK(steps_of(plan, "split") == (axis == 1 && sizes[0] == 1 ? 1 : copies));  // the first piece is at an aligned place
+      CHECK(difference(network, plan) == "");
+      for (int i = 0; i < 20; ++i) CHECK(difference(network, placed_anew(plan, g)) == "");
     }
   }
 }

@@ -206,8 +206,14 @@ FAULTS = {
     'engine/ops/reshape.cpp': [
         ('if (count == 0 && rest == 0) {', 'if (false) {', 'an empty batch cannot be flattened'),
     ],
-    'engine/ops/transpose.cpp': [
-        ('inverse[order[i]] = static_cast<int64_t>(i);', 'inverse[i] = order[i];', 'gradient permuted the same way'),
+    'engine/ops/split.cpp': [
+        ('check(left == 0, call.path', 'check(true, call.path', 'pieces that leave something'),
+        ('    at += size;\n', '', 'every piece is the first'),
+    ],
+    'engine/ops/view.cpp': [
+        ('add_back(view, 0, view.offset,', 'add_back(view, 0, 0,', 'the gradient of a slice goes to the first elements'),
+        ('call.inputs = {Operand::input(0, view.offset)};', 'call.inputs = {Operand::input(0)};', 'a slice of codes begins at the first'),
+        ('view.shape[i] != 1 && view.strides[i] != packed[i]', 'view.strides[i] > packed[i]', 'a view in pieces is called one'),
     ],
     'engine/optimizer.cpp': [
         ('if (v.shape() != w.shape() || v.dtype() != w.dtype())', 'if (v.numel() == 0)', 'velocity of another shape kept'),

@@ -13,7 +13,7 @@ FAULTS = {
         (' || s.input_bytes[1] != count || s.output_bytes[0] != count)\n',
          ' || s.output_bytes[0] != count)\n',
          'a second operand of another size'),
-        (' && last < elements ? OCTET_OK', ' ? OCTET_OK', 'a transposition reads beyond its input'),
+        (' && last < s.input_bytes[0] / size;', ';', 'a transposition reads beyond its input'),
         ('(a.reserved[0] | a.reserved[1]) != 0) return', 'false) return', 'reserved bytes of quantize'),
         ('!within(a.rank, 1, 6)', '!within(a.rank, 0, 6)', 'a transposition of no axes'),
     ],

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views as tensors, their gradients, and as copies by stride.
+#include "engine/ops/view.h"
+
+#include "engine/ops/functional.h"
+#include "kernels/ref/ref.h"
+
+namespace octet {
+namespace {
+
+kernels::TransposeArgs arguments(const View& view, size_t element_size) {
+  kernels::TransposeArgs a{};
+  a.rank = static_cast<int32_t>(view.shape.size());
+  a.element_size = static_cast<int32_t>(element_size);
+  for (size_t i = 0; i < view.shape.size(); ++i)
+    a.output_shape[i] = static_cast<int32_t>(view.shape[i]), a.input_stride[i] = static_cast<int32_t>(view.strides[i]);
+  if (view.shape.empty()) a.rank = a.output_shape[0] = a.input_stride[0] = 1;  // a scalar; kernels know no rank 0
+  return a;
+}
+
+Tensor copy_of(const Tensor& x, const View& view) {
+  Tensor y(view.shape, x.dtype());
+  const kernels::TransposeArgs a = arguments(view, size_of(x.dtype()));
+  const auto* from = static_cast<const std::byte*>(x.raw()) + view.offset * static_cast<int64_t>(size_of(x.dtype()));
+  if (y.numel() > 0) kernels::transpose(a, from, y.mutable_raw(), 0, kernels::units(a));
+  return y;
+}
+
+/// to[where the view shows it] += grad, element by element in the view's order.
+template <class T>
+void add_back(const View& view, size_t axis, int64_t at, T* to, const T*& next) {
+  if (axis == view.shape.size()) {
+    to[at] += *next++;
+    return;
+  }
+  for (int64_t i = 0; i < view.shape[axis]; ++i) add_back(view, axis + 1, at + i * view.strides[axis], to, next);
+}
+
+bool is_one_piece(const View& view) {
+  const Shape packed = row_major(view.shape);
+  for (size_t i = 0; i < view.shape.size(); ++i)
+    if (view.shape[i] != 1 && view.strides[i] != packed[i]) return false;
+  return true;
+}
+
+}  // namespace
+
+Shape row_major(const Shape& shape) {
+  Shape strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+Var shown(const Var& x, const View& view) {
+  auto vjp = [view, shape = x.shape()](const Tensor& grad, const Needs&) {
+    Tensor dx = Tensor::zeros(shape, grad.dtype());
+    dispatch_float(grad.dtype(), "view", [&]<class T>() {
+      const T* next = grad.data<T>().data();
+      if (grad.numel() > 0) add_back(view, 0, view.offset, dx.mutable_data<T>().data(), next);
+    });
+    return std::vector<Tensor>{std::move(dx)};
+  };
+  return Var::made(copy_of(x.value(), view), {x}, std::move(vjp));
+}
+
+Lowered lowered(std::span<const View> views) {
+  Lowered all;
+  for (size_t port = 0; port < views.size(); ++port) {
+    const View& view = views[port];
+    LoweredCall call = is_one_piece(view) ? copied(numel(view.shape)).calls[0] : LoweredCall{arguments(view, 1)};
+    call.inputs = {Operand::input(0, view.offset)};
+    call.outputs = {Operand::output(0, static_cast<int>(port))};
+    all.calls.push_back(std::move(call));
+  }
+  return all;
+}
+
+}  // namespace octet
