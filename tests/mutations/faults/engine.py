@@ -212,7 +212,9 @@ FAULTS = {
     ],
     'engine/ops/view.cpp': [
         ('add_back(view, 0, view.offset,', 'add_back(view, 0, 0,', 'the gradient of a slice goes to the first elements'),
-        ('call.inputs = {Operand::input(0, view.offset)};', 'call.inputs = {Operand::input(0)};', 'a slice of codes begins at the first'),
+        ('call.inputs = {Operand::input(0, view.offset)};',
+         'call.inputs = {Operand::input(0)};',
+         'a slice of codes begins at the first'),
         ('view.shape[i] != 1 && view.strides[i] != packed[i]', 'view.strides[i] > packed[i]', 'a view in pieces is called one'),
     ],
     'engine/optimizer.cpp': [
