@@ -2,6 +2,7 @@
 // Arena plans: nothing alive at once overlaps, small problems reach the true optimum (found by another method), bad input is
 // refused.
 #include "compile/arena_plan.h"
+#include "compile/memory_planner.h"
 
 #include <algorithm>
 #include <functional>
@@ -127,4 +128,20 @@ TEST_CASE("no lifetimes, empty ones and impossible ones") {
   CHECK_THROWS_WITH(refused({1, 3, 2}, 1)(), Contains("from step 3 to 2"));
   CHECK_THROWS_WITH(refused({1, 0, 0}, 0)(), Contains("alignment must be positive"));
   CHECK_THROWS_WITH(refused({int64_t{1} << 62, 0, 0}, 16)(), Contains("2^63"));
+}
+
+TEST_CASE("a value takes over memory only of an input of its size that nobody reads later, where the kernel allows it") {
+  const auto taken = [](int64_t in, int64_t out, int64_t written, int last, uint8_t overwrites) {
+    MemoryPlanner planner;
+    const int a = planner.add(in, last), b = planner.add(out, 5);
+    planner.open(a, 0);
+    const std::vector<int> inputs{a};
+    return planner.open_or_overwrite(b, {inputs, overwrites, written, 1});
+  };
+  CHECK(taken(64, 64, 64, 1, 1));
+  CHECK_FALSE(taken(64, 64, 64, 1, 0));
+  CHECK_FALSE(taken(64, 64, 64, 2, 1));
+  CHECK_FALSE(taken(64, 128, 128, 1, 1));
+  CHECK_FALSE(taken(128, 64, 64, 1, 1));
+  CHECK_FALSE(taken(64, 64, 32, 1, 1));  // the rest would be another's bytes
 }
