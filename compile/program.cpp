@@ -7,6 +7,7 @@
 
 #include "compile/plan.h"
 #include "engine/module_check.h"
+#include "engine/storage.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
@@ -75,6 +76,7 @@ void Program::release_weights() {
       for (auto& [name, tensor] : module.params)
         if (tensor.qparams()) tensor = tensor.released();
   gave_weights_away_ = true;
+  release_cached_storage();  // the memory of what was let go, too
   let_go(nominal_->tables);
 }
 

@@ -59,6 +59,17 @@ struct Session::Impl {
   std::vector<Tensor> outputs;
 
  private:
+  /// An operand of a kernel: in a block, or in the tensor of a value that is not planned.
+  struct Place {
+    int block = -1, value = 0;
+    int64_t offset = 0;
+  };
+  /// One kernel run, as short as it can be: what a step of the plan says, side by side.
+  struct Launch {
+    const Kernel* kernel = nullptr;
+    std::unique_ptr<Kernel::State> state;
+    size_t first = 0, inputs = 0, outputs = 0;  // of its places
+  };
   void check_inputs(std::span<const Tensor>) const;
   void run_step(size_t, const Tensor* input);
   void take_input(size_t, const Tensor&);
@@ -68,17 +79,19 @@ struct Session::Impl {
   int index(const Wire& w) const { return plan->steps[static_cast<size_t>(w.module)].first_value + w.port; }
   /// Where a planned value lies now.
   std::byte* place(const Plan::Value& v) const { return bases_[static_cast<size_t>(v.block)] + v.offset; }
-  const void* read(const Plan::Place& from) const {
-    const Plan::Value& v = value(from.value);
-    const void* at = v.block >= 0 ? place(v) : tensors_[static_cast<size_t>(from.value)]->raw();
-    return static_cast<const std::byte*>(at) + from.offset;
+  /// Where an operand of a kernel lies now.
+  std::byte* at(const Place& p) const {
+    if (p.block >= 0) return bases_[static_cast<size_t>(p.block)] + p.offset;
+    const void* raw = tensors_[static_cast<size_t>(p.value)]->raw();  // of an input: it is only read
+    return static_cast<std::byte*>(const_cast<void*>(raw)) + p.offset;
   }
   Tensor tensor(int v) const;
 
   Memory arena_, scratch_;
-  std::vector<std::byte*> bases_;    // by block
-  std::vector<size_t> first_state_;  // by step
-  std::vector<std::unique_ptr<Kernel::State>> states_;
+  std::vector<std::byte*> bases_;     // by block
+  std::vector<size_t> first_launch_;  // by step, and one more
+  std::vector<Launch> launches_;
+  std::vector<Place> places_;                   // of all launches, inputs before outputs
   std::vector<std::optional<Tensor>> tensors_;  // by value; those that are not planned
   std::atomic_flag busy_;
 };
@@ -91,9 +104,18 @@ Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> sha
   arena_ = allocate(plan->memory.arena), scratch_ = allocate(plan->memory.scratch);
   for (const Plan::Block& b : plan->blocks) bases_.push_back(arena_ ? arena_.get() + b.offset : nullptr);
   for (const Plan::Step& step : plan->steps) {
-    first_state_.push_back(states_.size());
-    for (const Plan::Run& run : step.runs) states_.push_back(run.kernel->make_state());
+    first_launch_.push_back(launches_.size());
+    for (const Plan::Run& run : step.runs) {
+      launches_.push_back({run.kernel.get(), run.kernel->make_state(), places_.size(), run.inputs.size(), run.outputs.size()});
+      if (run.output_bytes == 0) launches_.back().kernel = nullptr;  // nothing to write
+      for (const auto* operands : {&run.inputs, &run.outputs})
+        for (const Plan::Place& p : *operands) {
+          const Plan::Value& v = value(p.value);
+          places_.push_back({v.block, p.value, v.block >= 0 ? v.offset + p.offset : p.offset});
+        }
+    }
   }
+  first_launch_.push_back(launches_.size());
   tensors_.resize(plan->values.size());
 }
 
@@ -140,14 +162,15 @@ void Session::Impl::run_step(size_t i, const Tensor* input) {
     case Plan::How::input: return take_input(i, *input);
     case Plan::How::floats: run_floats(i); break;
     case Plan::How::kernels: {
-      for (size_t k = 0; k < step.runs.size(); ++k) {
-        const Plan::Run& run = step.runs[k];
-        if (run.output_bytes == 0) continue;
+      for (size_t k = first_launch_[i]; k < first_launch_[i + 1]; ++k) {
+        const Launch& run = launches_[k];
+        if (run.kernel == nullptr) continue;
         const void* in[Plan::kMostOperands];
         void* out[Plan::kMostOperands];
-        for (size_t j = 0; j < run.inputs.size(); ++j) in[j] = read(run.inputs[j]);
-        for (size_t j = 0; j < run.outputs.size(); ++j) out[j] = place(value(run.outputs[j].value)) + run.outputs[j].offset;
-        run.kernel->run({in, run.inputs.size()}, {out, run.outputs.size()}, states_[first_state_[i] + k].get(), scratch_.get());
+        const Place* p = places_.data() + run.first;
+        for (size_t j = 0; j < run.inputs; ++j) in[j] = at(*p++);
+        for (size_t j = 0; j < run.outputs; ++j) out[j] = at(*p++);
+        run.kernel->run({in, run.inputs}, {out, run.outputs}, run.state.get(), scratch_.get());
       }
     }
   }
@@ -172,7 +195,7 @@ void Session::Impl::take_input(size_t i, const Tensor& x) {
   if (x.qparams()) floats = dequantize(x);  // codes of another meaning
   check(floats || x.dtype() == DType::f32, path, ": expected f32, got ", to_string(x.dtype()));
   const void* in[] = {floats ? floats->raw() : x.raw()};
-  step.runs[0].kernel->run(in, place(v), states_[first_state_[i]].get(), scratch_.get());
+  step.runs[0].kernel->run(in, place(v), launches_[first_launch_[i]].state.get(), scratch_.get());
 }
 
 Tensor Session::Impl::tensor(int v) const {

@@ -118,6 +118,10 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
   return t;
 }
 
+void Tensor::fail_axis(size_t axis) const { fail("size: axis ", axis, " of a tensor of shape ", to_string(shape_)); }
+
+void Tensor::fail_released() const { fail("a tensor of shape ", to_string(shape_), " whose elements were released"); }
+
 Tensor Tensor::released() const {
   Tensor t = *this;
   t.storage_ = nullptr;
@@ -125,7 +129,7 @@ Tensor Tensor::released() const {
 }
 
 void* Tensor::mutable_raw() {
-  check(storage_ != nullptr || numel_ == 0, "a tensor of shape ", to_string(shape_), " whose elements were released");
+  if (storage_ == nullptr && numel_ != 0) fail_released();
   if (storage_.use_count() > 1) {
     std::shared_ptr<std::byte> own = allocated();
     if (bytes() > 0) std::memcpy(own.get(), storage_.get(), bytes());

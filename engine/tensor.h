@@ -99,7 +99,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   /// Throws for an axis that the tensor does not have.
   int64_t size(size_t axis) const {
-    check(axis < shape_.size(), "size: axis ", axis, " of a tensor of shape ", to_string(shape_));
+    if (axis >= shape_.size()) fail_axis(axis);
     return shape_[axis];
   }
   size_t rank() const { return shape_.size(); }
@@ -111,7 +111,7 @@ class Tensor {
   template <class T>
   std::span<const T> data() const {
     require(dtype_of<T>());
-    check(storage_ != nullptr || numel_ == 0, "a tensor of shape ", to_string(shape_), " whose elements were released");
+    if (storage_ == nullptr && numel_ != 0) fail_released();
     return {static_cast<const T*>(raw()), static_cast<size_t>(numel_)};
   }
   /// Elements for writing; makes a private copy first if the storage is shared.
@@ -140,6 +140,9 @@ class Tensor {
 
  private:
   void require(DType) const;
+  // Messages cost memory, so they are made where they are needed and not before.
+  [[noreturn]] void fail_axis(size_t axis) const;
+  [[noreturn]] void fail_released() const;
   std::shared_ptr<std::byte> allocated() const;
 
   Shape shape_;
