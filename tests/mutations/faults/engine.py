@@ -55,7 +55,7 @@ FAULTS = {
         ('static_cast<T>(2 / n)', 'static_cast<T>(1 / n)', "mean square's gradient halved"),
         ('loss / static_cast<double>(n), logits.dtype()', 'loss, logits.dtype()', 'loss is a sum'),
     ],
-    'engine/lowered_module.cpp': [
+    'engine/lower.cpp': [
         ('if (weight != params.end() && weight->second.dtype() != DType::i8) return false;',
          '',
          'a layer with float weights is said to run on codes'),
