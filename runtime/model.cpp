@@ -246,7 +246,8 @@ uint32_t octet_image_bytes(const void* header) {
   using namespace octet::image;
   static_assert(sizeof(Header) == OCTET_HEADER_BYTES);
   if (header == nullptr) return 0;
-  const Header h = header_of(header);
+  Header h;  // it may lie anywhere
+  __builtin_memcpy(&h, header, sizeof h);
   return __builtin_memcmp(h.magic, kMagic, sizeof kMagic) == 0 && h.version == kVersion ? h.bytes : 0;
 }
 

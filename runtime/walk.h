@@ -7,10 +7,11 @@
 
 namespace octet::image {
 
+/// Whatever records hold lies at multiples of four; cores that load only so would read it byte by byte if they were not told.
 template <class T>
 inline T load(const uint8_t* from) {
   T value;
-  __builtin_memcpy(&value, from, sizeof value);
+  __builtin_memcpy(&value, __builtin_assume_aligned(from, 4), sizeof value);
   return value;
 }
 
@@ -78,12 +79,15 @@ inline Operand operand(const uint8_t* payload, uint32_t index) {
 inline octet_step resolve(const uint8_t* image, const uint8_t* values, const uint8_t* payload, ArgsBuffer* args, void* arena) {
   const Step s = load<Step>(payload);
   const StepParts parts = parts_of(s);
-  octet_step step;
-  __builtin_memset(&step, 0, sizeof step);
+  octet_step step;  // field by field: a library's memset writes it byte by byte
   __builtin_memcpy(args->bytes, payload + parts.args, s.args_bytes);
   step.args = args->bytes;
   step.args_bytes = s.args_bytes;
   step.input_count = s.inputs, step.output_count = s.outputs, step.table_count = s.tables;
+  for (uint32_t i = 0; i < kMostOperands; ++i) {
+    step.input[i] = nullptr, step.input_bytes[i] = 0;
+    step.output[i] = nullptr, step.output_bytes[i] = 0;
+  }
   for (uint32_t i = 0; i < s.inputs; ++i) {
     const Operand o = operand(payload, i);
     const Value v = value(values, o.value);
@@ -96,10 +100,9 @@ inline octet_step resolve(const uint8_t* image, const uint8_t* values, const uin
     step.output[i] = place(arena, v.offset + o.offset);
     step.output_bytes[i] = v.bytes - o.offset;
   }
-  step.scratch_bytes = s.scratch_bytes;
-  if (s.scratch_bytes != 0) step.scratch = place(arena, s.scratch_offset);
-  for (uint32_t i = 0; i < s.tables; ++i) {
-    const Tables t = load<Tables>(payload + parts.tables + i * sizeof(Tables));
+  for (uint32_t i = 0; i < kMostTables; ++i) {
+    Tables t = {0, 0, 0, 0, 0, 0, 0, 0, 0};
+    if (i < s.tables) t = load<Tables>(payload + parts.tables + i * sizeof(Tables));
     octet_tables& to = step.tables[i];
     to.weight = blob<int8_t>(image, t.weight);
     to.weight_bytes = t.weight_bytes;
@@ -111,6 +114,9 @@ inline octet_step resolve(const uint8_t* image, const uint8_t* values, const uin
     to.multiplier = blob<int32_t>(image, t.multiplier);
     to.shift = blob<int32_t>(image, t.shift);
   }
+  step.packed = nullptr, step.packed_bytes = 0;
+  step.scratch_bytes = s.scratch_bytes;
+  step.scratch = s.scratch_bytes != 0 ? place(arena, s.scratch_offset) : nullptr;
   return step;
 }
 
