@@ -163,7 +163,7 @@ class Opening {
       if (completed_) last_value_ = next_value_++, find_next_value();
       const Value v = value(values_, o.value);
       if (o.offset >= v.bytes) return OCTET_ERROR_RANGE;
-      outs[i] = {v.offset + o.offset, v.bytes - o.offset};
+      outs[i] = {v.offset + o.offset, v.bytes - o.offset, kNoValue, 0};
       if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, outs[i].offset, outs[i].bytes))
         return OCTET_ERROR_RANGE;
       for (uint32_t k = 0; k < i; ++k)
@@ -175,7 +175,7 @@ class Opening {
       if (o.value >= first_output || o.reserved != 0) return OCTET_ERROR_RANGE;
       const Value v = value(values_, o.value);
       if (o.offset >= v.bytes) return OCTET_ERROR_RANGE;
-      const Value in{v.offset + o.offset, v.bytes - o.offset};
+      const Value in{v.offset + o.offset, v.bytes - o.offset, kNoValue, 0};
       for (uint32_t k = 0; k < s.outputs; ++k) {
         const bool may_overwrite = k == 0 && (op.overwrites >> i & 1) != 0 && in.offset == outs[0].offset &&
                                    in.bytes == outs[0].bytes && operand(payload, s.inputs).offset == 0;
