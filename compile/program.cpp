@@ -34,7 +34,7 @@ void let_go(const std::vector<ModuleTables>& all) {
 
 }  // namespace
 
-std::shared_ptr<const Program> Program::bind(const Model& model, QEngine engine, const QEngineMap& overrides) try {
+std::shared_ptr<Program> Program::make(const Model& model, QEngine engine, const QEngineMap& overrides) try {
   const FloatScope environment;
   check_model(model);
   check(!model.modules.empty(), "bind: the model is empty");
@@ -57,10 +57,14 @@ std::shared_ptr<const Program> Program::bind(const Model& model, QEngine engine,
   fail("bind: out of memory");
 }
 
+std::shared_ptr<const Program> Program::bind(const Model& model, QEngine engine, const QEngineMap& overrides) {
+  return make(model, engine, overrides);
+}
+
 std::shared_ptr<const Program> Program::bind(Model&& model, QEngine engine, const QEngineMap& overrides) {
-  const std::shared_ptr<const Program> program = bind(static_cast<const Model&>(model), engine, overrides);
+  const std::shared_ptr<Program> program = make(model, engine, overrides);  // the caller keeps the model if that throws
   model = Model();
-  const_cast<Program&>(*program).release_weights();  // nobody else has it yet
+  program->release_weights();
   return program;
 }
 

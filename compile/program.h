@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is compiled is not what is edited: bind() makes an immutable Program of kernels from a model, a Session runs it for fixed
-// input shapes with memory of its own.
+// What is compiled is not what is edited: Program::bind makes an immutable Program of kernels from a model, a Session runs it for
+// fixed input shapes with memory of its own.
 #pragma once
 
 #include <map>
@@ -65,6 +65,7 @@ class Program {
   std::shared_ptr<const Plan> plan(std::span<const Shape> inputs, int threads) const;
 
  private:
+  static std::shared_ptr<Program> make(const Model&, QEngine, const QEngineMap&);
   void release_weights();
   Program(Model model, QEngine engine, QEngineMap overrides)
       : model_(std::move(model)), engine_(engine), overrides_(std::move(overrides)) {}

@@ -12,7 +12,7 @@ namespace octet::native {
 /// The instruction set in use, or why the engine is missing.
 QEngineInfo info();
 
-/// Accepts every kernel family and rounding where the CPU has AVX2.
+/// Accepts every family of its table (kernels/native/loops.h) in every rounding where the CPU has AVX2.
 Made make(const KernelArgs&, std::shared_ptr<const Blobs>);
 
 /// Whether this engine was measured to be the fastest for these arguments, so that automatic asks it first (docs/engines.md).
