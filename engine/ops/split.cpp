@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Split: pieces of a tensor along an axis, an output each; slices of memory where the axis is the first that is longer than one.
 #include "engine/ops.h"
-#include "engine/ops/view.h"
+#include "engine/ops/strided.h"
 
 namespace octet {
 namespace {

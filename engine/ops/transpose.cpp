@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/ops.h"
-#include "engine/ops/view.h"
+#include "engine/ops/strided.h"
 
 namespace octet {
 namespace {

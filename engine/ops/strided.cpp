@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views as tensors, their gradients, and as copies by stride.
-#include "engine/ops/view.h"
+#include "engine/ops/strided.h"
 
 #include "engine/ops/functional.h"
 #include "kernels/ref/ref.h"

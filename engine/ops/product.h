@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weighted sums: convolutions and linear layers.
+#pragma once
+
+#include "engine/ops/op.h"
+
+namespace octet {
+
+/// N,H,W,C convolution. params: weight [out, kH, kW, in/groups], bias [out]. A second input (residual) is added before
+/// the activation.
+struct Conv2d {
+  int64_t in = 0, out = 0;
+  Pair kernel{3, 3}, stride{1, 1}, dilation{1, 1};
+  Pads padding{};
+  int64_t groups = 1;
+  bool bias = true;
+  Activation act = Activation::none;
+  bool residual = false;
+
+  static constexpr std::string_view name = "conv2d";
+  static constexpr auto fields = std::tuple{Field{"in", &Conv2d::in},
+                                            Field{"out", &Conv2d::out},
+                                            Field{"kernel", &Conv2d::kernel},
+                                            Field{"stride", &Conv2d::stride},
+                                            Field{"dilation", &Conv2d::dilation},
+                                            Field{"padding", &Conv2d::padding},
+                                            Field{"groups", &Conv2d::groups},
+                                            Field{"bias", &Conv2d::bias},
+                                            Field{"act", &Conv2d::act},
+                                            Field{"residual", &Conv2d::residual}};
+  bool operator==(const Conv2d&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const;
+  Activation activation() const { return act; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
+/// Convolution and batch norm trained as one for quantization-aware training: the weight hook sees the folded weight.
+/// params: weight, [bias], bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.frozen (0 or 1).
+struct ConvBn2d {
+  Conv2d conv;
+  double eps = 1e-5, momentum = 0.1;
+
+  static constexpr std::string_view name = "conv_bn2d";
+  static constexpr auto fields =
+      std::tuple{Field{"conv", &ConvBn2d::conv}, Field{"eps", &ConvBn2d::eps}, Field{"momentum", &ConvBn2d::momentum}};
+  bool operator==(const ConvBn2d&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other}; }
+  Activation activation() const { return conv.act; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+};
+
+/// y = x W^T + b over the last axis. params: weight [out, in], bias [out].
+struct Linear {
+  int64_t in = 0, out = 0;
+  bool bias = true;
+  Activation act = Activation::none;
+
+  static constexpr std::string_view name = "linear";
+  static constexpr auto fields =
+      std::tuple{Field{"in", &Linear::in}, Field{"out", &Linear::out}, Field{"bias", &Linear::bias}, Field{"act", &Linear::act}};
+  bool operator==(const Linear&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const;
+  Activation activation() const { return act; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
+}  // namespace octet

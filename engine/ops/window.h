@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling over windows of positions.
+#pragma once
+
+#include "engine/ops/op.h"
+
+namespace octet {
+
+enum class Pool : uint8_t { max, average, adaptive_average };
+
+template <>
+inline constexpr std::array<std::string_view, 3> kEnumNames<Pool>{"max", "average", "adaptive_average"};
+
+/// Pooling over N,H,W,C. Adaptive pooling reads `output`; the other kinds read kernel, stride, padding, ceil_mode.
+struct Pool2d {
+  Pool kind = Pool::max;
+  Pair kernel{2, 2}, stride{2, 2};
+  Pads padding{};
+  bool ceil_mode = false, count_include_pad = true;
+  Pair output{1, 1};
+
+  static constexpr std::string_view name = "pool2d";
+  static constexpr auto fields =
+      std::tuple{Field{"kind", &Pool2d::kind},           Field{"kernel", &Pool2d::kernel},
+                 Field{"stride", &Pool2d::stride},       Field{"padding", &Pool2d::padding},
+                 Field{"ceil_mode", &Pool2d::ceil_mode}, Field{"count_include_pad", &Pool2d::count_include_pad},
+                 Field{"output", &Pool2d::output}};
+  bool operator==(const Pool2d&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const;
+  Activation activation() const { return Activation::none; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  std::vector<Var> forward(const Call&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
+}  // namespace octet
