@@ -275,7 +275,7 @@ void measure(const Layer& layer, std::map<QEngine, double>& sums, double& taken)
   for (int i = 0; i < 31; ++i)
     for (auto& [engine, r] : runners)
       if (engine != QEngine::reference || i < 5) r.sample(inputs, out.data());
-  const QEngine chosen = make(layer.args, blobs, QEngine::automatic).kernel->engine();
+  const QEngine chosen = *make(layer.args, blobs, QEngine::automatic).kernel->engine();
   std::printf("| %s | %d |", layer.name, layer.times);
   for (const QEngine engine : kEngines) {
     const auto found = runners.find(engine);

@@ -27,7 +27,7 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
-std::string engine_of(const Placement& p) { return p.engine ? std::string(to_string(*p.engine)) : "-"; }
+std::string engine_of(const Placement& p) { return p.engine ? std::string(to_string(*p.engine)) : p.floats ? "float" : "-"; }
 
 }  // namespace
 

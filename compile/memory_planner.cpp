@@ -17,6 +17,11 @@ void MemoryPlanner::open(int value, int time) {
   blocks.push_back({.bytes = own.bytes, .first = time, .last = std::max(time, own.last)});
 }
 
+void MemoryPlanner::open_given(int value, int time) {
+  open(value, time);
+  blocks.back().apart = blocks.back().given = true;
+}
+
 void MemoryPlanner::join(int value, int on, int64_t offset) {
   Value& own = at(value);
   own.block = at(on).block, own.offset = at(on).offset + offset;
@@ -33,6 +38,7 @@ bool MemoryPlanner::may_overwrite(int value, const Access& access, size_t input)
   const Value &in = at(access.inputs[input]), &out = at(value);
   const auto allowed = [&](size_t k) { return (access.overwrites >> k & 1) != 0; };
   if (!allowed(input) || in.block < 0 || in.bytes != out.bytes || access.output_bytes != out.bytes) return false;
+  if (blocks[static_cast<size_t>(in.block)].given) return false;
   for (const Value& other : values)
     if (&other != &out && overlap(in, other) && other.last > access.time) return false;
   for (size_t k = 0; k < access.inputs.size(); ++k) {
@@ -61,6 +67,7 @@ bool MemoryPlanner::absorb(int part, int whole, int64_t offset, int64_t alignmen
   const int from = at(part).block, into = at(whole).block;
   const int64_t place = at(whole).offset + offset;
   if (from < 0 || from == into || !fills(part) || place % alignment != 0) return false;
+  if (blocks[static_cast<size_t>(from)].given) return false;
   for (Value& v : values)
     if (v.block == from) v.block = into, v.offset += place;
   Block &gone = blocks[static_cast<size_t>(from)], &to = blocks[static_cast<size_t>(into)];

@@ -24,6 +24,7 @@ class MemoryPlanner {
     int64_t bytes = 0;
     int first = 0, last = 0;
     bool apart = false;  ///< its memory is not the arena's
+    bool given = false;  ///< it is an input's: only to be read
     int64_t offset = 0;  ///< in the arena
   };
   /// What one kernel reads and writes, as its planner sees it.
@@ -41,6 +42,8 @@ class MemoryPlanner {
   int add(int64_t bytes, int last);
   /// Memory of its own from this time on.
   void open(int value, int time);
+  /// Memory that is the caller's, never written to and never moved.
+  void open_given(int value, int time);
   /// The memory of value `on`, from this byte on.
   void join(int value, int on, int64_t offset = 0);
   /// Takes the memory of an input that dies with this kernel run, or else a block of its own. Returns whether it took one over.

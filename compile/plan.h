@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program becomes for fixed input shapes and a fixed number of threads: a kernel for every integer layer and a place in the
-// arena for every value. Immutable; sessions of equal shapes share one.
+// What a program becomes for fixed input shapes and a fixed number of threads: kernels for every layer, of codes or of floats, and
+// a place in memory for every value. Immutable; sessions of equal shapes share one.
 #pragma once
 
 #include <memory>
@@ -27,14 +27,15 @@ struct Plan {
     std::string_view name;  ///< of the kernel family
     std::vector<Place> inputs, outputs;
     int64_t output_bytes = 0, macs = 0;
-    std::string why;  ///< why it is not the engine's first choice
+    bool floats = false;  ///< a float kernel
+    std::string why;      ///< why it is not the engine's first choice
   };
 
   enum class How : uint8_t {
-    input,    ///< takes the next input: quantizes it if it has a run, else passes it on
+    input,    ///< takes the next input: quantizes it if it has a run, else its value is the input's memory
     kernels,  ///< runs its kernels on planned memory
     alias,    ///< its value is its inputs' memory: nothing to do
-    floats,   ///< the operator's own evaluation, on tensors
+    floats,   ///< the operator's own evaluation, on tensors: hooks, f64, sizes beyond a kernel call
   };
 
   struct Step {
@@ -44,22 +45,24 @@ struct Plan {
     std::vector<int> forgets;  ///< tensors that nobody reads any more
   };
 
-  /// One output port of a module, or a temporary of its kernels. Integer values are planned; the others are tensors that come and
-  /// go.
+  /// One output port of a module, or a temporary of its kernels. What kernels compute is planned, and so are inputs; what
+  /// How::floats gives is a tensor that comes and goes.
   struct Value {
     Shape shape;
+    DType dtype = DType::f32;
     std::optional<QParams> qparams;
-    int64_t bytes = 0;   ///< of codes
+    int64_t bytes = 0;
     int last = -1;       ///< last step that reads it; the number of steps: an output
     int block = -1;      ///< -1: a tensor
     int64_t offset = 0;  ///< in the block
   };
 
-  /// Memory that one or more values share: a place in the arena, or an output tensor.
+  /// Memory that one or more values share: a place in the arena, an output tensor, or what the caller gives.
   struct Block {
     int64_t bytes = 0;
     int first = 0, last = 0;  ///< steps
     int output = -1;          ///< output whose tensor it is, or -1
+    int input = -1;           ///< input whose tensor it is, or -1: only read
     int64_t offset = 0;       ///< in the arena
   };
 

@@ -29,7 +29,7 @@ std::string to_string(std::span<const Shape> shapes) {
 /// Frees plain weights that no kernel reads.
 void let_go(const std::vector<ModuleTables>& all) {
   for (const ModuleTables& tables : all)
-    for (const auto& table : tables) table->weight.let_go();
+    for (const auto& table : tables) table->weight.let_go(), table->floats.let_go();
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ std::shared_ptr<const Program> Program::bind(Model&& model, QEngine engine, cons
   return program;
 }
 
-/// Drops the model's int8 weights that are in tables, and then those of tables that no kernel reads.
+/// Drops the model's weights that are in tables, and then those of tables that no kernel reads.
 void Program::release_weights() {
   std::set<const Module*> kept, tabled;
   for (size_t i = 0; i < model_.modules.size(); ++i) {
@@ -77,8 +77,11 @@ void Program::release_weights() {
   }
   for (Module& module : model_.modules)
     if (tabled.contains(&module) && !kept.contains(&module))
-      for (auto& [name, tensor] : module.params)
-        if (tensor.qparams()) tensor = tensor.released();
+      for (const Param& param : params_of(module.op))
+        if (param.role == Role::weight) {
+          Tensor& tensor = module.params.find(param.name)->second;
+          tensor = tensor.released();
+        }
   gave_weights_away_ = true;
   release_cached_storage();  // the memory of what was let go, too
   let_go(nominal_->tables);

@@ -20,22 +20,25 @@ struct Plan;
 /// How one module runs, for reports.
 struct Placement {
   std::string path, op;
-  std::string implementation;     ///< "reference conv2d", "onednn", its own name and the op; "same memory" or "float"
-  std::optional<QEngine> engine;  ///< whose kernel it is; none: float, or nothing to compute
+  /// "reference conv2d", "onednn", its own name and the op, "x86-64-v4 add" of float kernels; "same memory"; "tensors": the
+  /// operator's own forward (hooks, f64).
+  std::string implementation;
+  std::optional<QEngine> engine;  ///< whose kernel it is; none: it computes in float, or there is nothing to compute
+  bool floats = false;            ///< it computes in float
   std::string why;                ///< why it is not the engine asked for, or not automatic's first choice
   int64_t macs = 0;               ///< multiply-accumulates of one run
 };
 
 /// Memory of a session, in bytes.
 struct MemoryReport {
-  int64_t arena = 0;        ///< planned memory of all integer values but the outputs
+  int64_t arena = 0;        ///< planned memory of all values of kernels but the outputs
   int64_t lower_bound = 0;  ///< most bytes of the arena alive at once: no arena is smaller
   bool optimal = false;     ///< proved: no smaller arena exists
   int64_t scratch = 0;      ///< one block that all kernels use in turn
-  int64_t values = 0;       ///< all integer values, each with memory of its own: what the arena saves against
-  int64_t outputs = 0;      ///< integer values that lie in output tensors
+  int64_t values = 0;       ///< all values of kernels, each with memory of its own: what the arena saves against
+  int64_t outputs = 0;      ///< values that lie in output tensors
   int64_t parameters = 0;   ///< the model's, as far as the program holds them
-  int64_t packed = 0;       ///< weights in the layouts of engines, and constants of kernels
+  int64_t packed = 0;       ///< weights in the layouts of kernels, and their constants
 };
 
 /// Engines by path or start of a path ("layer1" is layer1 and all below it); the longest that matches wins.
@@ -46,7 +49,8 @@ using QEngineMap = std::map<std::string, QEngine, std::less<>>;
 class Program {
  public:
   /// Throws naming the module if a parameter is missing, misshapen or not finite, or a converted module has no exact kernel.
-  /// Converted modules run as integer kernels, all others in float. What the engine asked for declines runs on the reference
+  /// Converted modules run as integer kernels, all others as float kernels (their operator's forward if they have hooks or f64
+  /// parameters). What the engine asked for declines runs on the reference
   /// engine, and placements() says why; an engine that is not built in or can do nothing on this CPU is refused.
   static std::shared_ptr<const Program> bind(const Model&, QEngine = QEngine::automatic, const QEngineMap& overrides = {});
   /// The same of a model that is given away: weights are held once, in the form that the kernels read. Another plan whose kernels
@@ -79,8 +83,9 @@ class Program {
   mutable std::map<std::pair<std::vector<Shape>, int>, std::weak_ptr<const Plan>> plans_;
 };
 
-/// Runs a program for fixed input shapes on a fixed number of threads. Owns the memory of all integer values, so that a run of
-/// integer modules allocates nothing. A run from a second thread while one is going on is refused.
+/// Runs a program for fixed input shapes on a fixed number of threads. Owns the memory of all values, so that a run allocates
+/// nothing, whether it computes in integers or floats (but for modules with hooks or f64 parameters). A run from a second thread
+/// while one is going on is refused.
 class Session {
  public:
   /// `thread_count` defaults to threads() of now; throws if it is less than 1 or the memory can not be had.
@@ -91,7 +96,8 @@ class Session {
   Session& operator=(Session&&) noexcept;
 
   /// Outputs by output wire; codes carry their parameters. Valid until the next run; a Tensor copied from them stays.
-  /// An input is a float tensor, or codes (those of the input's own parameters are taken as they are).
+  /// An input is a float tensor, or codes (those of the input's own parameters are taken as they are). Floats are read where they
+  /// lie. f64 into a float input is computed by infer().
   std::span<const Tensor> run(std::span<const Tensor> inputs);
   /// Median microseconds of every module over `repeats` runs.
   std::vector<double> time(std::span<const Tensor> inputs, int repeats);

@@ -9,6 +9,7 @@
 #include "compile/arena_plan.h"
 #include "compile/plan.h"
 #include "engine/batches.h"
+#include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "kernels/parallel.h"
 
@@ -51,7 +52,7 @@ struct Session::Impl {
 
   Impl(std::shared_ptr<const Program>, std::vector<Shape> input_shapes, std::shared_ptr<const Plan>);
 
-  void run(std::span<const Tensor> inputs, double* micros);
+  std::span<const Tensor> run(std::span<const Tensor> inputs, double* micros);
 
   std::shared_ptr<const Program> program;
   std::vector<Shape> input_shapes;
@@ -70,10 +71,19 @@ struct Session::Impl {
     std::unique_ptr<Kernel::State> state;
     size_t first = 0, inputs = 0, outputs = 0;  // of its places
   };
+  /// A block that is an input's or an output's memory.
+  struct Outside {
+    size_t block, number;
+  };
   void check_inputs(std::span<const Tensor>) const;
+  bool wants_doubles(std::span<const Tensor>) const;
+  bool are_outputs(std::span<const Tensor>) const;
+  std::span<const Tensor> run_doubles(std::span<const Tensor>, double* micros);
+  void point_blocks(std::span<const Tensor>);
   void run_step(size_t, const Tensor* input);
   void take_input(size_t, const Tensor&);
   void run_floats(size_t);
+  void put_tensor(int v, Tensor);
 
   const Plan::Value& value(int v) const { return plan->values[static_cast<size_t>(v)]; }
   int index(const Wire& w) const { return plan->steps[static_cast<size_t>(w.module)].first_value + w.port; }
@@ -85,25 +95,37 @@ struct Session::Impl {
     const void* raw = tensors_[static_cast<size_t>(p.value)]->raw();  // of an input: it is only read
     return static_cast<std::byte*>(const_cast<void*>(raw)) + p.offset;
   }
+  Tensor empty_tensor(int v) const {
+    const Tensor t(value(v).shape, value(v).dtype);
+    return value(v).qparams ? t.with(*value(v).qparams) : t;
+  }
   Tensor tensor(int v) const;
 
   Memory arena_, scratch_;
-  std::vector<std::byte*> bases_;     // by block
-  std::vector<size_t> first_launch_;  // by step, and one more
+  std::vector<int> input_steps_;
+  std::vector<Outside> given_, placed_;  // inputs, outputs
+  std::vector<std::byte*> bases_;        // by block
+  std::vector<size_t> first_launch_;     // by step, and one more
   std::vector<Launch> launches_;
   std::vector<Place> places_;                   // of all launches, inputs before outputs
+  std::vector<bool> kernel_reads_;              // by value: it is an operand of a launch
   std::vector<std::optional<Tensor>> tensors_;  // by value; those that are not planned
+  std::vector<Tensor> doubles_;                 // outputs of a run on f64
   std::atomic_flag busy_;
 };
 
 Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> shapes, std::shared_ptr<const Plan> made)
     : program(std::move(bound)), input_shapes(std::move(shapes)), plan(std::move(made)) {
-  for (const int v : plan->outputs)
-    outputs.push_back(value(v).block < 0 ? Tensor()
-                                         : Tensor(value(v).shape, code_dtype(*value(v).qparams)).with(*value(v).qparams));
+  for (const int v : plan->outputs) outputs.push_back(value(v).block < 0 ? Tensor() : empty_tensor(v));
   arena_ = allocate(plan->memory.arena), scratch_ = allocate(plan->memory.scratch);
-  for (const Plan::Block& b : plan->blocks) bases_.push_back(arena_ ? arena_.get() + b.offset : nullptr);
+  for (const Plan::Block& b : plan->blocks) {
+    if (b.input >= 0) given_.push_back({bases_.size(), static_cast<size_t>(b.input)});
+    if (b.output >= 0) placed_.push_back({bases_.size(), static_cast<size_t>(b.output)});
+    bases_.push_back(arena_ ? arena_.get() + b.offset : nullptr);
+  }
+  kernel_reads_.resize(plan->values.size());
   for (const Plan::Step& step : plan->steps) {
+    if (step.how == Plan::How::input) input_steps_.push_back(static_cast<int>(first_launch_.size()));
     first_launch_.push_back(launches_.size());
     for (const Plan::Run& run : step.runs) {
       launches_.push_back({run.kernel.get(), run.kernel->make_state(), places_.size(), run.inputs.size(), run.outputs.size()});
@@ -112,6 +134,7 @@ Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> sha
         for (const Plan::Place& p : *operands) {
           const Plan::Value& v = value(p.value);
           places_.push_back({v.block, p.value, v.block >= 0 ? v.offset + p.offset : p.offset});
+          kernel_reads_[static_cast<size_t>(p.value)] = true;
         }
     }
   }
@@ -121,25 +144,55 @@ Session::Impl::Impl(std::shared_ptr<const Program> bound, std::vector<Shape> sha
 
 void Session::Impl::check_inputs(std::span<const Tensor> inputs) const {
   check(inputs.size() == input_shapes.size(), "Session: ", inputs.size(), " inputs given, the model has ", input_shapes.size());
-  size_t next = 0;
-  for (const Module& module : program->model().modules) {
-    if (!std::holds_alternative<Input>(module.op)) continue;
-    const Tensor& x = inputs[next];
-    if (x.shape() != input_shapes[next])  // the message costs memory: only when it is needed
-      fail(module.path, ": expected shape ", to_string(input_shapes[next]), ", got ", to_string(x.shape()));
-    ++next;
-  }
+  for (size_t k = 0; k < inputs.size(); ++k)
+    if (inputs[k].shape() != input_shapes[k])  // the message costs memory: only when it is needed
+      fail(program->model().modules[static_cast<size_t>(input_steps_[k])].path, ": expected shape ", to_string(input_shapes[k]),
+           ", got ", to_string(inputs[k].shape()));
 }
 
-void Session::Impl::run(std::span<const Tensor> inputs, double* micros) {
+/// Whether an input whose memory kernels would read as f32 comes in f64.
+bool Session::Impl::wants_doubles(std::span<const Tensor> inputs) const {
+  return std::ranges::any_of(given_, [&](const Outside& g) { return inputs[g.number].dtype() == DType::f64; });
+}
+
+/// What has no float32 parameter on its way computes in f64 as well; all else says that it does not.
+std::span<const Tensor> Session::Impl::run_doubles(std::span<const Tensor> inputs, double* micros) {
+  for (const Module& module : program->model().modules)
+    for (const auto& [name, tensor] : module.params)
+      if (tensor.raw() == nullptr && tensor.numel() > 0)
+        fail("Session: expected f32, got f64; kernels alone hold the weights of ", module.path, ", and they compute from f32");
+  auto before = std::chrono::steady_clock::now();
+  doubles_ = infer(program->model(), inputs, [&](int index, std::span<const Tensor>) {
+    const auto now = std::chrono::steady_clock::now();
+    if (micros != nullptr) micros[index] = std::chrono::duration<double, std::micro>(now - before).count();
+    before = now;
+  });
+  return doubles_;
+}
+
+bool Session::Impl::are_outputs(std::span<const Tensor> inputs) const {
+  for (const Tensor& x : inputs)
+    for (const Tensor& y : outputs)
+      if (x.raw() == y.raw() && x.bytes() > 0) return true;
+  return false;
+}
+
+/// Where the memory of this run lies that is not the session's.
+void Session::Impl::point_blocks(std::span<const Tensor> inputs) {
+  for (const auto& [block, k] : given_) bases_[block] = static_cast<std::byte*>(const_cast<void*>(inputs[k].raw()));
+  // An output that somebody kept a copy of gets memory of its own.
+  for (const auto& [block, o] : placed_) bases_[block] = static_cast<std::byte*>(outputs[o].mutable_raw());
+}
+
+std::span<const Tensor> Session::Impl::run(std::span<const Tensor> inputs, double* micros) {
   const FloatScope environment;
   const Turn turn(busy_);
   check_inputs(inputs);
   const ThreadsScope scope(plan->threads);
-  // An output that somebody kept a copy of gets memory of its own.
-  for (size_t b = 0; b < plan->blocks.size(); ++b)
-    if (const int o = plan->blocks[b].output; o >= 0)
-      bases_[b] = static_cast<std::byte*>(outputs[static_cast<size_t>(o)].mutable_raw());
+  if (wants_doubles(inputs)) return run_doubles(inputs, micros);
+  std::vector<Tensor> held;  // what the run before gave is not written to while this one reads it
+  if (are_outputs(inputs)) held.assign(inputs.begin(), inputs.end()), inputs = held;
+  point_blocks(inputs);
   const Tensor* next = inputs.data();
   for (size_t i = 0; i < plan->steps.size(); ++i) {
     const auto before = micros == nullptr ? std::chrono::steady_clock::time_point{} : std::chrono::steady_clock::now();
@@ -153,6 +206,7 @@ void Session::Impl::run(std::span<const Tensor> inputs, double* micros) {
     else if (plan->blocks[static_cast<size_t>(v.block)].output != static_cast<int>(o) && v.bytes > 0)
       std::memcpy(outputs[o].mutable_raw(), place(v), static_cast<size_t>(v.bytes));
   }
+  return outputs;
 }
 
 void Session::Impl::run_step(size_t i, const Tensor* input) {
@@ -182,8 +236,16 @@ void Session::Impl::take_input(size_t i, const Tensor& x) {
   const Plan::Value& v = value(step.first_value);
   const std::string& path = program->model().modules[i].path;
   if (x.qparams() && (step.runs.empty() || x.qparams() == v.qparams)) check_codes(x, path);
-  if (step.runs.empty()) {
-    tensors_[static_cast<size_t>(step.first_value)] = x;
+  if (v.block < 0) {
+    put_tensor(step.first_value, infer_module(program->model(), static_cast<int>(i), {&x, 1})[0]);
+    return;
+  }
+  if (step.runs.empty()) {  // kernels read it where it lies
+    if (x.dtype() == DType::f32) return;
+    check(x.qparams().has_value(), path, ": expected a float tensor or codes with quantization parameters, got ",
+          to_string(x.dtype()));
+    Tensor& floats = tensors_[static_cast<size_t>(step.first_value)].emplace(dequantize(x));
+    bases_[static_cast<size_t>(v.block)] = static_cast<std::byte*>(floats.mutable_raw());
     return;
   }
   if (v.bytes == 0) return;
@@ -193,7 +255,7 @@ void Session::Impl::take_input(size_t i, const Tensor& x) {
   }
   std::optional<Tensor> floats;
   if (x.qparams()) floats = dequantize(x);  // codes of another meaning
-  check(floats || x.dtype() == DType::f32, path, ": expected f32, got ", to_string(x.dtype()));
+  if (!floats && x.dtype() != DType::f32) fail(path, ": expected f32, got ", to_string(x.dtype()));
   const void* in[] = {floats ? floats->raw() : x.raw()};
   step.runs[0].kernel->run(in, place(v), launches_[first_launch_[i]].state.get(), scratch_.get());
 }
@@ -201,9 +263,15 @@ void Session::Impl::take_input(size_t i, const Tensor& x) {
 Tensor Session::Impl::tensor(int v) const {
   const Plan::Value& from = value(v);
   if (from.block < 0) return *tensors_[static_cast<size_t>(v)];
-  Tensor t = Tensor(from.shape, code_dtype(*from.qparams)).with(*from.qparams);
+  Tensor t = empty_tensor(v);
   if (from.bytes > 0) std::memcpy(t.mutable_raw(), place(from), static_cast<size_t>(from.bytes));
   return t;
+}
+
+void Session::Impl::put_tensor(int v, Tensor t) {
+  if (kernel_reads_[static_cast<size_t>(v)] && t.dtype() != value(v).dtype)
+    fail("a kernel reads ", to_string(value(v).dtype), ", a hook gave ", to_string(t.dtype()));
+  tensors_[static_cast<size_t>(v)] = std::move(t);
 }
 
 void Session::Impl::run_floats(size_t i) {
@@ -211,8 +279,10 @@ void Session::Impl::run_floats(size_t i) {
   std::vector<Tensor> in;
   for (const Wire& w : model.modules[i].inputs) in.push_back(tensor(index(w)));
   std::vector<Tensor> out = infer_module(model, static_cast<int>(i), in);
-  for (size_t port = 0; port < out.size(); ++port)
-    tensors_[static_cast<size_t>(plan->steps[i].first_value) + port] = std::move(out[port]);
+  naming(model.modules[i].path, [&] {
+    for (size_t port = 0; port < out.size(); ++port)
+      put_tensor(plan->steps[i].first_value + static_cast<int>(port), std::move(out[port]));
+  });
 }
 
 Session::Session(std::shared_ptr<const Program> program, std::vector<Shape> input_shapes, std::optional<int> thread_count) {
@@ -236,9 +306,7 @@ Session::Impl& Session::impl() const {
 }
 
 std::span<const Tensor> Session::run(std::span<const Tensor> inputs) try {
-  Impl& own = impl();
-  own.run(inputs, nullptr);
-  return own.outputs;
+  return impl().run(inputs, nullptr);
 } catch (const std::bad_alloc&) {
   fail("Session::run: out of memory");
 }

@@ -65,11 +65,21 @@ bool runs_quantized(const Model& model, int index) {
   return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
 }
 
-int64_t copied_bytes(const LoweredCall& call) {
-  if (const auto* t = std::get_if<kernels::TransposeArgs>(&call.args); t && t->rank == 1 && t->input_stride[0] == 1)
+namespace {
+
+int64_t copied(const KernelArgs& args) {
+  if (const auto* t = std::get_if<kernels::TransposeArgs>(&args); t && t->rank == 1 && t->input_stride[0] == 1)
     return int64_t{t->output_shape[0]} * t->element_size;
-  const auto* r = std::get_if<kernels::RequantizeArgs>(&call.args);
+  const auto* r = std::get_if<kernels::RequantizeArgs>(&args);
   return r && r->copy == 1 && (r->rows == 1 || r->row == r->output_stride) ? int64_t{r->rows} * r->row : 0;
+}
+
+}  // namespace
+
+int64_t copied_bytes(const LoweredCall& call) { return copied(call.args); }
+int64_t copied_bytes(const FloatCall& call) {
+  const auto* args = std::get_if<KernelArgs>(&call.args);
+  return args == nullptr ? 0 : copied(*args);
 }
 
 ModuleTables lower_tables(const Model& model, int index) try {

@@ -102,6 +102,13 @@ Lowered lower(const Model&, int index, std::span<const Shape> input_shapes, cons
 Lowered lower(const Model&, int index, std::span<const Shape> input_shapes);
 /// Whether the module runs as integer kernels: all wires and parameters are codes.
 bool runs_quantized(const Model&, int index);
+/// Whether float kernels compute the module without its operator's forward(): no hooks, float32 parameters. Codes that it reads or
+/// gives are converted, as infer_module does.
+bool runs_in_float_kernels(const Model&, int index);
+/// Constant tables of such a module, for all shapes; float32 weights are shared, not copied.
+ModuleTables lower_float_tables(const Model&, int index);
+/// Its kernel runs for these input shapes, which give infer_module's bytes; nullopt: too large for a kernel call.
+std::optional<LoweredFloats> lower_floats(const Model&, int index, std::span<const Shape> input_shapes, const ModuleTables&);
 /// Output shapes of every module for these input shapes.
 std::vector<std::vector<Shape>> infer_shapes(const Model&, std::span<const Shape> inputs);
 

@@ -13,6 +13,7 @@
 #include "engine/autograd.h"
 #include "engine/random.h"
 #include "engine/tensor.h"
+#include "kernels/float_kernel.h"
 #include "kernels/kernel.h"
 
 namespace octet {
@@ -77,6 +78,34 @@ int64_t copied_bytes(const LoweredCall&);
 struct Lowered {
   std::vector<LoweredCall> calls;
   std::vector<int64_t> temporaries{};
+};
+
+/// One kernel run of a module that computes in float: a float kernel, or one of those of codes that moves floats as plain bytes or
+/// crosses between floats and codes.
+struct FloatCall {
+  std::variant<FloatArgs, KernelArgs> args;
+  std::vector<Operand> inputs{Operand::input(0)}, outputs{Operand::output()};
+  int table = -1;
+  std::shared_ptr<const Blobs> blobs{};
+};
+
+int64_t copied_bytes(const FloatCall&);
+
+/// What a module that computes in float becomes for fixed shapes.
+struct LoweredFloats {
+  std::vector<FloatCall> calls;
+  std::vector<int64_t> temporaries{};
+};
+
+/// What lowering to float kernels sees. Inputs and outputs are floats: what is codes is converted around the operator's own runs.
+struct FloatLowerCall {
+  std::string_view path;
+  std::span<const Shape> input_shapes;
+  std::span<const Shape> output_shapes;
+  const Params* params = nullptr;
+
+  /// A parameter in float32, codes dequantized; throws if it is missing.
+  Tensor param(std::string_view name) const;
 };
 
 /// What lowering sees: shapes and quantization parameters of the wires, the module's own tensors. Tables are made without shapes.

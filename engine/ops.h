@@ -16,8 +16,9 @@
 namespace octet {
 
 // Every operator answers params(), traits() (engine/op_traits.h) and activation(); the concept below asks for them.
-// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float. What lower() needs of
-// weights is in tables(), once for all shapes.
+// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float. lower_float() gives the
+// float kernels that sessions run, to the bits of forward(); without one they call forward(). What the two need of weights is in
+// tables() and float_tables(), once for all shapes.
 
 /// A network input of this nominal shape (batch included); any batch may be fed later.
 struct Input {

@@ -73,7 +73,7 @@ class ReferenceKernel final : public Kernel {
   }
 
   std::string_view implementation() const override { return "reference"; }
-  QEngine engine() const override { return QEngine::reference; }
+  std::optional<QEngine> engine() const override { return QEngine::reference; }
 
  private:
   static constexpr int64_t kWorthAThread = 100'000;  // operations: some 10 µs, well above the cost of waking a thread

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,10 +19,11 @@ namespace octet {
 
 using KernelArgs = kernels::Kernels::as<std::variant>;
 
-/// Constant tables of a weighted layer; empty for every other. See kernels::Channels for who reads which. Once a kernel was made of
-/// them they must not change.
+/// Constant tables of a weighted layer; empty for every other. See kernels::Channels and kernels/float_kernel.h for who reads
+/// which. Once a kernel was made of them they must not change.
 struct Blobs {
   Weights weight;
+  FloatWeights floats;  ///< of a layer that computes in float, instead
   std::vector<float> scale, bias;
   std::vector<int32_t> bias_codes, multiplier, shift, weight_zero_point;
   /// Largest |sum| that any input can produce, bias included where it is an integer; 0: not computed.
@@ -87,7 +89,8 @@ class Kernel {
   void run(std::span<const void* const> inputs, void** outputs) const = delete;
   /// Which implementation this is, for reports.
   virtual std::string_view implementation() const = 0;
-  virtual QEngine engine() const = 0;
+  /// None: it computes in float.
+  virtual std::optional<QEngine> engine() const = 0;
 };
 
 struct Made {

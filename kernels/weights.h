@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer's int8 weights: as the model stores them, shared and not copied, and in the layouts that engines want. Every kernel of a
-// layer (other batch sizes, other numbers of threads) shares them, and whoever counts memory finds each once.
+// A layer's weights, codes or floats: as the model stores them, shared and not copied, and in the layouts that kernels want. Every
+// kernel of a layer (other batch sizes, other numbers of threads) shares them, and whoever counts memory finds each once.
 #pragma once
 
 #include <cstdint>
@@ -10,30 +10,34 @@
 
 namespace octet {
 
-/// One layer's weights in an engine's own layout.
-class PackedForm {
+/// One layer's weights in a kernel's own layout.
+template <class T>
+class PackedFormOf {
  public:
-  virtual ~PackedForm() = default;
+  virtual ~PackedFormOf() = default;
   virtual int64_t bytes() const = 0;
   /// Whether unpacked() gives the plain weights again, row by row.
   virtual bool unpacks() const { return false; }
-  virtual std::vector<int8_t> unpacked() const { return {}; }
+  virtual std::vector<T> unpacked() const { return {}; }
 };
 
 /// Thread-safe, and const to all but itself. Plain weights that nobody holds any more may be let go where a packed form can give
 /// them back. A copy has the plain ones alone, because copied tables may still be edited.
-class Weights {
+template <class T>
+class WeightsOf {
  public:
-  Weights() = default;
-  Weights(std::vector<int8_t> codes) : size_(codes.size()) {  // NOLINT: codes are what weights are
-    const auto kept = std::make_shared<std::vector<int8_t>>(std::move(codes));
+  using Form = PackedFormOf<T>;
+
+  WeightsOf() = default;
+  WeightsOf(std::vector<T> elements) : size_(elements.size()) {  // NOLINT: elements are what weights are
+    const auto kept = std::make_shared<std::vector<T>>(std::move(elements));
     plain_ = {kept, kept->data()};
   }
-  Weights(std::shared_ptr<const int8_t> codes, size_t size) : size_(size), plain_(std::move(codes)) {}
-  Weights(const Weights& other) : size_(other.size_), plain_(other.plain()) {}
-  Weights& operator=(const Weights& other) {
+  WeightsOf(std::shared_ptr<const T> elements, size_t size) : size_(size), plain_(std::move(elements)) {}
+  WeightsOf(const WeightsOf& other) : size_(other.size_), plain_(other.plain()) {}
+  WeightsOf& operator=(const WeightsOf& other) {
     if (this == &other) return *this;
-    std::shared_ptr<const int8_t> plain = other.plain();
+    std::shared_ptr<const T> plain = other.plain();
     const std::lock_guard lock(mutex_);
     forms_.clear(), size_ = other.size_, plain_ = std::move(plain);
     return *this;
@@ -42,22 +46,22 @@ class Weights {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   /// The plain weights, made from a packed form if they were let go; null if there are none.
-  std::shared_ptr<const int8_t> plain() const {
+  std::shared_ptr<const T> plain() const {
     const std::lock_guard lock(mutex_);
     return restored();
   }
   /// While something else holds the plain weights: a pointer to them, for what runs once.
-  const int8_t* data() const { return plain().get(); }
-  const int8_t* begin() const { return data(); }
-  const int8_t* end() const { return data() + size_; }
+  const T* data() const { return plain().get(); }
+  const T* begin() const { return data(); }
+  const T* end() const { return data() + size_; }
 
-  /// The form of type Form for which fits(form) holds; if there is none, what pack(plain weights) makes, which then stays.
-  template <class Form, class Fits, class Pack>
-  std::shared_ptr<const Form> find_or_pack(const Fits& fits, const Pack& pack) const {
+  /// The form of type Wanted for which fits(form) holds; if there is none, what pack(plain weights) makes, which then stays.
+  template <class Wanted, class Fits, class Pack>
+  std::shared_ptr<const Wanted> find_or_pack(const Fits& fits, const Pack& pack) const {
     const std::lock_guard lock(mutex_);
     for (const auto& form : forms_)
-      if (auto found = std::dynamic_pointer_cast<const Form>(form); found != nullptr && fits(*found)) return found;
-    auto packed = std::make_shared<const Form>(pack(restored().get()));
+      if (auto found = std::dynamic_pointer_cast<const Wanted>(form); found != nullptr && fits(*found)) return found;
+    auto packed = std::make_shared<const Wanted>(pack(restored().get()));
     forms_.push_back(packed);
     return packed;
   }
@@ -84,16 +88,18 @@ class Weights {
     for (const auto& form : forms_) sum += form->bytes();
     return sum;
   }
-  int64_t plain_bytes() const {
+  /// Calls f(elements, bytes) if the plain weights are there.
+  template <class F>
+  void if_plain(const F& f) const {
     const std::lock_guard lock(mutex_);
-    return plain_ == nullptr ? 0 : static_cast<int64_t>(size_);
+    if (plain_ != nullptr) f(plain_.get(), static_cast<int64_t>(size_ * sizeof(T)));
   }
 
  private:
-  const std::shared_ptr<const int8_t>& restored() const {
+  const std::shared_ptr<const T>& restored() const {
     for (auto form = forms_.begin(); plain_ == nullptr && form != forms_.end(); ++form)
       if ((*form)->unpacks()) {
-        const auto kept = std::make_shared<std::vector<int8_t>>((*form)->unpacked());
+        const auto kept = std::make_shared<std::vector<T>>((*form)->unpacked());
         plain_ = {kept, kept->data()};
       }
     return plain_;
@@ -101,8 +107,12 @@ class Weights {
 
   mutable std::mutex mutex_;
   size_t size_ = 0;
-  mutable std::shared_ptr<const int8_t> plain_;
-  mutable std::vector<std::shared_ptr<const PackedForm>> forms_;
+  mutable std::shared_ptr<const T> plain_;
+  mutable std::vector<std::shared_ptr<const Form>> forms_;
 };
+
+using PackedForm = PackedFormOf<int8_t>;
+using Weights = WeightsOf<int8_t>;
+using FloatWeights = WeightsOf<float>;
 
 }  // namespace octet

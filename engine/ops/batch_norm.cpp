@@ -85,20 +85,36 @@ Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Mome
   });
 }
 
+namespace {
+
+/// The batch norm as an affine map of each channel.
+struct Affine {
+  Tensor inv_std, scale, shift;
+};
+Affine affine(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance, double eps) {
+  return dispatch_float(gamma.dtype(), "batch_norm", [&]<class T>() {
+    const Shape c = gamma.shape();
+    Affine map{Tensor(c, gamma.dtype()), Tensor(c, gamma.dtype()), Tensor(c, gamma.dtype())};
+    const auto inv = map.inv_std.mutable_data<T>(), a = map.scale.mutable_data<T>(), s = map.shift.mutable_data<T>();
+    for (size_t i = 0; i < inv.size(); ++i) {
+      inv[i] = 1 / std::sqrt(variance.data<T>()[i] + T(eps));
+      a[i] = gamma.data<T>()[i] * inv[i];
+      s[i] = beta.data<T>()[i] - mean.data<T>()[i] * a[i];
+    }
+    return map;
+  });
+}
+
+}  // namespace
+
 Var batch_norm_eval(const Var& x, const Var& gamma, const Var& beta, const Tensor& mean, const Tensor& variance, double eps) {
   const int64_t c = x.shape().back(), rows = x.value().numel() / c;
   return dispatch_float(x.dtype(), "batch_norm", [&]<class T>() {
-    Tensor inv_std({c}, x.dtype()), scale({c}, x.dtype()), shift({c}, x.dtype());
-    const auto inv = inv_std.mutable_data<T>(), a = scale.mutable_data<T>(), s = shift.mutable_data<T>();
-    for (int64_t i = 0; i < c; ++i) {
-      inv[i] = 1 / std::sqrt(variance.data<T>()[i] + T(eps));
-      a[i] = gamma.value().data<T>()[i] * inv[i];
-      s[i] = beta.value().data<T>()[i] - mean.data<T>()[i] * a[i];
-    }
+    const auto [inv_std, scale, shift] = affine(gamma.value(), beta.value(), mean, variance, eps);
     Tensor y(x.shape(), x.dtype());
     fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(-INFINITY),
                       T(INFINITY), y.mutable_data<T>().data());
-    auto vjp = [rows, c, x = x.value(), mean, inv_std, scale](const Tensor& dy, const Needs& needs) {
+    auto vjp = [rows, c, x = x.value(), mean, inv_std = inv_std, scale = scale](const Tensor& dy, const Needs& needs) {
       std::vector<Tensor> grads(3);
       if (needs[1] || needs[2]) {
         grads[1] = Tensor({c}, x.dtype());
@@ -145,6 +161,18 @@ std::vector<Var> BatchNorm::forward(const Call& call) const {
   call.store("running_mean", next.mean);
   call.store("running_var", next.variance);
   return {batch_norm_train(x, gamma, beta, batch, nullptr, eps, Activation::none)};
+}
+
+LoweredFloats BatchNorm::lower_float(const FloatLowerCall& call) const {
+  return {{{.args = FloatAffineArgs{numel(call.input_shapes[0]) / channels, channels}, .table = 0}}};
+}
+
+ModuleTables BatchNorm::float_tables(const FloatLowerCall& call) const {
+  const Affine map = affine(call.param("weight"), call.param("bias"), call.param("running_mean"), call.param("running_var"), eps);
+  const auto scale = map.scale.data<float>(), shift = map.shift.data<float>();
+  Blobs blobs;
+  blobs.scale.assign(scale.begin(), scale.end()), blobs.bias.assign(shift.begin(), shift.end());
+  return {std::make_shared<const Blobs>(std::move(blobs))};
 }
 
 }  // namespace octet

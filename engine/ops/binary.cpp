@@ -62,4 +62,9 @@ Lowered Binary::lower(const LowerCall& call) const {
   return {{{a, {Operand::input(0), Operand::input(1)}}}};
 }
 
+LoweredFloats Binary::lower_float(const FloatLowerCall& call) const {
+  const Limits limit = limits(act);
+  return {{{FloatAddArgs{numel(call.input_shapes[0]), limit.lo, limit.hi}, {Operand::input(0), Operand::input(1)}}}};
+}
+
 }  // namespace octet

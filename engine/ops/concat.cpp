@@ -64,17 +64,28 @@ std::vector<Var> Concat::forward(const Call& call) const {
   return {Var::made(concat(parts, static_cast<int>(axis)), {call.inputs.begin(), call.inputs.end()}, std::move(vjp))};
 }
 
+namespace {
+
+/// Rows of `parts` joined along an axis, as they lie in the result.
+struct Rows {
+  int64_t count, stride;  ///< of the result; elements
+};
+Rows joined_rows(const Shape& whole, int64_t axis) {
+  return {product(whole, 0, static_cast<size_t>(axis)), product(whole, static_cast<size_t>(axis), whole.size())};
+}
+
+}  // namespace
+
 Lowered Concat::lower(const LowerCall& call) const {
   Lowered lowered;
-  const size_t rank = call.output_shapes[0].size();
-  const auto row = [&](const Shape& s) { return product(s, static_cast<size_t>(axis), rank); };
+  const Rows rows = joined_rows(call.output_shapes[0], axis);
   int64_t offset = 0;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     const QParams& q = call.inputs[i];
     kernels::RequantizeArgs a{};
-    a.rows = static_cast<int32_t>(product(call.output_shapes[0], 0, static_cast<size_t>(axis)));
-    a.row = static_cast<int32_t>(row(call.input_shapes[i]));
-    a.output_stride = static_cast<int32_t>(row(call.output_shapes[0]));
+    a.rows = static_cast<int32_t>(rows.count);
+    a.row = static_cast<int32_t>(joined_rows(call.input_shapes[i], axis).stride);
+    a.output_stride = static_cast<int32_t>(rows.stride);
     a.input_zero_point = q.zero_point[0];
     a.input_scale = q.scale[0];
     a.input_type = code_type(q);
@@ -84,6 +95,23 @@ Lowered Concat::lower(const LowerCall& call) const {
     a.output = output_args(*call.output, Activation::none, call.rounding, false);
     const FixedMultiplier m = quantize_multiplier(static_cast<double>(q.scale[0]) / static_cast<double>(call.output->scale[0]));
     a.multiplier = m.multiplier, a.shift = m.shift;
+    lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, {Operand::output(offset)}});
+    offset += a.row;
+  }
+  return lowered;
+}
+
+LoweredFloats Concat::lower_float(const FloatLowerCall& call) const {
+  constexpr int64_t kBytes = sizeof(float);
+  LoweredFloats lowered;
+  const Rows rows = joined_rows(call.output_shapes[0], axis);
+  int64_t offset = 0;
+  for (size_t i = 0; i < call.input_shapes.size(); ++i) {
+    kernels::RequantizeArgs a{};  // copies rows of bytes
+    a.copy = 1;
+    a.rows = static_cast<int32_t>(rows.count);
+    a.row = static_cast<int32_t>(joined_rows(call.input_shapes[i], axis).stride * kBytes);
+    a.output_stride = static_cast<int32_t>(rows.stride * kBytes);
     lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, {Operand::output(offset)}});
     offset += a.row;
   }

@@ -139,6 +139,18 @@ Lowered Conv2d::lower(const LowerCall& call) const {
   return {{{.args = a, .inputs = std::move(inputs), .table = 0}}};
 }
 
+LoweredFloats Conv2d::lower_float(const FloatLowerCall& call) const {
+  const Limits limit = limits(act);
+  std::vector<Operand> inputs{Operand::input(0)};
+  if (residual) inputs.push_back(Operand::input(1));
+  const ConvGeometry g = geometry(*this, call.input_shapes[0], call.path);
+  return {{{.args = FloatConv2dArgs{g, limit.lo, limit.hi, residual}, .inputs = std::move(inputs), .table = 0}}};
+}
+
+ModuleTables Conv2d::float_tables(const FloatLowerCall& call) const {
+  return float_layer(call.param("weight"), bias ? call.param("bias") : Tensor());
+}
+
 ModuleTables Conv2d::tables(const LowerCall& call) const {
   const Params& params = *call.params;
   expect_param(params, "weight", {out, kernel.h, kernel.w, in / groups}, call.path);

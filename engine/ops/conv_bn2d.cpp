@@ -239,12 +239,30 @@ std::vector<Var> ConvBn2d::forward(const Call& call) const {
   return {Var::made(out.value(), {out, b}, std::move(vjp))};
 }
 
-FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-                           const Tensor& variance, double eps, std::string_view path) {
+namespace {
+
+/// Finite or not.
+FoldedConv unchecked_fold(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                          const Tensor& variance, double eps) {
   const Tensor r = inverse_std(variance, eps);
   const Var b = bias ? Var(*bias) : Var();
-  FoldedConv folded{fold_weight(weight, gamma, r, product(gamma, r)).value(),
-                    fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
+  return {fold_weight(weight, gamma, r, product(gamma, r)).value(), fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
+}
+
+}  // namespace
+
+LoweredFloats ConvBn2d::lower_float(const FloatLowerCall& call) const { return conv.lower_float(call); }
+
+ModuleTables ConvBn2d::float_tables(const FloatLowerCall& call) const {
+  const Tensor bias = conv.bias ? call.param("bias") : Tensor();
+  const FoldedConv folded = unchecked_fold(call.param("weight"), conv.bias ? &bias : nullptr, call.param("bn.weight"),
+                                           call.param("bn.bias"), call.param("bn.running_mean"), call.param("bn.running_var"), eps);
+  return float_layer(folded.weight, folded.bias);
+}
+
+FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                           const Tensor& variance, double eps, std::string_view path) {
+  FoldedConv folded = unchecked_fold(weight, bias, gamma, beta, mean, variance, eps);
   dispatch_float(weight.dtype(), path, [&]<class T>() {
     const int64_t out = weight.size(0), row = weight.numel() / out;
     for (int64_t o = 0; o < out; ++o) {

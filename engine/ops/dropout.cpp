@@ -28,6 +28,8 @@ std::vector<Var> Dropout::forward(const Call& call) const {
   });
 }
 
-Lowered Dropout::lower(const LowerCall& call) const { return copied(numel(call.input_shapes[0])); }
+Lowered Dropout::lower(const LowerCall& call) const { return {{{copied(numel(call.input_shapes[0]), 1)}}}; }
+
+LoweredFloats Dropout::lower_float(const FloatLowerCall& call) const { return copied_floats(call); }
 
 }  // namespace octet

@@ -27,6 +27,7 @@ struct Unary {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// Element-wise function of two tensors of equal shape, then an activation.
@@ -43,6 +44,7 @@ struct Binary {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// In training zeroes each element with probability p and scales the rest by 1/(1-p); otherwise the identity.
@@ -60,6 +62,7 @@ struct Dropout {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 }  // namespace octet

@@ -66,7 +66,13 @@ kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool befor
 /// Tables of a weighted layer and the proof that its accumulator cannot overflow. `float_product`: the two scales are multiplied in
 /// float32 before the multiplier is formed (TensorFlow Lite's dense layers).
 ModuleTables weighted_tables(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product);
-/// A copy of the one input's codes.
-Lowered copied(int64_t count);
+/// Tables of a weighted layer in float. `bias` without elements: it has none.
+ModuleTables float_layer(const Tensor& weight, const Tensor& bias);
+kernels::QuantizeArgs quantize_args(int64_t count, const QParams&, Rounding);
+kernels::DequantizeArgs dequantize_args(int64_t count, const QParams&);
+/// A copy of the one input's elements, of so many bytes each.
+kernels::TransposeArgs copied(int64_t count, size_t element_size);
+/// That of floats, as a lowered module.
+LoweredFloats copied_floats(const FloatLowerCall&);
 
 }  // namespace octet

@@ -19,12 +19,7 @@ std::vector<Shape> Input::shapes(const ShapeCall& call) const {
 std::vector<Var> Input::forward(const Call& call) const { return {call.inputs[0]}; }
 
 Lowered Input::lower(const LowerCall& call) const {
-  kernels::QuantizeArgs a{};
-  a.count = static_cast<int32_t>(numel(call.input_shapes[0]));
-  a.output_type = code_type(*call.output);
-  a.rounding = call.rounding;
-  a.output = output_args(*call.output, Activation::none, call.rounding, false);
-  return {{{a}}};
+  return {{{quantize_args(numel(call.input_shapes[0]), *call.output, call.rounding)}}};
 }
 
 }  // namespace octet

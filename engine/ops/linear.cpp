@@ -92,6 +92,15 @@ Lowered Linear::lower(const LowerCall& call) const {
   return {{{.args = a, .table = 0}}};
 }
 
+LoweredFloats Linear::lower_float(const FloatLowerCall& call) const {
+  const Limits limit = limits(act);
+  return {{{.args = FloatLinearArgs{numel(call.input_shapes[0]) / in, in, out, limit.lo, limit.hi}, .table = 0}}};
+}
+
+ModuleTables Linear::float_tables(const FloatLowerCall& call) const {
+  return float_layer(call.param("weight"), bias ? call.param("bias") : Tensor());
+}
+
 ModuleTables Linear::tables(const LowerCall& call) const {
   const Params& params = *call.params;
   expect_param(params, "weight", {out, in}, call.path);

@@ -115,13 +115,41 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
   return {std::make_shared<const Blobs>(std::move(blobs))};
 }
 
-Lowered copied(int64_t count) {
+ModuleTables float_layer(const Tensor& weight, const Tensor& bias) {
+  Blobs blobs;
+  const auto elements = weight.data<float>(), biases = bias.data<float>();
+  blobs.floats = FloatWeights({weight.share(), elements.data()}, elements.size());
+  blobs.bias.assign(biases.begin(), biases.end());
+  return {std::make_shared<const Blobs>(std::move(blobs))};
+}
+
+kernels::QuantizeArgs quantize_args(int64_t count, const QParams& q, Rounding rounding) {
+  kernels::QuantizeArgs a{};
+  a.count = static_cast<int32_t>(count);
+  a.output_type = code_type(q);
+  a.rounding = rounding;
+  a.output = output_args(q, Activation::none, rounding, false);
+  return a;
+}
+
+kernels::DequantizeArgs dequantize_args(int64_t count, const QParams& q) {
+  kernels::DequantizeArgs a{};
+  a.count = static_cast<int32_t>(count);
+  a.zero_point = q.zero_point[0];
+  a.scale = q.scale[0];
+  a.input_type = code_type(q);
+  return a;
+}
+
+kernels::TransposeArgs copied(int64_t count, size_t element_size) {
   kernels::TransposeArgs a{};
   a.rank = 1;
-  a.element_size = 1;
+  a.element_size = static_cast<int32_t>(element_size);
   a.output_shape[0] = static_cast<int32_t>(count);
   a.input_stride[0] = 1;
-  return {{{a}}};
+  return a;
 }
+
+LoweredFloats copied_floats(const FloatLowerCall& call) { return {{{copied(numel(call.input_shapes[0]), sizeof(float))}}}; }
 
 }  // namespace octet

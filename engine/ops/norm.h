@@ -22,6 +22,8 @@ struct BatchNorm {
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
+  ModuleTables float_tables(const FloatLowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 }  // namespace octet

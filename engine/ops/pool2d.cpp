@@ -136,4 +136,8 @@ Lowered Pool2d::lower(const LowerCall& call) const {
   return {{{a}}};
 }
 
+LoweredFloats Pool2d::lower_float(const FloatLowerCall& call) const {
+  return {{{FloatPool2dArgs{geometry(*this, call.input_shapes[0], call.path), static_cast<kernels::PoolKind>(kind)}}}};
+}
+
 }  // namespace octet

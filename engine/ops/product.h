@@ -36,7 +36,9 @@ struct Conv2d {
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
   ModuleTables tables(const LowerCall&) const;
+  ModuleTables float_tables(const FloatLowerCall&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// Convolution and batch norm trained as one for quantization-aware training: the weight hook sees the folded weight.
@@ -55,6 +57,8 @@ struct ConvBn2d {
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
+  ModuleTables float_tables(const FloatLowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// y = x W^T + b over the last axis. params: weight [out, in], bias [out].
@@ -74,7 +78,9 @@ struct Linear {
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
   ModuleTables tables(const LowerCall&) const;
+  ModuleTables float_tables(const FloatLowerCall&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 }  // namespace octet

@@ -46,6 +46,8 @@ std::vector<Var> Reshape::forward(const Call& call) const {
   return {reshape(call.inputs[0], shapes({call.path, {&x, 1}})[0])};
 }
 
-Lowered Reshape::lower(const LowerCall& call) const { return copied(numel(call.input_shapes[0])); }
+Lowered Reshape::lower(const LowerCall& call) const { return {{{copied(numel(call.input_shapes[0]), 1)}}}; }
+
+LoweredFloats Reshape::lower_float(const FloatLowerCall& call) const { return copied_floats(call); }
 
 }  // namespace octet

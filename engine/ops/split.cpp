@@ -45,4 +45,6 @@ std::vector<Var> Split::forward(const Call& call) const {
 
 Lowered Split::lower(const LowerCall& call) const { return lowered(pieces(*this, call.input_shapes[0])); }
 
+LoweredFloats Split::lower_float(const FloatLowerCall& call) const { return lowered_floats(pieces(*this, call.input_shapes[0])); }
+
 }  // namespace octet

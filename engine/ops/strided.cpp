@@ -63,16 +63,23 @@ Var shown(const Var& x, const View& view) {
   return Var::made(copy_of(x.value(), view), {x}, std::move(vjp));
 }
 
-Lowered lowered(std::span<const View> views) {
-  Lowered all;
+namespace {
+
+template <class Lowering>
+Lowering lowered_as(std::span<const View> views, size_t element_size) {
+  Lowering all;
   for (size_t port = 0; port < views.size(); ++port) {
     const View& view = views[port];
-    LoweredCall call = is_one_piece(view) ? copied(numel(view.shape)).calls[0] : LoweredCall{arguments(view, 1)};
-    call.inputs = {Operand::input(0, view.offset)};
-    call.outputs = {Operand::output(0, static_cast<int>(port))};
-    all.calls.push_back(std::move(call));
+    all.calls.push_back({is_one_piece(view) ? copied(numel(view.shape), element_size) : arguments(view, element_size),
+                         {Operand::input(0, view.offset * static_cast<int64_t>(element_size))},
+                         {Operand::output(0, static_cast<int>(port))}});
   }
   return all;
 }
+
+}  // namespace
+
+Lowered lowered(std::span<const View> views) { return lowered_as<Lowered>(views, 1); }
+LoweredFloats lowered_floats(std::span<const View> views) { return lowered_as<LoweredFloats>(views, sizeof(float)); }
 
 }  // namespace octet

@@ -21,5 +21,7 @@ Shape row_major(const Shape&);
 Var shown(const Var& x, const View&);
 /// A kernel run for each output, in order: an uninterrupted piece as a copy, which a plan need not make.
 Lowered lowered(std::span<const View>);
+/// The same of floats.
+LoweredFloats lowered_floats(std::span<const View>);
 
 }  // namespace octet

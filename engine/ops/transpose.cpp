@@ -37,4 +37,9 @@ Lowered Transpose::lower(const LowerCall& call) const {
   return lowered({&view, 1});
 }
 
+LoweredFloats Transpose::lower_float(const FloatLowerCall& call) const {
+  const View view = permuted(call.input_shapes[0], order);
+  return lowered_floats({&view, 1});
+}
+
 }  // namespace octet

@@ -52,7 +52,7 @@ std::vector<Var> Unary::forward(const Call& call) const {
 
 Lowered Unary::lower(const LowerCall& call) const {
   const int64_t count = numel(call.input_shapes[0]);
-  if (fn == UnaryFn::identity) return copied(count);
+  if (fn == UnaryFn::identity) return {{{copied(count, 1)}}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
   const kernels::OutputArgs output = output_args(call.inputs[0], activation(), call.rounding, false);
@@ -60,6 +60,12 @@ Lowered Unary::lower(const LowerCall& call) const {
   a.clamp_max = output.clamp_max;
   a.type = code_type(call.inputs[0]);
   return {{{a}}};
+}
+
+LoweredFloats Unary::lower_float(const FloatLowerCall& call) const {
+  if (fn == UnaryFn::identity) return copied_floats(call);
+  const Limits limit = limits(activation());
+  return {{{FloatClampArgs{numel(call.input_shapes[0]), limit.lo, limit.hi}}}};
 }
 
 }  // namespace octet

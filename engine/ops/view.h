@@ -21,6 +21,7 @@ struct Reshape {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// Axes permuted: output axis i is input axis order[i].
@@ -36,6 +37,7 @@ struct Transpose {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// Pieces along an axis, an output each: `sizes` long, which add up to the axis.
@@ -59,6 +61,7 @@ struct Split {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 /// Tensors joined along an axis.
@@ -76,6 +79,7 @@ struct Concat {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 }  // namespace octet

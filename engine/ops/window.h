@@ -32,6 +32,7 @@ struct Pool2d {
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
 }  // namespace octet

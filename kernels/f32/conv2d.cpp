@@ -56,9 +56,9 @@ void im2col(const ConvGeometry& g, int64_t group, const float* x, int64_t begin,
   }
 }
 
-void convolve(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
-  if (is_depthwise(g)) return depthwise(g, x, w, bias, act_min, act_max, y);
-  if (is_first_layer(g)) return first_layer(g, x, w, bias, act_min, act_max, y);
+void convolve(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+  if (is_depthwise(g)) return depthwise(g, x, w, e, y);
+  if (is_first_layer(g)) return first_layer(g, x, w, e, y);
   const int64_t channels = g.in_c / g.groups, outputs = g.out_c / g.groups, depth = g.kernel_h * g.kernel_w * channels;
   const bool pointwise = is_pointwise(g);
   const int64_t block = im2col_rows(g);
@@ -76,13 +76,18 @@ void convolve(const ConvGeometry& g, const float* x, const float* w, const float
               .ldb = depth,
               .ldc = g.out_c,
               .transpose_b = true},
-             pointwise ? x + p * g.in_c + group * channels : columns, w + group * outputs * depth, out + group * outputs);
+             pointwise ? x + p * g.in_c + group * channels : columns, w.plain + group * outputs * depth, out + group * outputs);
       }
-      add_bias(rows, g.out_c, g.out_c, bias, act_min, act_max, out);
+      Epilogue here = e;
+      if (e.residual != nullptr) here.residual += p * g.out_c;
+      finish(rows, g.out_c, g.out_c, here, out);
     }
   });
 }
 
-void fill_conv2d(Table& t) { t.conv2d = convolve; }
+void fill_conv2d(Table& t) {
+  t.conv2d_reads_taps = [](const ConvGeometry& g) { return is_depthwise(g) || is_first_layer(g); };
+  t.conv2d_fused = convolve;
+}
 
 }  // namespace octet::f32::OCTET_ISA

@@ -17,8 +17,6 @@ void sum_transposed(int count, int64_t rows, int64_t columns, const float* parti
 
 namespace {
 
-constexpr float kInfinity = __builtin_inff();
-
 /// Geometry of the convolution that maps dy to dx at stride 1.
 ConvGeometry flipped(const ConvGeometry& g) {
   ConvGeometry f = g;
@@ -84,7 +82,7 @@ void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, f
   float* flipped_w =
       scratch_floats(Scratch::gradient_weights, static_cast<size_t>(g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups)));
   flip_weights(g, w, flipped_w);
-  convolve(flipped(g), dy, flipped_w, nullptr, -kInfinity, kInfinity, dx);
+  convolve(flipped(g), dy, {flipped_w}, {}, dx);
 }
 
 void conv2d_grad_weight(const ConvGeometry& g, const float* x, const float* dy, float* dw) {

@@ -7,8 +7,6 @@
 namespace octet::f32::OCTET_ISA {
 namespace {
 
-constexpr float kInfinity = __builtin_inff();
-
 struct Range {
   int64_t begin, end;
 };
@@ -38,7 +36,7 @@ float* transposed_weights(const ConvGeometry& g, const float* w, bool flip) {
 /// `P` neighbouring outputs of L channels; x and w point at the first tap of the first output.
 template <int L, int P>
 [[gnu::always_inline]] inline void outputs(const ConvGeometry& g, Range rows, Range columns, const float* x, const float* w,
-                                           Vec<L> bias, Vec<L> lo, Vec<L> hi, float* y) {
+                                           Vec<L> bias, Vec<L> lo, Vec<L> hi, const float* residual, float* y) {
   Vec<L> sum[P];
   for (int p = 0; p < P; ++p) sum[p] = bias;
   for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
@@ -49,11 +47,13 @@ template <int L, int P>
       for (int p = 0; p < P; ++p) sum[p] += load<L>(at + p * g.stride_w * g.in_c) * tap;
     }
   }
+  if (residual != nullptr)
+    for (int p = 0; p < P; ++p) sum[p] += load<L>(residual + p * g.in_c);
   for (int p = 0; p < P; ++p) store<L>(y + p * g.in_c, limit<L>(sum[p], lo, hi));
 }
 
 /// wt is [tap][channel].
-void forward(const ConvGeometry& g, const float* x, const float* wt, const float* bias, float act_min, float act_max, float* y) {
+void forward(const ConvGeometry& g, const float* x, const float* wt, const Epilogue& e, float* y) {
   const Range inner = inner_columns(g, 0, g.kernel_w - 1), all{0, g.kernel_w};
   const int64_t taps = g.kernel_h * g.kernel_w;
   parallel(g.batch * g.out_h, mac_grain(g.out_w * g.in_c * taps * 4), [&](int, int64_t begin, int64_t end) {
@@ -66,13 +66,14 @@ void forward(const ConvGeometry& g, const float* x, const float* wt, const float
         const int64_t left = ow * g.stride_w - g.pad_left;
         const Range columns = four ? all : valid_taps(g.kernel_w, g.in_w, g.dilation_w, left);
         const float* at = image + left * g.in_c;
-        float* out = y + (row * g.out_w + ow) * g.in_c;
+        const int64_t first = (row * g.out_w + ow) * g.in_c;
         for_strips<1>(0, g.in_c, [&]<int L, int>(int64_t c) {
-          const Vec<L> lo = splat<L>(act_min), hi = splat<L>(act_max), b = bias ? load<L>(bias + c) : Vec<L>{};
+          const Vec<L> lo = splat<L>(e.act_min), hi = splat<L>(e.act_max), b = e.bias ? load<L>(e.bias + c) : Vec<L>{};
+          const float* residual = e.residual ? e.residual + first + c : nullptr;
           if (four)
-            outputs<L, 4>(g, rows, columns, at + c, wt + c, b, lo, hi, out + c);
+            outputs<L, 4>(g, rows, columns, at + c, wt + c, b, lo, hi, residual, y + first + c);
           else
-            outputs<L, 1>(g, rows, columns, at + c, wt + c, b, lo, hi, out + c);
+            outputs<L, 1>(g, rows, columns, at + c, wt + c, b, lo, hi, residual, y + first + c);
         });
         ow += four ? 4 : 1;
       }
@@ -108,8 +109,8 @@ template <int L, int N>
 
 bool is_depthwise(const ConvGeometry& g) { return g.groups == g.in_c && g.groups == g.out_c && g.groups > 1; }
 
-void depthwise(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
-  forward(g, x, transposed_weights(g, w, false), bias, act_min, act_max, y);
+void depthwise(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+  forward(g, x, w.taps ? w.taps : transposed_weights(g, w.plain, false), e, y);
 }
 
 void depthwise_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
@@ -118,7 +119,7 @@ void depthwise_grad_input(const ConvGeometry& g, const float* dy, const float* w
     f.in_h = g.out_h, f.in_w = g.out_w, f.out_h = g.in_h, f.out_w = g.in_w;
     f.pad_top = (g.kernel_h - 1) * g.dilation_h - g.pad_top;
     f.pad_left = (g.kernel_w - 1) * g.dilation_w - g.pad_left;
-    return forward(f, dy, transposed_weights(g, w, true), nullptr, -kInfinity, kInfinity, dx);
+    return forward(f, dy, transposed_weights(g, w, true), {}, dx);
   }
   const float* wt = transposed_weights(g, w, false);
   const int64_t taps = g.kernel_h * g.kernel_w;

@@ -80,6 +80,9 @@ bool use_provider(bool on) {
 }
 
 void matmul(const Matmul& g, const float* a, const float* b, const float* bias, float* c) { table().matmul(g, a, b, bias, c); }
+void matmul_fused(const Matmul& g, const float* a, const float* b, const Epilogue& e, float* c) {
+  table().matmul_fused(g, a, b, e, c);
+}
 
 /// So little to compute that a provider spends more on arranging the weights anew than it gains; measured at batch 1 on layers of
 /// small networks.
@@ -88,11 +91,17 @@ static bool brief(const ConvGeometry& g) {
   return positions < 1000 && positions * g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups) < 2'500'000;
 }
 
+const FloatProvider* provider_for(const ConvGeometry& g) { return brief(g) ? nullptr : provider_in_use(); }
+
 void conv2d(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
-  const FloatProvider* p = provider_in_use();
-  if (p == nullptr || brief(g) || !p->conv2d(g, x, w, bias, y)) return table().conv2d(g, x, w, bias, act_min, act_max, y);
+  const FloatProvider* p = provider_for(g);
+  if (p == nullptr || !p->conv2d(g, x, w, bias, y)) return table().conv2d_fused(g, x, {w}, {bias, nullptr, act_min, act_max}, y);
   constexpr float kInfinity = __builtin_inff();
   if (act_min != -kInfinity || act_max != kInfinity) clamp(g.batch * g.out_h * g.out_w * g.out_c, y, act_min, act_max, y);
+}
+bool conv2d_reads_taps(const ConvGeometry& g) { return table().conv2d_reads_taps(g); }
+void conv2d_fused(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+  table().conv2d_fused(g, x, w, e, y);
 }
 void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {
   const FloatProvider* p = provider_in_use();
@@ -125,6 +134,9 @@ void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, 
   table().clamp_grad(n, x, dy, lo, hi, dx);
 }
 void add(int64_t n, const float* a, const float* b, float* y) { table().add(n, a, b, y); }
+void add_clamped(int64_t n, const float* a, const float* b, float lo, float hi, float* y) {
+  table().add_clamped(n, a, b, lo, hi, y);
+}
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y) { table().axpby(n, alpha, x, beta, y); }
 void sgd(int64_t n, float rate, float momentum, float decay, bool nesterov, const float* g, float* v, float* w) {
   table().sgd(n, rate, momentum, decay, nesterov, g, v, w);

@@ -30,6 +30,15 @@ void add(int64_t n, const float* a, const float* b, float* y) {
   });
 }
 
+void add_clamped(int64_t n, const float* a, const float* b, float lo, float hi, float* y) {
+  parallel(n, kStreamGrain, [&](int, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float sum = a[i] + b[i], v = sum < lo ? lo : sum;
+      y[i] = v > hi ? hi : v;
+    }
+  });
+}
+
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y) {
   parallel(n, kStreamGrain, [&](int, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y[i] = alpha * x[i] + beta * y[i];
@@ -52,6 +61,7 @@ void fill_elementwise(Table& t) {
   t.clamp = clamp;
   t.clamp_grad = clamp_grad;
   t.add = add;
+  t.add_clamped = add_clamped;
   t.axpby = axpby;
   t.sgd = sgd;
 }

@@ -8,6 +8,10 @@
 
 #include "kernels/geometry.h"
 
+namespace octet {
+struct FloatProvider;
+}
+
 namespace octet::f32 {
 
 /// "x86-64", "x86-64-v3", "x86-64-v4": what the kernels of this process use.
@@ -20,6 +24,8 @@ const char* provider();
 /// For tests and benchmarks: takes that library, or octet's own kernels alone, from now on. False, and none is used, if this build
 /// or processor has none.
 bool use_provider(bool on);
+/// Whom conv2d() asks first at these sizes, or null.
+const FloatProvider* provider_for(const ConvGeometry&);
 
 /// C[m,n] (+)= op(A)[m,k] * op(B)[k,n]. transpose_a: A is stored [k,m]; transpose_b: B is stored [n,k].
 /// bias (length n, may be null) is added to every row when not accumulating.
@@ -29,8 +35,27 @@ struct Matmul {
 };
 void matmul(const Matmul&, const float* a, const float* b, const float* bias, float* c);
 
+/// What becomes of a sum before it is stored: limit(sum + bias[channel] + residual), in this order; what is null is not added.
+struct Epilogue {
+  const float* bias = nullptr;
+  const float* residual = nullptr;  ///< of the output's layout; not the output itself
+  float act_min = -__builtin_inff(), act_max = __builtin_inff();
+};
+/// The same product, not accumulated, and this epilogue.
+void matmul_fused(const Matmul&, const float* a, const float* b, const Epilogue&, float* c);
+
 /// y = conv(x, w) (+ bias), limited to [act_min, act_max] (pass -inf, +inf for none). bias may be null.
 void conv2d(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
+/// Weights of a convolution. `taps`: the same as [kH*kW*I/groups][O], which depthwise and first layers read; null: made at each
+/// call.
+struct ConvWeights {
+  const float* plain;
+  const float* taps = nullptr;
+};
+/// Whether these sizes are computed from `taps`; `plain` may then be null.
+bool conv2d_reads_taps(const ConvGeometry&);
+/// octet's own kernel, whatever library conv2d() would ask, and this epilogue.
+void conv2d_fused(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
 void conv2d_grad_input(const ConvGeometry&, const float* dy, const float* w, float* dx);
 void conv2d_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 
@@ -48,10 +73,13 @@ void batch_norm_sums(int64_t rows, int64_t channels, const float* x, const float
 void batch_norm_grad_input(int64_t rows, int64_t channels, const float* x, const float* dy, const float* mean, const float* inv_std,
                            const float* gamma, const float* dgamma, const float* dbeta, float* dx);
 
+/// NaN stays NaN. y may be x.
 void clamp(int64_t n, const float* x, float lo, float hi, float* y);
 /// dx = dy where lo < x < hi, else 0 (PyTorch's relu, relu6, hardtanh).
 void clamp_grad(int64_t n, const float* x, const float* dy, float lo, float hi, float* dx);
 void add(int64_t n, const float* a, const float* b, float* y);
+/// y = a + b, limited to [lo, hi]. y may be a or b.
+void add_clamped(int64_t n, const float* a, const float* b, float lo, float hi, float* y);
 /// y = alpha * x + beta * y
 void axpby(int64_t n, float alpha, const float* x, float beta, float* y);
 /// One SGD step: v = momentum*v + (g + decay*w); w -= rate*v. v is the velocity buffer.

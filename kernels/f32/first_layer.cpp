@@ -63,7 +63,7 @@ void for_tiles(const ConvGeometry& g, const Tiles& tiles, const float* x, int64_
 /// P neighbouring outputs of V*L channels.
 template <int L, int V, int P>
 [[gnu::always_inline]] inline void outputs(const Tiles& tiles, int64_t step, int64_t channels, const float* x, const float* w,
-                                           const Vec<L>* bias, Vec<L> lo, Vec<L> hi, float* y) {
+                                           const Vec<L>* bias, Vec<L> lo, Vec<L> hi, const float* residual, float* y) {
   Vec<L> sum[P][V];
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) sum[p][v] = bias[v];
@@ -74,6 +74,9 @@ template <int L, int V, int P>
       for (int p = 0; p < P; ++p) sum[p][v] += at[p * step] * tap;
     }
   }
+  if (residual != nullptr)
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < V; ++v) sum[p][v] += load<L>(residual + p * channels + v * L);
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v) store<L>(y + p * channels + v * L, limit<L>(sum[p][v], lo, hi));
 }
@@ -113,26 +116,30 @@ bool is_first_layer(const ConvGeometry& g) {
              1 << 20;
 }
 
-void first_layer(const ConvGeometry& g, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y) {
+void first_layer(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
   const Tiles tiles(g);
-  float* wt = scratch_floats(Scratch::weights, static_cast<size_t>(tiles.taps * g.out_c));
-  for (int64_t o = 0; o < g.out_c; ++o)
-    for (int64_t t = 0; t < tiles.taps; ++t) wt[t * g.out_c + o] = w[o * tiles.taps + t];
+  const float* wt = w.taps;
+  if (wt == nullptr) {
+    float* made = scratch_floats(Scratch::weights, static_cast<size_t>(tiles.taps * g.out_c));
+    for (int64_t o = 0; o < g.out_c; ++o)
+      for (int64_t t = 0; t < tiles.taps; ++t) made[t * g.out_c + o] = w.plain[o * tiles.taps + t];
+    wt = made;
+  }
   const int64_t step = g.stride_w * g.in_c;
   parallel(g.batch * g.out_h, mac_grain(g.out_w * g.out_c * tiles.taps), [&](int, int64_t begin, int64_t end) {
     for_tiles(g, tiles, x, begin, end, [&](const float* tile, int64_t row, int64_t rows) {
       for_strips<2>(0, g.out_c, [&]<int L, int V>(int64_t c) {
-        const Vec<L> lo = splat<L>(act_min), hi = splat<L>(act_max);
+        const Vec<L> lo = splat<L>(e.act_min), hi = splat<L>(e.act_max);
         Vec<L> b[V];
-        for (int v = 0; v < V; ++v) b[v] = bias ? load<L>(bias + c + v * L) : Vec<L>{};
+        for (int v = 0; v < V; ++v) b[v] = e.bias ? load<L>(e.bias + c + v * L) : Vec<L>{};
         for (int64_t r = 0; r < rows; ++r) {
           const float* line = tile + r * g.stride_h * tiles.line;
-          float* out = y + (row + r) * g.out_w * g.out_c + c;
-          int64_t ow = 0;
-          for (; ow + 4 <= g.out_w; ow += 4)
-            outputs<L, V, 4>(tiles, step, g.out_c, line + ow * step, wt + c, b, lo, hi, out + ow * g.out_c);
-          for (; ow < g.out_w; ++ow)
-            outputs<L, V, 1>(tiles, step, g.out_c, line + ow * step, wt + c, b, lo, hi, out + ow * g.out_c);
+          int64_t ow = 0, at = (row + r) * g.out_w * g.out_c + c;
+          const auto residual = [&] { return e.residual ? e.residual + at : nullptr; };
+          for (; ow + 4 <= g.out_w; ow += 4, at += 4 * g.out_c)
+            outputs<L, V, 4>(tiles, step, g.out_c, line + ow * step, wt + c, b, lo, hi, residual(), y + at);
+          for (; ow < g.out_w; ++ow, at += g.out_c)
+            outputs<L, V, 1>(tiles, step, g.out_c, line + ow * step, wt + c, b, lo, hi, residual(), y + at);
         }
       });
     });

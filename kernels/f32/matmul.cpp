@@ -5,48 +5,76 @@
 
 namespace octet::f32::OCTET_ISA {
 
-void add_bias(int64_t rows, int64_t channels, int64_t ld, const float* bias, float act_min, float act_max, float* y) {
-  constexpr float kInfinity = __builtin_inff();
-  if (!bias && act_min == -kInfinity && act_max == kInfinity) return;
+namespace {
+
+constexpr float kInfinity = __builtin_inff();
+
+template <bool Bias, bool Residual>
+void finish_rows(int64_t rows, int64_t channels, int64_t ld, const Epilogue& e, float* y) {
   for_strips<4>(0, channels, [&]<int L, int V>(int64_t c) {
     Vec<L> b[V];
-    const Vec<L> lo = splat<L>(act_min), hi = splat<L>(act_max);
-    for (int v = 0; v < V; ++v) b[v] = bias ? load<L>(bias + c + v * L) : Vec<L>{};
+    const Vec<L> lo = splat<L>(e.act_min), hi = splat<L>(e.act_max);
+    for (int v = 0; v < V; ++v) b[v] = Bias ? load<L>(e.bias + c + v * L) : Vec<L>{};
     for (int64_t r = 0; r < rows; ++r)
       for (int v = 0; v < V; ++v) {
-        float* p = y + r * ld + c + v * L;
-        store<L>(p, limit<L>(load<L>(p) + b[v], lo, hi));
+        const int64_t at = r * ld + c + v * L;
+        Vec<L> sum = load<L>(y + at);
+        if constexpr (Bias) sum += b[v];
+        if constexpr (Residual) sum += load<L>(e.residual + at);
+        store<L>(y + at, limit<L>(sum, lo, hi));
       }
   });
 }
 
+}  // namespace
+
+void finish(int64_t rows, int64_t channels, int64_t ld, const Epilogue& e, float* y) {
+  if (e.bias != nullptr && e.residual != nullptr)
+    finish_rows<true, true>(rows, channels, ld, e, y);
+  else if (e.residual != nullptr)
+    finish_rows<false, true>(rows, channels, ld, e, y);
+  else if (e.bias != nullptr)
+    finish_rows<true, false>(rows, channels, ld, e, y);
+  else if (e.act_min != -kInfinity || e.act_max != kInfinity)
+    finish_rows<false, false>(rows, channels, ld, e, y);
+}
+
 namespace {
 
-void matmul(const Matmul& mm, const float* a, const float* b, const float* bias, float* c) {
+void product(const Matmul& mm, const float* a, const float* b, const Epilogue& e, float* c) {
   Gemm g{mm.m,           mm.n,           mm.k,         mm.transpose_a ? mm.m : mm.k, mm.transpose_b ? mm.k : mm.n, mm.n,
          mm.transpose_a, mm.transpose_b, mm.accumulate};
-  const float* added = mm.accumulate ? nullptr : bias;
-  constexpr float kInfinity = __builtin_inff();
+  const auto from = [&](int64_t row, int64_t column) {  // the epilogue of a part
+    return Epilogue{e.bias == nullptr ? nullptr : e.bias + column,
+                    e.residual == nullptr ? nullptr : e.residual + row * mm.n + column, e.act_min, e.act_max};
+  };
   if (mm.m >= mm.n) {
     parallel(mm.m, mac_grain(mm.n * mm.k), [&](int, int64_t begin, int64_t end) {
       Gemm part = g;
       part.m = end - begin;
       float* out = c + begin * mm.n;
       gemm(part, a + (mm.transpose_a ? begin : begin * mm.k), b, out);
-      add_bias(part.m, mm.n, mm.n, added, -kInfinity, kInfinity, out);
+      finish(part.m, mm.n, mm.n, from(begin, 0), out);
     });
   } else {
     parallel(mm.n, max_of(16, mac_grain(mm.m * mm.k)), [&](int, int64_t begin, int64_t end) {
       Gemm part = g;
       part.n = end - begin;
       gemm(part, a, b + (mm.transpose_b ? begin * mm.k : begin), c + begin);
-      add_bias(mm.m, part.n, mm.n, added ? added + begin : nullptr, -kInfinity, kInfinity, c + begin);
+      finish(mm.m, part.n, mm.n, from(0, begin), c + begin);
     });
   }
 }
 
+void matmul(const Matmul& mm, const float* a, const float* b, const float* bias, float* c) {
+  product(mm, a, b, {.bias = mm.accumulate ? nullptr : bias}, c);
+}
+
 }  // namespace
 
-void fill_matmul(Table& t) { t.matmul = matmul; }
+void fill_matmul(Table& t) {
+  t.matmul = matmul;
+  t.matmul_fused = product;
+}
 
 }  // namespace octet::f32::OCTET_ISA

@@ -8,7 +8,9 @@ namespace octet::f32 {
 
 struct Table {
   decltype(&f32::matmul) matmul;
-  decltype(&f32::conv2d) conv2d;
+  decltype(&f32::matmul_fused) matmul_fused;
+  decltype(&f32::conv2d_reads_taps) conv2d_reads_taps;
+  decltype(&f32::conv2d_fused) conv2d_fused;
   decltype(&f32::conv2d_grad_input) conv2d_grad_input;
   decltype(&f32::conv2d_grad_weight) conv2d_grad_weight;
   decltype(&f32::column_sum) column_sum;
@@ -19,6 +21,7 @@ struct Table {
   decltype(&f32::clamp) clamp;
   decltype(&f32::clamp_grad) clamp_grad;
   decltype(&f32::add) add;
+  decltype(&f32::add_clamped) add_clamped;
   decltype(&f32::axpby) axpby;
   decltype(&f32::sgd) sgd;
   decltype(&f32::min_max) min_max;

@@ -39,21 +39,21 @@ int64_t im2col_rows(const ConvGeometry&);
 /// A 1x1 convolution whose matrix is the input itself.
 bool is_pointwise(const ConvGeometry&);
 
-/// y = limit(y + bias) on rows of `ld` apart; bias may be null.
-void add_bias(int64_t rows, int64_t channels, int64_t ld, const float* bias, float act_min, float act_max, float* y);
+/// The epilogue of sums that were stored, on rows of `ld` apart in y and in the residual.
+void finish(int64_t rows, int64_t channels, int64_t ld, const Epilogue&, float* y);
 
 bool is_depthwise(const ConvGeometry&);
-void depthwise(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
+void depthwise(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
 void depthwise_grad_input(const ConvGeometry&, const float* dy, const float* w, float* dx);
 void depthwise_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 
 /// Few input channels (images): computed from a padded copy of some rows, without im2col.
 bool is_first_layer(const ConvGeometry&);
-void first_layer(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
+void first_layer(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
 void first_layer_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 
 /// Any of the above, by geometry.
-void convolve(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
+void convolve(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
 
 /// dw[column][row] = sum over chunks of partials[chunk][row][column], in the order of the chunks.
 void sum_transposed(int count, int64_t rows, int64_t columns, const float* partials, float* dw);

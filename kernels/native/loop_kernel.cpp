@@ -77,7 +77,7 @@ class LoopKernel final : public Kernel {
   }
 
   std::string_view implementation() const override { return implementation_; }
-  QEngine engine() const override { return QEngine::native; }
+  std::optional<QEngine> engine() const override { return QEngine::native; }
 
  private:
   KernelArgs args_;

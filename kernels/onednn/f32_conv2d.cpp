@@ -2,12 +2,11 @@
 // Float convolution and its gradients through oneDNN: a batch is cut into runs of images, one for each thread. Weight gradients are
 // summed per run and then in the order of the runs.
 #include <algorithm>
-#include <atomic>
 #include <new>
 #include <unordered_map>
 
 #include "kernels/float_provider.h"
-#include "kernels/onednn/f32_convolution.h"
+#include "kernels/onednn/f32_runs.h"
 #include "kernels/onednn/primitive.h"
 #include "kernels/parallel.h"
 
@@ -57,51 +56,6 @@ memory arranged(const memory::desc& plain, const memory::desc& wanted, const voi
   return to;
 }
 
-/// A pass cut into runs of images. Runs differ by one image at most, so there are at most two shapes.
-class Runs {
- public:
-  Runs(Pass pass, const ConvGeometry& g, bool bias) {
-    constexpr int64_t kProducts = 500'000;  // 5 to 10 µs: what waking a thread costs
-    const int64_t products = g.out_h * g.out_w * g.out_c * g.kernel_h * g.kernel_w * (g.in_c / g.groups);
-    // With fewer images than threads octet's own kernels, which cut images, are ahead.
-    if (products >= kProducts && g.batch < chunks(threads(), 1)) return;
-    grain_ = std::max<int64_t>(1, kProducts / products);
-    count_ = chunks(g.batch, grain_);
-    ConvGeometry part = g;
-    part.batch = g.batch / count_;
-    shorter_ = longer_ = convolution(pass, part, bias);
-    if (shorter_ == nullptr || g.batch % count_ == 0) return;
-    ++part.batch;
-    longer_ = convolution(pass, part, bias);
-    // One packing of the weights serves both.
-    if (longer_ == nullptr || longer_->own.w != shorter_->own.w) shorter_ = nullptr;
-  }
-
-  bool made() const { return shorter_ != nullptr; }
-  int count() const { return count_; }
-  const Convolution& any() const { return *shorter_; }
-
-  /// body(convolution, run, begin, end) for each run in parallel; false if one threw.
-  template <class Body>
-  bool each(int64_t batch, const Body& body) const {
-    std::atomic<bool> good{true};
-    parallel(batch, grain_, [&](int run, int64_t begin, int64_t end) {
-      try {
-        const OneThread one;
-        body(end - begin == shorter_->plain.x.get_dims()[0] ? *shorter_ : *longer_, run, begin, end);
-      } catch (const std::exception&) {
-        good = false;  // may not leave a parallel()
-      }
-    });
-    return good;
-  }
-
- private:
-  int64_t grain_ = 1;
-  int count_ = 1;
-  std::shared_ptr<const Convolution> shorter_, longer_;
-};
-
 void execute(const Convolution& c, std::initializer_list<std::pair<const int, memory>> arguments) {
   std::unordered_map<int, memory> all(arguments);
   all.emplace(DNNL_ARG_SCRATCHPAD, view(c.scratch, buffer(Buffer::scratch, c.scratch.get_size())));
@@ -110,12 +64,8 @@ void execute(const Convolution& c, std::initializer_list<std::pair<const int, me
   stream.wait();
 }
 
-int64_t input_image(const ConvGeometry& g) { return g.in_h * g.in_w * g.in_c; }
-int64_t output_image(const ConvGeometry& g) { return g.out_h * g.out_w * g.out_c; }
-bool empty(const ConvGeometry& g) { return g.batch * input_image(g) * output_image(g) == 0; }
-
 bool conv2d(const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
-  if (empty(g) || g.in_c == 1) return false;  // octet's own are faster on gray images
+  if (declines(g)) return false;
   try {
     const Runs runs(Pass::forward, g, bias != nullptr);
     if (!runs.made()) return false;
@@ -201,7 +151,8 @@ bool usable() {
 }  // namespace onednn
 
 const FloatProvider* float_provider() {
-  static const FloatProvider provider{"onednn", onednn::conv2d, onednn::conv2d_grad_input, onednn::conv2d_grad_weight};
+  static const FloatProvider provider{"onednn", onednn::conv2d, onednn::conv2d_grad_input, onednn::conv2d_grad_weight,
+                                      onednn::make_conv2d};
   static const bool usable = onednn::usable();
   return usable ? &provider : nullptr;
 }

@@ -39,7 +39,7 @@ std::shared_ptr<const Convolution> finish(const Description& d, const Convolutio
   const std::string_view name = d.impl_info_str();
   if (name.starts_with("ref") || name.starts_with("gemm")) return nullptr;  // octet's own are faster
   return std::make_shared<const Convolution>(
-      Convolution{dnnl::primitive(d.get()), plain, own, d.query_md(dnnl::query::scratchpad_md)});
+      Convolution{dnnl::primitive(d.get()), plain, own, d.query_md(dnnl::query::scratchpad_md), std::string(name)});
 }
 
 std::shared_ptr<const Convolution> make(Pass pass, const ConvGeometry& g, bool bias) {

@@ -5,6 +5,7 @@
 
 #include <dnnl.hpp>
 #include <memory>
+#include <string>
 
 #include "kernels/geometry.h"
 
@@ -21,6 +22,7 @@ struct Convolution {
   dnnl::primitive primitive;
   Layouts plain, own;
   dnnl::memory::desc scratch;
+  std::string name;  ///< of the implementation
 };
 
 /// For the calling thread alone (see OneThread). `bias` only with Pass::forward. Null if oneDNN has nothing faster than loops for

@@ -152,7 +152,7 @@ class WeightedKernel final : public Kernel {
   }
 
   std::string_view implementation() const override { return implementation_; }
-  QEngine engine() const override { return QEngine::onednn; }
+  std::optional<QEngine> engine() const override { return QEngine::onednn; }
 
  private:
   memory::desc scratchpad(size_t primitive) const {

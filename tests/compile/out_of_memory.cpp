@@ -134,7 +134,7 @@ TEST_CASE("automatic chooses an engine without copying the weights") {
     const int64_t before = allocations::bytes();
     const Made made = make(a, blobs, engine);
     REQUIRE((engine != QEngine::automatic || made.kernel != nullptr));
-    return std::pair{allocations::bytes() - before, made.kernel == nullptr ? QEngine::automatic : made.kernel->engine()};
+    return std::pair{allocations::bytes() - before, made.kernel == nullptr ? QEngine::automatic : *made.kernel->engine()};
   };
   bytes_of(QEngine::automatic);  // what a library keeps from its first use is there now
   const auto [chosen, engine] = bytes_of(QEngine::automatic);

@@ -2,9 +2,11 @@
 // Programs and sessions give the bytes that infer gives, for every batch split and number of threads.
 #include "compile/program.h"
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
+#include "kernels/f32/f32.h"
 #include "kernels/parallel.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
@@ -72,7 +74,23 @@ TEST_CASE("float models run as programs too") {
   const auto program = Program::bind(f.model);
   Session session(program, {f.data.shape()});
   CHECK(same(session.run({&f.data, 1})[0], infer(f.model, {&f.data, 1})[0]));
-  for (const Placement& p : program->placements()) CHECK(p.implementation == "float");
+  const std::string own = f32::isa();
+  int kernels = 0;
+  for (const Placement& p : program->placements()) {
+    INFO(p.path);
+    CHECK(p.engine.has_value() == (!p.floats && p.implementation != "same memory"));
+    if (p.op == "linear") CHECK(p.implementation == own + " linear");
+    if (p.op == "batch_norm") CHECK(p.implementation == own + " affine");
+    if (p.op == "input" || p.op == "reshape") CHECK(p.implementation == "same memory");
+    kernels += p.floats;
+  }
+  CHECK(kernels >= 8);
+  Model prepared = prepare(f.model, {{"", octet_qconfig()}});
+  calibrate(prepared, {&f.data, 1});
+  const auto with_hooks = Program::bind(prepared);
+  CHECK(same(Session(with_hooks, {f.data.shape()}).run({&f.data, 1})[0], infer(prepared, {&f.data, 1})[0]));
+  CHECK(
+      std::ranges::any_of(with_hooks->placements(), [](const Placement& p) { return p.implementation == "tensors" && p.floats; }));
 }
 
 TEST_CASE("a program is a snapshot: editing the model afterwards changes nothing") {

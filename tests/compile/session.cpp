@@ -194,7 +194,7 @@ TEST_CASE("any wiring gives infer's bytes on every engine") {
     const Session session(Program::bind(int8, QEngine::reference), {x.shape()});
     for (size_t i = 0; i < int8.modules.size(); ++i) {
       const Plan::Step& step = session.plan().steps[i];
-      aliases += step.how == Plan::How::alias, floats += step.how == Plan::How::floats;
+      aliases += step.how == Plan::How::alias, floats += std::ranges::any_of(step.runs, &Plan::Run::floats);
       kernels += step.how == Plan::How::kernels;
       if (step.how == Plan::How::kernels && std::holds_alternative<Unary>(int8.modules[i].op)) {
         const Plan::Value& out = session.plan().values[static_cast<size_t>(step.first_value)];
@@ -368,5 +368,11 @@ TEST_CASE("explain tells engine, implementation, time and memory of every layer"
   const std::string text = to_string(e);
   for (const char* part : {"layer", "conv", "reference conv2d", "same memory", "arena", "lower bound", "[1, 5, 5, 4]"})
     CHECK_THAT(text, Contains(part));
+  initialize(m, g);
+  const Explanation floats = explain(Program::bind(m), {}, 3);
+  CHECK_THAT(floats.layers[3].placement.implementation, Contains(" linear"));
+  CHECK(floats.layers[3].placement.macs == kSide * kSide * 8 * 3);
+  CHECK(floats.memory.arena > 0);
+  CHECK_THAT(to_string(floats), Contains("fc     linear   float   "));
   CHECK_THROWS_WITH(explain(nullptr), Contains("no program"));
 }

@@ -94,7 +94,7 @@ TEST_CASE("a program that shares its caller's model leaves it as it is") {
   CHECK_FALSE(same(infer(int8, {&data, 1})[0], before));
 }
 
-TEST_CASE("float weights, and codes that a float layer reads, stay with the model that is given away") {
+TEST_CASE("codes that a float layer reads are dequantized once, and a program that is given them lets go of them") {
   Generator g(4);
   Model m;
   m.add("x", Input{{1, 4, 4, 3}});
@@ -115,4 +115,7 @@ TEST_CASE("float weights, and codes that a float layer reads, stay with the mode
   const auto program = Program::bind(std::move(given));
   Session session(program, {x.shape()});
   CHECK(same(session.run({&x, 1})[0], expected));
+  CHECK(held(*program) == 0);
+  CHECK(session.plan().tables[3][0]->floats.size() == 32);
+  CHECK(same(Session(Program::bind(int8), {x.shape()}).run({&x, 1})[0], expected));
 }

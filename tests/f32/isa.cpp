@@ -67,7 +67,7 @@ TEST_CASE("every instruction set has functions of its own") {
     CHECK(f32::isa() == name);
     const f32::Table& table = f32::current_table();
     for (const void* function :
-         {reinterpret_cast<const void*>(table.matmul), reinterpret_cast<const void*>(table.conv2d),
+         {reinterpret_cast<const void*>(table.matmul), reinterpret_cast<const void*>(table.conv2d_fused),
           reinterpret_cast<const void*>(table.histogram), reinterpret_cast<const void*>(table.fake_quantize)})
       CHECK(functions.insert(function).second);
   }

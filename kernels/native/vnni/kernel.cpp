@@ -44,7 +44,7 @@ class VnniKernel final : public Kernel {
   std::string_view implementation() const override {
     return plan_->is_depthwise ? "native avx512-vnni depthwise" : "native avx512-vnni dense";
   }
-  QEngine engine() const override { return QEngine::native; }
+  std::optional<QEngine> engine() const override { return QEngine::native; }
 
  private:
   std::unique_ptr<const Plan> plan_;

@@ -32,7 +32,7 @@ FAULTS = {
     'compile/program.cpp': [
         ('if (tabled.contains(&module) && !kept.contains(&module))', 'if (true)', 'weights that no table holds are released'),
         ('  model = Model();\n', '', 'the model given away is still held'),
-        ('if (tensor.qparams()) tensor = tensor.released();', ';', 'weights are held twice'),
+        ('          tensor = tensor.released();\n', '', 'weights are held twice'),
         ('prefix.size() >= length', 'prefix.size() <= length', 'the shortest override wins'),
         ('inputs.end()), threads);', 'inputs.end()), 1);', 'plans of other thread counts are taken'),
     ],

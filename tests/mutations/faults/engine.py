@@ -106,7 +106,11 @@ FAULTS = {
     ],
     'engine/ops/concat.cpp': [
         ('a.copy = q == *call.output;', 'a.copy = q.scale == call.output->scale;', 'copies when only scales agree'),
-        ('offset += a.row;', 'offset += a.output_stride;', 'parts beyond the output'),
+        ('a.multiplier = m.multiplier, a.shift = m.shift;\n    lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, '
+         '{Operand::output(offset)}});\n    offset += a.row;',
+         'a.multiplier = m.multiplier, a.shift = m.shift;\n    lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, '
+         '{Operand::output(offset)}});\n    offset += a.output_stride;',
+         'parts beyond the output'),
     ],
     'engine/ops/conv2d.cpp': [
         ('.wires = residual ? 2 : 1', '.wires = -1', 'a residual may be missing'),
@@ -214,8 +218,8 @@ FAULTS = {
     ],
     'engine/ops/strided.cpp': [
         ('add_back(view, 0, view.offset,', 'add_back(view, 0, 0,', 'the gradient of a slice goes to the first elements'),
-        ('call.inputs = {Operand::input(0, view.offset)};',
-         'call.inputs = {Operand::input(0)};',
+        ('{Operand::input(0, view.offset * static_cast<int64_t>(element_size))}',
+         '{Operand::input(0)}',
          'a slice of codes begins at the first'),
         ('view.shape[i] != 1 && view.strides[i] != packed[i]', 'view.strides[i] > packed[i]', 'a view in pieces is called one'),
     ],

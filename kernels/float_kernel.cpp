@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// The float kernels of kernels/f32, and a library's convolutions where f32 would ask for them, as Kernels.
+#include "kernels/float_kernel.h"
+
+#include "kernels/f32/f32.h"
+#include "kernels/float_provider.h"
+
+namespace octet {
+namespace {
+
+constexpr float kInfinity = __builtin_inff();
+
+const float* floats(const void* p) { return static_cast<const float*>(p); }
+
+template <class T>
+const T* data_or_null(const std::vector<T>& v) {
+  return v.empty() ? nullptr : v.data();
+}
+
+class FloatKernel : public Kernel {
+ public:
+  using Kernel::run;
+  std::string_view implementation() const override { return f32::isa(); }
+  std::optional<QEngine> engine() const override { return std::nullopt; }
+};
+
+/// Weights as depthwise convolutions and first layers read them: [kH*kW*I/groups][O].
+class Taps final : public PackedFormOf<float> {
+ public:
+  Taps(const float* plain, size_t size, size_t outputs) : outputs_(outputs), taps_(size) {
+    const size_t row = size / outputs;
+    for (size_t o = 0; o < outputs; ++o)
+      for (size_t t = 0; t < row; ++t) taps_[t * outputs + o] = plain[o * row + t];
+  }
+  const float* data() const { return taps_.data(); }
+  int64_t bytes() const override { return static_cast<int64_t>(taps_.size() * sizeof(float)); }
+  bool unpacks() const override { return true; }
+  std::vector<float> unpacked() const override {
+    const size_t row = taps_.size() / outputs_;
+    std::vector<float> plain(taps_.size());
+    for (size_t o = 0; o < outputs_; ++o)
+      for (size_t t = 0; t < row; ++t) plain[o * row + t] = taps_[t * outputs_ + o];
+    return plain;
+  }
+
+ private:
+  size_t outputs_;
+  std::vector<float> taps_;
+};
+
+class Conv2dKernel final : public FloatKernel {
+ public:
+  Conv2dKernel(const FloatConv2dArgs& args, std::shared_ptr<const Blobs> blobs) : args_(args), blobs_(std::move(blobs)) {
+    const FloatWeights& w = blobs_->floats;
+    if (f32::conv2d_reads_taps(args.geometry)) {
+      taps_ =
+          w.find_or_pack<Taps>([](const Taps&) { return true; },
+                               [&](const float* plain) { return Taps(plain, w.size(), static_cast<size_t>(args.geometry.out_c)); });
+      weights_ = {nullptr, taps_->data()};
+    } else {
+      plain_ = w.plain();
+      weights_ = {plain_.get()};
+    }
+  }
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    const f32::Epilogue e{data_or_null(blobs_->bias), args_.residual ? floats(in[1]) : nullptr, args_.act_min, args_.act_max};
+    f32::conv2d_fused(args_.geometry, floats(in[0]), weights_, e, static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatConv2dArgs args_;
+  std::shared_ptr<const Blobs> blobs_;
+  std::shared_ptr<const Taps> taps_;
+  std::shared_ptr<const float> plain_;
+  f32::ConvWeights weights_{};
+};
+
+class LinearKernel final : public FloatKernel {
+ public:
+  LinearKernel(const FloatLinearArgs& args, std::shared_ptr<const Blobs> blobs)
+      : args_(args), blobs_(std::move(blobs)), plain_(blobs_->floats.plain()) {}
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    f32::matmul_fused({.m = args_.rows, .n = args_.out, .k = args_.in, .transpose_b = true}, floats(in[0]), plain_.get(),
+                      {data_or_null(blobs_->bias), nullptr, args_.act_min, args_.act_max}, static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatLinearArgs args_;
+  std::shared_ptr<const Blobs> blobs_;
+  std::shared_ptr<const float> plain_;
+};
+
+class AffineKernel final : public FloatKernel {
+ public:
+  AffineKernel(const FloatAffineArgs& args, std::shared_ptr<const Blobs> blobs) : args_(args), blobs_(std::move(blobs)) {}
+  bool may_overwrite(size_t) const override { return true; }
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    f32::column_affine(args_.rows, args_.channels, floats(in[0]), blobs_->scale.data(), blobs_->bias.data(), -kInfinity, kInfinity,
+                       static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatAffineArgs args_;
+  std::shared_ptr<const Blobs> blobs_;
+};
+
+class Pool2dKernel final : public FloatKernel {
+ public:
+  explicit Pool2dKernel(const FloatPool2dArgs& args) : args_(args) {}
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    const auto pool = args_.kind == kernels::PoolKind::max ? f32::pool2d_max : f32::pool2d_average;
+    pool(args_.geometry, floats(in[0]), static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatPool2dArgs args_;
+};
+
+class ClampKernel final : public FloatKernel {
+ public:
+  explicit ClampKernel(const FloatClampArgs& args) : args_(args) {}
+  bool may_overwrite(size_t) const override { return true; }
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    f32::clamp(args_.count, floats(in[0]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatClampArgs args_;
+};
+
+class AddKernel final : public FloatKernel {
+ public:
+  explicit AddKernel(const FloatAddArgs& args) : args_(args) {}
+  bool may_overwrite(size_t) const override { return true; }
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    f32::add_clamped(args_.count, floats(in[0]), floats(in[1]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
+  }
+
+ private:
+  FloatAddArgs args_;
+};
+
+/// Where a library fails; it may hold the weights in its own layout alone.
+void conv2d_without_library(const FloatConv2dArgs& args, const Blobs& blobs, const float* x, const float* residual, float* y) {
+  const std::shared_ptr<const float> plain = blobs.floats.plain();
+  f32::conv2d_fused(args.geometry, x, {plain.get()}, {data_or_null(blobs.bias), residual, args.act_min, args.act_max}, y);
+}
+
+template <class T, class... Types>
+std::unique_ptr<Kernel> kernel(Types&&... arguments) {
+  return std::make_unique<T>(std::forward<Types>(arguments)...);
+}
+
+}  // namespace
+
+std::string_view name_of(const FloatArgs& args) {
+  constexpr std::string_view kNames[] = {"conv2d", "linear", "affine", "pool2d", "clamp", "add"};
+  static_assert(std::size(kNames) == std::variant_size_v<FloatArgs>);
+  return kNames[args.index()];
+}
+
+namespace {
+
+struct Elements {
+  int64_t operator()(const FloatConv2dArgs& a) const {
+    return a.geometry.batch * a.geometry.out_h * a.geometry.out_w * a.geometry.out_c;
+  }
+  int64_t operator()(const FloatLinearArgs& a) const { return a.rows * a.out; }
+  int64_t operator()(const FloatAffineArgs& a) const { return a.rows * a.channels; }
+  int64_t operator()(const FloatPool2dArgs& a) const {
+    return a.geometry.batch * a.geometry.out_h * a.geometry.out_w * a.geometry.channels;
+  }
+  int64_t operator()(const FloatClampArgs& a) const { return a.count; }
+  int64_t operator()(const FloatAddArgs& a) const { return a.count; }
+};
+
+}  // namespace
+
+int64_t output_bytes(const FloatArgs& args) { return std::visit(Elements(), args) * static_cast<int64_t>(sizeof(float)); }
+
+int64_t macs(const FloatArgs& args) {
+  const int64_t elements = std::visit(Elements(), args);
+  if (const auto* conv = std::get_if<FloatConv2dArgs>(&args))
+    return elements * conv->geometry.kernel_h * conv->geometry.kernel_w * (conv->geometry.in_c / conv->geometry.groups);
+  if (const auto* linear = std::get_if<FloatLinearArgs>(&args)) return elements * linear->in;
+  return 0;
+}
+
+std::unique_ptr<Kernel> make(const FloatArgs& args, std::shared_ptr<const Blobs> blobs) {
+  struct Maker {
+    std::shared_ptr<const Blobs> blobs;
+    std::unique_ptr<Kernel> operator()(const FloatConv2dArgs& a) const {
+      if (const FloatProvider* p = f32::provider_for(a.geometry); p != nullptr)
+        if (std::unique_ptr<Kernel> made = p->make_conv2d(a, blobs, {f32::add_clamped, f32::clamp, conv2d_without_library}))
+          return made;
+      return kernel<Conv2dKernel>(a, blobs);
+    }
+    std::unique_ptr<Kernel> operator()(const FloatLinearArgs& a) const { return kernel<LinearKernel>(a, blobs); }
+    std::unique_ptr<Kernel> operator()(const FloatAffineArgs& a) const { return kernel<AffineKernel>(a, blobs); }
+    std::unique_ptr<Kernel> operator()(const FloatPool2dArgs& a) const { return kernel<Pool2dKernel>(a); }
+    std::unique_ptr<Kernel> operator()(const FloatClampArgs& a) const { return kernel<ClampKernel>(a); }
+    std::unique_ptr<Kernel> operator()(const FloatAddArgs& a) const { return kernel<AddKernel>(a); }
+  };
+  return std::visit(Maker{std::move(blobs)}, args);
+}
+
+}  // namespace octet
