@@ -56,11 +56,41 @@ void im2col(const ConvGeometry& g, int64_t group, const float* x, int64_t begin,
   }
 }
 
+namespace {
+
+/// Of a few channels each: a matrix product is then mostly its own preparation. `K` inputs are summed in their order.
+template <int K, int N>
+void narrow(const ConvGeometry& g, const float* x, const float* w, const Epilogue& e, float* y) {
+  parallel(g.batch * g.out_h * g.out_w, row_grain(4 * N), [&](int, int64_t begin, int64_t end) {
+    float weights[N][K];
+    __builtin_memcpy(weights, w, sizeof weights);
+    for (int64_t p = begin; p < end; ++p)
+      for (int n = 0; n < N; ++n) {
+        float sum = 0;
+        for (int k = 0; k < K; ++k) sum += x[p * K + k] * weights[n][k];
+        if (e.bias != nullptr) sum += e.bias[n];
+        if (e.residual != nullptr) sum += e.residual[p * N + n];
+        sum = sum < e.act_min ? e.act_min : sum;
+        y[p * N + n] = sum > e.act_max ? e.act_max : sum;
+      }
+  });
+}
+
+constexpr int kNarrowIn = 3, kNarrowOut = 4;
+using Narrow = void (*)(const ConvGeometry&, const float*, const float*, const Epilogue&, float*);
+constexpr Narrow kNarrow[kNarrowIn][kNarrowOut] = {{narrow<1, 1>, narrow<1, 2>, narrow<1, 3>, narrow<1, 4>},
+                                                   {narrow<2, 1>, narrow<2, 2>, narrow<2, 3>, narrow<2, 4>},
+                                                   {narrow<3, 1>, narrow<3, 2>, narrow<3, 3>, narrow<3, 4>}};
+
+}  // namespace
+
 void convolve(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
   if (is_depthwise(g)) return depthwise(g, x, w, e, y);
   if (is_first_layer(g)) return first_layer(g, x, w, e, y);
   const int64_t channels = g.in_c / g.groups, outputs = g.out_c / g.groups, depth = g.kernel_h * g.kernel_w * channels;
   const bool pointwise = is_pointwise(g);
+  if (pointwise && g.groups == 1 && g.in_c <= kNarrowIn && g.out_c <= kNarrowOut)
+    return kNarrow[g.in_c - 1][g.out_c - 1](g, x, w.plain, e, y);
   const int64_t block = im2col_rows(g);
   parallel(g.batch * g.out_h * g.out_w, mac_grain(depth * g.out_c), [&](int, int64_t begin, int64_t end) {
     float* columns = pointwise ? nullptr : scratch_floats(Scratch::columns, static_cast<size_t>(block * depth));

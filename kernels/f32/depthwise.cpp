@@ -33,23 +33,37 @@ float* transposed_weights(const ConvGeometry& g, const float* w, bool flip) {
   return to;
 }
 
-/// `P` neighbouring outputs of L channels; x and w point at the first tap of the first output.
-template <int L, int P>
+/// `P` neighbouring outputs of V vectors of L channels; x and w point at the first tap of the first output.
+template <int L, int V, int P>
 [[gnu::always_inline]] inline void outputs(const ConvGeometry& g, Range rows, Range columns, const float* x, const float* w,
-                                           Vec<L> bias, Vec<L> lo, Vec<L> hi, const float* residual, float* y) {
-  Vec<L> sum[P];
-  for (int p = 0; p < P; ++p) sum[p] = bias;
+                                           const Epilogue& e, int64_t c, int64_t first, float* y) {
+  Vec<L> sum[P][V];
+  for (int p = 0; p < P; ++p)
+    for (int v = 0; v < V; ++v) sum[p][v] = e.bias ? load<L>(e.bias + c + v * L) : Vec<L>{};
   for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
     const float* line = x + kh * g.dilation_h * g.in_w * g.in_c;
     for (int64_t kw = columns.begin; kw < columns.end; ++kw) {
-      const Vec<L> tap = load<L>(w + (kh * g.kernel_w + kw) * g.in_c);
       const float* at = line + kw * g.dilation_w * g.in_c;
-      for (int p = 0; p < P; ++p) sum[p] += load<L>(at + p * g.stride_w * g.in_c) * tap;
+      for (int v = 0; v < V; ++v) {
+        const Vec<L> tap = load<L>(w + (kh * g.kernel_w + kw) * g.in_c + v * L);
+        for (int p = 0; p < P; ++p) sum[p][v] += load<L>(at + p * g.stride_w * g.in_c + v * L) * tap;
+      }
     }
   }
-  if (residual != nullptr)
-    for (int p = 0; p < P; ++p) sum[p] += load<L>(residual + p * g.in_c);
-  for (int p = 0; p < P; ++p) store<L>(y + p * g.in_c, limit<L>(sum[p], lo, hi));
+  if (e.residual != nullptr)
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < V; ++v) sum[p][v] += load<L>(e.residual + first + p * g.in_c + v * L);
+  const Vec<L> lo = splat<L>(e.act_min), hi = splat<L>(e.act_max);
+  for (int p = 0; p < P; ++p)
+    for (int v = 0; v < V; ++v) store<L>(y + first + p * g.in_c + v * L, limit<L>(sum[p][v], lo, hi));
+}
+
+/// The same of all channels: more vectors side by side where there are fewer neighbours, so that enough sums run at once.
+template <int P>
+void outputs_of_all(const ConvGeometry& g, Range rows, Range columns, const float* x, const float* wt, const Epilogue& e,
+                    int64_t first, float* y) {
+  for_strips<(P > 2 ? 2 : 4)>(
+      0, g.in_c, [&]<int L, int V>(int64_t c) { outputs<L, V, P>(g, rows, columns, x + c, wt + c, e, c, first + c, y); });
 }
 
 /// wt is [tap][channel].
@@ -62,20 +76,17 @@ void forward(const ConvGeometry& g, const float* x, const float* wt, const Epilo
       const Range rows = valid_taps(g.kernel_h, g.in_h, g.dilation_h, top);
       const float* image = x + (row / g.out_h * g.in_h + top) * g.in_w * g.in_c;
       for (int64_t ow = 0; ow < g.out_w;) {
-        const bool four = ow >= inner.begin && ow + 4 <= inner.end;
-        const int64_t left = ow * g.stride_w - g.pad_left;
-        const Range columns = four ? all : valid_taps(g.kernel_w, g.in_w, g.dilation_w, left);
+        const int64_t n = ow < inner.begin || ow >= inner.end ? 1 : min_of(4, inner.end - ow), left = ow * g.stride_w - g.pad_left;
+        const Range columns = n > 1 ? all : valid_taps(g.kernel_w, g.in_w, g.dilation_w, left);
         const float* at = image + left * g.in_c;
         const int64_t first = (row * g.out_w + ow) * g.in_c;
-        for_strips<1>(0, g.in_c, [&]<int L, int>(int64_t c) {
-          const Vec<L> lo = splat<L>(e.act_min), hi = splat<L>(e.act_max), b = e.bias ? load<L>(e.bias + c) : Vec<L>{};
-          const float* residual = e.residual ? e.residual + first + c : nullptr;
-          if (four)
-            outputs<L, 4>(g, rows, columns, at + c, wt + c, b, lo, hi, residual, y + first + c);
-          else
-            outputs<L, 1>(g, rows, columns, at + c, wt + c, b, lo, hi, residual, y + first + c);
-        });
-        ow += four ? 4 : 1;
+        switch (n) {
+          case 4: outputs_of_all<4>(g, rows, columns, at, wt, e, first, y); break;
+          case 3: outputs_of_all<3>(g, rows, columns, at, wt, e, first, y); break;
+          case 2: outputs_of_all<2>(g, rows, columns, at, wt, e, first, y); break;
+          default: outputs_of_all<1>(g, rows, columns, at, wt, e, first, y); break;
+        }
+        ow += n;
       }
     }
   });

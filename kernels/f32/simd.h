@@ -48,7 +48,8 @@ template <int L>
   return v > hi ? hi : v;
 }
 
-/// f.operator()<L, V>(c): V vectors of L channels from channel c on; V is 1 or `Wide`.
+/// f.operator()<L, V>(c): V vectors of L channels from channel c on; V is at most `Wide`. The last few channels are V scalars side
+/// by side, whose sums do not wait for each other.
 template <int Wide, class F>
 [[gnu::always_inline]] inline void for_strips(int64_t begin, int64_t end, const F& f) {
   int64_t c = begin;
@@ -59,6 +60,10 @@ template <int Wide, class F>
     for (; c + 8 <= end; c += 8) f.template operator()<8, 1>(c);
   if constexpr (kLanes > 4)
     for (; c + 4 <= end; c += 4) f.template operator()<4, 1>(c);
+  if constexpr (Wide > 2)
+    if (end - c == 3) return f.template operator()<1, 3>(c);
+  if constexpr (Wide > 1)
+    if (end - c == 2) return f.template operator()<1, 2>(c);
   for (; c < end; ++c) f.template operator()<1, 1>(c);
 }
 
