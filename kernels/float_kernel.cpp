@@ -2,7 +2,9 @@
 // The float kernels of kernels/f32, and a library's convolutions where f32 would ask for them, as Kernels.
 #include "kernels/float_kernel.h"
 
-#include "kernels/f32/f32.h"
+#include <new>
+
+#include "kernels/f32/table.h"
 #include "kernels/float_provider.h"
 
 namespace octet {
@@ -17,11 +19,18 @@ const T* data_or_null(const std::vector<T>& v) {
   return v.empty() ? nullptr : v.data();
 }
 
+/// Stays on the instruction set that it was made on: packed weights are of it.
 class FloatKernel : public Kernel {
  public:
   using Kernel::run;
-  std::string_view implementation() const override { return f32::isa(); }
+  std::string_view implementation() const override { return isa_; }
   std::optional<QEngine> engine() const override { return std::nullopt; }
+
+ protected:
+  const f32::Table& f32_ = f32::current_table();
+
+ private:
+  std::string_view isa_ = f32::isa();
 };
 
 /// Weights as depthwise convolutions and first layers read them: [kH*kW*I/groups][O].
@@ -48,46 +57,98 @@ class Taps final : public PackedFormOf<float> {
   std::vector<float> taps_;
 };
 
+/// Weights as products of one instruction set read them.
+class PackedPanels final : public PackedFormOf<float> {
+ public:
+  PackedPanels(const f32::Table& table, const f32::Panels& how, int64_t n, int64_t k, const float* plain)
+      : table_(table),
+        how_(how),
+        n_(n),
+        k_(k),
+        size_(static_cast<size_t>(table.panels_size(how, n, k))),
+        panels_(static_cast<float*>(::operator new(size_ * sizeof(float), kAlignment))) {
+    table.pack_panels(how, n, k, plain, panels_.get());
+  }
+  bool fits(const f32::Table& table, const f32::Panels& how) const { return &table_ == &table && how_ == how; }
+  const float* data() const { return panels_.get(); }
+  int64_t bytes() const override { return static_cast<int64_t>(size_ * sizeof(float)); }
+  bool unpacks() const override { return true; }
+  std::vector<float> unpacked() const override {
+    std::vector<float> plain(static_cast<size_t>(n_ * k_));
+    table_.unpack_panels(how_, n_, k_, panels_.get(), plain.data());
+    return plain;
+  }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Release {
+    void operator()(float* p) const { ::operator delete(p, kAlignment); }
+  };
+  const f32::Table& table_;
+  f32::Panels how_;
+  int64_t n_, k_;
+  size_t size_;
+  std::unique_ptr<float, Release> panels_;
+};
+
+/// What a kernel reads of a layer's weights, kept alive.
+struct Held {
+  std::shared_ptr<const void> form;
+  f32::LayerWeights weights;
+};
+
+/// As a product reads them: [n, k] in panels, or as they are.
+Held held_for_product(const FloatWeights& w, const f32::Table& table, const f32::Panels& how, int64_t n, int64_t k) {
+  if (how.kc == 0) {
+    const std::shared_ptr<const float> plain = w.plain();
+    return {plain, {plain.get()}};
+  }
+  const auto form = w.find_or_pack<PackedPanels>([&](const PackedPanels& f) { return f.fits(table, how); },
+                                                 [&](const float* plain) { return PackedPanels(table, how, n, k, plain); });
+  return {form, {.plain = nullptr, .panels = form->data(), .how = how}};
+}
+
 class Conv2dKernel final : public FloatKernel {
  public:
   Conv2dKernel(const FloatConv2dArgs& args, std::shared_ptr<const Blobs> blobs) : args_(args), blobs_(std::move(blobs)) {
     const FloatWeights& w = blobs_->floats;
-    if (f32::conv2d_reads_taps(args.geometry)) {
-      taps_ =
-          w.find_or_pack<Taps>([](const Taps&) { return true; },
-                               [&](const float* plain) { return Taps(plain, w.size(), static_cast<size_t>(args.geometry.out_c)); });
-      weights_ = {nullptr, taps_->data()};
-    } else {
-      plain_ = w.plain();
-      weights_ = {plain_.get()};
+    const ConvGeometry& g = args.geometry;
+    if (!f32_.conv2d_reads_taps(g)) {
+      held_ = held_for_product(w, f32_, f32_.conv2d_panels(g), g.out_c, g.kernel_h * g.kernel_w * (g.in_c / g.groups));
+      return;
     }
+    const auto taps = w.find_or_pack<Taps>([](const Taps&) { return true; },
+                                           [&](const float* plain) { return Taps(plain, w.size(), static_cast<size_t>(g.out_c)); });
+    held_ = {taps, {nullptr, taps->data()}};
   }
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
     const f32::Epilogue e{data_or_null(blobs_->bias), args_.residual ? floats(in[1]) : nullptr, args_.act_min, args_.act_max};
-    f32::conv2d_fused(args_.geometry, floats(in[0]), weights_, e, static_cast<float*>(out[0]));
+    f32_.conv2d_fused(args_.geometry, floats(in[0]), held_.weights, e, static_cast<float*>(out[0]));
   }
 
  private:
   FloatConv2dArgs args_;
   std::shared_ptr<const Blobs> blobs_;
-  std::shared_ptr<const Taps> taps_;
-  std::shared_ptr<const float> plain_;
-  f32::ConvWeights weights_{};
+  Held held_;
 };
 
 class LinearKernel final : public FloatKernel {
  public:
   LinearKernel(const FloatLinearArgs& args, std::shared_ptr<const Blobs> blobs)
-      : args_(args), blobs_(std::move(blobs)), plain_(blobs_->floats.plain()) {}
+      : args_(args),
+        product_{.m = args.rows, .n = args.out, .k = args.in, .transpose_b = true},
+        blobs_(std::move(blobs)),
+        held_(held_for_product(blobs_->floats, f32_, f32_.matmul_panels(product_), args.out, args.in)) {}
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
-    f32::matmul_fused({.m = args_.rows, .n = args_.out, .k = args_.in, .transpose_b = true}, floats(in[0]), plain_.get(),
-                      {data_or_null(blobs_->bias), nullptr, args_.act_min, args_.act_max}, static_cast<float*>(out[0]));
+    f32_.matmul_fused(product_, floats(in[0]), held_.weights, {data_or_null(blobs_->bias), nullptr, args_.act_min, args_.act_max},
+                      static_cast<float*>(out[0]));
   }
 
  private:
   FloatLinearArgs args_;
+  f32::Matmul product_;
   std::shared_ptr<const Blobs> blobs_;
-  std::shared_ptr<const float> plain_;
+  Held held_;
 };
 
 class AffineKernel final : public FloatKernel {
@@ -95,7 +156,7 @@ class AffineKernel final : public FloatKernel {
   AffineKernel(const FloatAffineArgs& args, std::shared_ptr<const Blobs> blobs) : args_(args), blobs_(std::move(blobs)) {}
   bool may_overwrite(size_t) const override { return true; }
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
-    f32::column_affine(args_.rows, args_.channels, floats(in[0]), blobs_->scale.data(), blobs_->bias.data(), -kInfinity, kInfinity,
+    f32_.column_affine(args_.rows, args_.channels, floats(in[0]), blobs_->scale.data(), blobs_->bias.data(), -kInfinity, kInfinity,
                        static_cast<float*>(out[0]));
   }
 
@@ -108,7 +169,7 @@ class Pool2dKernel final : public FloatKernel {
  public:
   explicit Pool2dKernel(const FloatPool2dArgs& args) : args_(args) {}
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
-    const auto pool = args_.kind == kernels::PoolKind::max ? f32::pool2d_max : f32::pool2d_average;
+    const auto pool = args_.kind == kernels::PoolKind::max ? f32_.pool2d_max : f32_.pool2d_average;
     pool(args_.geometry, floats(in[0]), static_cast<float*>(out[0]));
   }
 
@@ -121,7 +182,7 @@ class ClampKernel final : public FloatKernel {
   explicit ClampKernel(const FloatClampArgs& args) : args_(args) {}
   bool may_overwrite(size_t) const override { return true; }
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
-    f32::clamp(args_.count, floats(in[0]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
+    f32_.clamp(args_.count, floats(in[0]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
   }
 
  private:
@@ -133,7 +194,7 @@ class AddKernel final : public FloatKernel {
   explicit AddKernel(const FloatAddArgs& args) : args_(args) {}
   bool may_overwrite(size_t) const override { return true; }
   void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
-    f32::add_clamped(args_.count, floats(in[0]), floats(in[1]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
+    f32_.add_clamped(args_.count, floats(in[0]), floats(in[1]), args_.act_min, args_.act_max, static_cast<float*>(out[0]));
   }
 
  private:

@@ -76,37 +76,44 @@ void narrow(const ConvGeometry& g, const float* x, const float* w, const Epilogu
   });
 }
 
+/// Positions worth handing to another thread.
+int64_t position_cut(const ConvGeometry& g) { return mac_grain(g.kernel_h * g.kernel_w * (g.in_c / g.groups) * g.out_c); }
+
 constexpr int kNarrowIn = 3, kNarrowOut = 4;
 using Narrow = void (*)(const ConvGeometry&, const float*, const float*, const Epilogue&, float*);
+bool is_narrow(const ConvGeometry& g) { return is_pointwise(g) && g.groups == 1 && g.in_c <= kNarrowIn && g.out_c <= kNarrowOut; }
 constexpr Narrow kNarrow[kNarrowIn][kNarrowOut] = {{narrow<1, 1>, narrow<1, 2>, narrow<1, 3>, narrow<1, 4>},
                                                    {narrow<2, 1>, narrow<2, 2>, narrow<2, 3>, narrow<2, 4>},
                                                    {narrow<3, 1>, narrow<3, 2>, narrow<3, 3>, narrow<3, 4>}};
 
 }  // namespace
 
-void convolve(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+void convolve(const ConvGeometry& g, const float* x, const LayerWeights& w, const Epilogue& e, float* y) {
   if (is_depthwise(g)) return depthwise(g, x, w, e, y);
   if (is_first_layer(g)) return first_layer(g, x, w, e, y);
   const int64_t channels = g.in_c / g.groups, outputs = g.out_c / g.groups, depth = g.kernel_h * g.kernel_w * channels;
   const bool pointwise = is_pointwise(g);
-  if (pointwise && g.groups == 1 && g.in_c <= kNarrowIn && g.out_c <= kNarrowOut)
-    return kNarrow[g.in_c - 1][g.out_c - 1](g, x, w.plain, e, y);
+  if (is_narrow(g)) return kNarrow[g.in_c - 1][g.out_c - 1](g, x, w.plain, e, y);
   const int64_t block = im2col_rows(g);
-  parallel(g.batch * g.out_h * g.out_w, mac_grain(depth * g.out_c), [&](int, int64_t begin, int64_t end) {
+  parallel(g.batch * g.out_h * g.out_w, position_cut(g), [&](int, int64_t begin, int64_t end) {
     float* columns = pointwise ? nullptr : scratch_floats(Scratch::columns, static_cast<size_t>(block * depth));
     for (int64_t p = begin; p < end; p += block) {
       const int64_t rows = min_of(block, end - p);
       float* out = y + p * g.out_c;
       for (int64_t group = 0; group < g.groups; ++group) {
         if (!pointwise) im2col(g, group, x, p, p + rows, columns);
-        gemm({.m = rows,
-              .n = outputs,
-              .k = depth,
-              .lda = pointwise ? g.in_c : depth,
-              .ldb = depth,
-              .ldc = g.out_c,
-              .transpose_b = true},
-             pointwise ? x + p * g.in_c + group * channels : columns, w.plain + group * outputs * depth, out + group * outputs);
+        const Gemm product{.m = rows,
+                           .n = outputs,
+                           .k = depth,
+                           .lda = pointwise ? g.in_c : depth,
+                           .ldb = depth,
+                           .ldc = g.out_c,
+                           .transpose_b = true};
+        const float* from = pointwise ? x + p * g.in_c + group * channels : columns;
+        if (w.panels != nullptr)
+          gemm_packed(product, from, w.how, w.panels, out);
+        else
+          gemm(product, from, w.plain + group * outputs * depth, out + group * outputs);
       }
       Epilogue here = e;
       if (e.residual != nullptr) here.residual += p * g.out_c;
@@ -115,7 +122,25 @@ void convolve(const ConvGeometry& g, const float* x, const ConvWeights& w, const
   });
 }
 
+namespace {
+
+Panels convolution_panels(const ConvGeometry& g) {
+  if (g.groups != 1 || is_depthwise(g) || is_first_layer(g) || is_narrow(g)) return {};
+  const int64_t positions = g.batch * g.out_h * g.out_w, block = im2col_rows(g), depth = g.kernel_h * g.kernel_w * g.in_c;
+  const int count = chunks(positions, position_cut(g));
+  CommonPanels common;
+  const int64_t parts[] = {positions / count, (positions + count - 1) / count};
+  for (const int64_t part : parts) {
+    common.add(min_of(block, part), g.out_c, depth);
+    common.add(part % block, g.out_c, depth);
+  }
+  return common.get();
+}
+
+}  // namespace
+
 void fill_conv2d(Table& t) {
+  t.conv2d_panels = convolution_panels;
   t.conv2d_reads_taps = [](const ConvGeometry& g) { return is_depthwise(g) || is_first_layer(g); };
   t.conv2d_fused = convolve;
 }

@@ -120,7 +120,7 @@ template <int L, int N>
 
 bool is_depthwise(const ConvGeometry& g) { return g.groups == g.in_c && g.groups == g.out_c && g.groups > 1; }
 
-void depthwise(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+void depthwise(const ConvGeometry& g, const float* x, const LayerWeights& w, const Epilogue& e, float* y) {
   forward(g, x, w.taps ? w.taps : transposed_weights(g, w.plain, false), e, y);
 }
 

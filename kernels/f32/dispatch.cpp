@@ -80,8 +80,15 @@ bool use_provider(bool on) {
 }
 
 void matmul(const Matmul& g, const float* a, const float* b, const float* bias, float* c) { table().matmul(g, a, b, bias, c); }
-void matmul_fused(const Matmul& g, const float* a, const float* b, const Epilogue& e, float* c) {
+void matmul_fused(const Matmul& g, const float* a, const LayerWeights& b, const Epilogue& e, float* c) {
   table().matmul_fused(g, a, b, e, c);
+}
+Panels matmul_panels(const Matmul& g) { return table().matmul_panels(g); }
+Panels conv2d_panels(const ConvGeometry& g) { return table().conv2d_panels(g); }
+int64_t panels_size(const Panels& p, int64_t n, int64_t k) { return table().panels_size(p, n, k); }
+void pack_panels(const Panels& p, int64_t n, int64_t k, const float* b, float* panels) { table().pack_panels(p, n, k, b, panels); }
+void unpack_panels(const Panels& p, int64_t n, int64_t k, const float* panels, float* b) {
+  table().unpack_panels(p, n, k, panels, b);
 }
 
 /// So little to compute that a provider spends more on arranging the weights anew than it gains; measured at batch 1 on layers of
@@ -100,7 +107,7 @@ void conv2d(const ConvGeometry& g, const float* x, const float* w, const float* 
   if (act_min != -kInfinity || act_max != kInfinity) clamp(g.batch * g.out_h * g.out_w * g.out_c, y, act_min, act_max, y);
 }
 bool conv2d_reads_taps(const ConvGeometry& g) { return table().conv2d_reads_taps(g); }
-void conv2d_fused(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+void conv2d_fused(const ConvGeometry& g, const float* x, const LayerWeights& w, const Epilogue& e, float* y) {
   table().conv2d_fused(g, x, w, e, y);
 }
 void conv2d_grad_input(const ConvGeometry& g, const float* dy, const float* w, float* dx) {

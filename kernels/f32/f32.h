@@ -41,21 +41,34 @@ struct Epilogue {
   const float* residual = nullptr;  ///< of the output's layout; not the output itself
   float act_min = -__builtin_inff(), act_max = __builtin_inff();
 };
-/// The same product, not accumulated, and this epilogue.
-void matmul_fused(const Matmul&, const float* a, const float* b, const Epilogue&, float* c);
+/// How a product blocks its second operand [n, k], so that it can be packed ahead; kc 0: it is read as it is.
+struct Panels {
+  int64_t kc = 0, mc = 0;
+  bool operator==(const Panels&) const = default;
+};
+/// A layer's weights: as they are and, made ahead, as a kernel reads them.
+struct LayerWeights {
+  const float* plain;             ///< may be null where one of the others is read
+  const float* taps = nullptr;    ///< [kH*kW*I/groups][O], of depthwise and first layers; null: made at each call
+  const float* panels = nullptr;  ///< of a product
+  Panels how{};
+};
+/// The product with transpose_b alone, and this epilogue.
+void matmul_fused(const Matmul&, const float* a, const LayerWeights& b, const Epilogue&, float* c);
+/// Those of the product, or of the convolution's products, for threads() of now.
+Panels matmul_panels(const Matmul&);
+Panels conv2d_panels(const ConvGeometry&);
+/// Floats that b of [n, k] takes in panels; they lie at a multiple of 64 bytes and are of this instruction set.
+int64_t panels_size(const Panels&, int64_t n, int64_t k);
+void pack_panels(const Panels&, int64_t n, int64_t k, const float* b, float* panels);
+void unpack_panels(const Panels&, int64_t n, int64_t k, const float* panels, float* b);
 
 /// y = conv(x, w) (+ bias), limited to [act_min, act_max] (pass -inf, +inf for none). bias may be null.
 void conv2d(const ConvGeometry&, const float* x, const float* w, const float* bias, float act_min, float act_max, float* y);
-/// Weights of a convolution. `taps`: the same as [kH*kW*I/groups][O], which depthwise and first layers read; null: made at each
-/// call.
-struct ConvWeights {
-  const float* plain;
-  const float* taps = nullptr;
-};
-/// Whether these sizes are computed from `taps`; `plain` may then be null.
+/// Whether these sizes are computed from `taps`.
 bool conv2d_reads_taps(const ConvGeometry&);
 /// octet's own kernel, whatever library conv2d() would ask, and this epilogue.
-void conv2d_fused(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
+void conv2d_fused(const ConvGeometry&, const float* x, const LayerWeights&, const Epilogue&, float* y);
 void conv2d_grad_input(const ConvGeometry&, const float* dy, const float* w, float* dx);
 void conv2d_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 

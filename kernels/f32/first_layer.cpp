@@ -116,7 +116,7 @@ bool is_first_layer(const ConvGeometry& g) {
              1 << 20;
 }
 
-void first_layer(const ConvGeometry& g, const float* x, const ConvWeights& w, const Epilogue& e, float* y) {
+void first_layer(const ConvGeometry& g, const float* x, const LayerWeights& w, const Epilogue& e, float* y) {
   const Tiles tiles(g);
   const float* wt = w.taps;
   if (wt == nullptr) {

@@ -7,8 +7,8 @@
 namespace octet::f32 {
 
 /// What a buffer is for; buffers of one thread alive at the same time must differ in this.
-enum class Scratch { weights, gradient_weights, partials, columns };
-constexpr int kScratchKinds = 4;
+enum class Scratch { weights, gradient_weights, partials, columns, product };
+constexpr int kScratchKinds = 5;
 
 /// At least `bytes` bytes at a multiple of 64, uninitialized, until the calling thread asks for this kind again.
 void* scratch(Scratch, size_t bytes);

@@ -6,6 +6,7 @@ namespace octet::f32::OCTET_ISA {
 
 Table table() {
   Table t;
+  fill_gemm(t);
   fill_matmul(t);
   fill_conv2d(t);
   fill_conv2d_grad(t);

@@ -9,6 +9,11 @@ namespace octet::f32 {
 struct Table {
   decltype(&f32::matmul) matmul;
   decltype(&f32::matmul_fused) matmul_fused;
+  decltype(&f32::matmul_panels) matmul_panels;
+  decltype(&f32::conv2d_panels) conv2d_panels;
+  decltype(&f32::panels_size) panels_size;
+  decltype(&f32::pack_panels) pack_panels;
+  decltype(&f32::unpack_panels) unpack_panels;
   decltype(&f32::conv2d_reads_taps) conv2d_reads_taps;
   decltype(&f32::conv2d_fused) conv2d_fused;
   decltype(&f32::conv2d_grad_input) conv2d_grad_input;

@@ -13,6 +13,7 @@
 
 namespace octet::f32::OCTET_ISA {
 
+void fill_gemm(Table&);
 void fill_matmul(Table&);
 void fill_conv2d(Table&);
 void fill_conv2d_grad(Table&);
@@ -30,6 +31,26 @@ struct Gemm {
   bool transpose_a = false, transpose_b = false, accumulate = false;
 };
 void gemm(const Gemm&, const float* a, const float* b, float* c);
+/// What gemm() with transpose_b makes of B at these sizes; kc 0: nothing.
+Panels panels_of(int64_t m, int64_t n, int64_t k);
+/// gemm() with transpose_b on packed panels: the same bits where panels_of() is `how`.
+void gemm_packed(const Gemm&, const float* a, const Panels& how, const float* panels, float* c);
+
+/// One answer for all the products of a layer, or none.
+class CommonPanels {
+ public:
+  void add(int64_t m, int64_t n, int64_t k) {
+    if (m == 0) return;
+    const Panels p = panels_of(m, n, k);
+    same_ = same_ && (first_ || p == panels_);
+    panels_ = p, first_ = false;
+  }
+  Panels get() const { return same_ ? panels_ : Panels{}; }
+
+ private:
+  Panels panels_;
+  bool first_ = true, same_ = true;
+};
 
 /// Rows [begin, end) of the matrix [batch*out_h*out_w, kernel_h*kernel_w*in_c/groups] whose product with a group's weights is the
 /// convolution.
@@ -43,17 +64,17 @@ bool is_pointwise(const ConvGeometry&);
 void finish(int64_t rows, int64_t channels, int64_t ld, const Epilogue&, float* y);
 
 bool is_depthwise(const ConvGeometry&);
-void depthwise(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
+void depthwise(const ConvGeometry&, const float* x, const LayerWeights&, const Epilogue&, float* y);
 void depthwise_grad_input(const ConvGeometry&, const float* dy, const float* w, float* dx);
 void depthwise_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 
 /// Few input channels (images): computed from a padded copy of some rows, without im2col.
 bool is_first_layer(const ConvGeometry&);
-void first_layer(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
+void first_layer(const ConvGeometry&, const float* x, const LayerWeights&, const Epilogue&, float* y);
 void first_layer_grad_weight(const ConvGeometry&, const float* x, const float* dy, float* dw);
 
 /// Any of the above, by geometry.
-void convolve(const ConvGeometry&, const float* x, const ConvWeights&, const Epilogue&, float* y);
+void convolve(const ConvGeometry&, const float* x, const LayerWeights&, const Epilogue&, float* y);
 
 /// dw[column][row] = sum over chunks of partials[chunk][row][column], in the order of the chunks.
 void sum_transposed(int count, int64_t rows, int64_t columns, const float* partials, float* dw);

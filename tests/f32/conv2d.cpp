@@ -49,6 +49,11 @@ constexpr Case kCases[] = {
     {"first layer, two channels, 5x5", 2, 9, 11, 2, 37, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2, 1},
     {"first layer, asymmetric, dilation", 1, 12, 9, 4, 7, 3, 2, 1, 2, 2, 1, 3, 0, 0, 2, 1},
     {"first layer, more padding than the kernel reaches", 1, 3, 4, 3, 8, 2, 2, 1, 1, 1, 1, 3, 4, 3, 2, 1},
+    {"1x1, three channels", 2, 9, 7, 3, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"1x1, two channels to four", 3, 5, 5, 2, 4, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"1x1, one channel to two", 1, 4, 6, 1, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1},
+    {"depthwise, rows of one to three inner columns", 2, 7, 5, 83, 83, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 83},
+    {"depthwise, rows of two inner columns", 2, 5, 6, 67, 67, 3, 3, 1, 1, 1, 1, 1, 0, 1, 1, 67},
     {"one output channel", 2, 8, 8, 5, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 };
 
@@ -93,6 +98,46 @@ TEST_CASE("a convolution equals the sum in double") {
       });
     }
   }
+}
+
+TEST_CASE("a fused convolution on weights packed ahead gives the bits of convolution, addition and limits") {
+  int taps = 0, panels = 0;
+  for (const Case& c : kCases) {
+    INFO(c.name);
+    const ConvGeometry g = geometry(c);
+    const Data d(g);
+    const int64_t row = size(d.w) / g.out_c;
+    for_every_setting([&] {
+      if (!std::string_view(f32::provider()).empty()) return;
+      for (const bool with_bias : {false, true})
+        for (const bool with_residual : {false, true}) {
+          const float* bias = with_bias ? d.bias.data() : nullptr;
+          const auto expected = output_of(size(d.dy), [&](float* y) {
+            f32::conv2d(g, d.x.data(), d.w.data(), bias, -kInfinity, kInfinity, y);
+            if (with_residual) f32::add(size(d.dy), y, d.dy.data(), y);
+            f32::clamp(size(d.dy), y, -0.25F, 0.5F, y);
+          });
+          const f32::Epilogue e{bias, with_residual ? d.dy.data() : nullptr, -0.25F, 0.5F};
+          const auto fused = [&](const f32::LayerWeights& w) {
+            return output_of(size(d.dy), [&](float* y) { f32::conv2d_fused(g, d.x.data(), w, e, y); });
+          };
+          check_same(fused({d.w.data()}), expected);
+          if (f32::conv2d_reads_taps(g)) {
+            std::vector<float> turned(d.w.size());
+            for (int64_t i = 0; i < size(d.w); ++i)
+              turned[static_cast<size_t>(i % row * g.out_c + i / row)] = d.w[static_cast<size_t>(i)];
+            check_same(fused({nullptr, turned.data()}), expected);
+            ++taps;
+          } else if (const f32::Panels how = f32::conv2d_panels(g); how.kc > 0) {
+            const Packed packed(how, g.out_c, row, d.w);
+            check_same(fused({.plain = nullptr, .panels = packed.data(), .how = how}), expected);
+            ++panels;
+          }
+        }
+    });
+  }
+  CHECK(taps > 20);
+  CHECK(panels > 20);
 }
 
 TEST_CASE("a library's convolution equals the sum in double where it takes it, however small") {

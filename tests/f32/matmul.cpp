@@ -30,3 +30,46 @@ TEST_CASE("a matrix product equals the sum in double, in every layout and on eve
     }
   }
 }
+
+TEST_CASE("a fused product on weights packed ahead gives the bits of product and limits") {
+  struct Size {
+    int64_t m, n, k;
+  };
+  int packed = 0, blocks = 0;
+  for (const auto& [m, n, k] : {Size{5, 700, 1500},
+                                {64, 64, 64},
+                                {2, 3, 200},
+                                {33, 48, 700},
+                                {300, 20, 17},
+                                {9, 4000, 2100},
+                                {1, 40, 30},
+                                {40, 1, 30},
+                                {4, 4, 4},
+                                {7, 6, 6},
+                                {3, 129, 31}}) {
+    INFO(m << "x" << n << "x" << k);
+    const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3),
+               residual = random_floats(m * n, 4);
+    const f32::Matmul mm{.m = m, .n = n, .k = k, .transpose_b = true};
+    for_every_setting([&] {
+      const auto expected = output_of(m * n, [&](float* y) {
+        f32::matmul(mm, a.data(), b.data(), bias.data(), y);
+        f32::add(m * n, y, residual.data(), y);
+        f32::clamp(m * n, y, -0.5F, 1.0F, y);
+      });
+      const f32::Epilogue e{bias.data(), residual.data(), -0.5F, 1.0F};
+      check_same(output_of(m * n, [&](float* y) { f32::matmul_fused(mm, a.data(), {b.data()}, e, y); }), expected);
+      const f32::Panels how = f32::matmul_panels(mm);
+      if (how.kc == 0) return;
+      const Packed panels(how, n, k, b);
+      check_same(output_of(m * n,
+                           [&](float* y) {
+                             f32::matmul_fused(mm, a.data(), {.plain = nullptr, .panels = panels.data(), .how = how}, e, y);
+                           }),
+                 expected);
+      ++packed, blocks += how.kc < k || how.mc < n;
+    });
+  }
+  CHECK(packed > 20);
+  CHECK(blocks > 5);
+}

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -76,6 +77,31 @@ inline std::vector<double> absolute(const std::vector<float>& x) {
   for (float v : x) y.push_back(std::fabs(static_cast<double>(v)));
   return y;
 }
+
+/// Weights [n, k] in panels, which give them back.
+class Packed {
+ public:
+  Packed(const f32::Panels& how, int64_t n, int64_t k, const std::vector<float>& b) {
+    constexpr size_t kAlignment = 64, kBeside = 32;
+    const auto floats = static_cast<size_t>(f32::panels_size(how, n, k));
+    memory_.assign(floats + kAlignment + kBeside, kNaN);
+    size_t room = (floats + kAlignment) * sizeof(float);
+    void* at = memory_.data();
+    data_ = static_cast<float*>(std::align(kAlignment, floats * sizeof(float), at, room));
+    f32::pack_panels(how, n, k, b.data(), data_);
+    bool intact = true;
+    for (const float* p = data_ + floats; p < memory_.data() + memory_.size(); ++p) intact = intact && *p != *p;
+    CHECK(intact);
+    std::vector<float> back(b.size(), kNaN);
+    f32::unpack_panels(how, n, k, data_, back.data());
+    CHECK(back == b);
+  }
+  const float* data() const { return data_; }
+
+ private:
+  std::vector<float> memory_;
+  float* data_;
+};
 
 /// The n floats that f writes: all of them, nothing beside them, and the same bits when called again.
 template <class F>
