@@ -196,6 +196,16 @@ std::optional<Part> make(const TransposeArgs& a, const Blobs&) {
 
 std::optional<Part> make(const ClampArgs&, const Blobs&) { return std::nullopt; }
 
+std::optional<Part> make(const LookupArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const BinaryArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const ReduceArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const GatherArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const SoftmaxArgs&, const Blobs&) { return std::nullopt; }
+
 class Chain final : public Bare {
  public:
   explicit Chain(const std::vector<LoweredCall>& steps) {

@@ -43,7 +43,7 @@ bool MemoryPlanner::may_overwrite(int value, const Access& access, size_t input)
     if (&other != &out && overlap(in, other) && other.last > access.time) return false;
   for (size_t k = 0; k < access.inputs.size(); ++k) {
     const Value& other = at(access.inputs[k]);
-    if (overlap(in, other) && !(allowed(k) && other.offset == in.offset)) return false;
+    if (overlap(in, other) && !(allowed(k) && other.offset == in.offset && other.bytes == in.bytes)) return false;
   }
   return true;
 }

@@ -43,7 +43,7 @@ Described describe(const FloatCall& call, QEngine engine, std::string_view path)
   if (const auto* args = std::get_if<FloatArgs>(&call.args))
     return {name_of(*args), output_bytes(*args), macs(*args), true, {make(*args, call.blobs), {}}};
   const auto& args = std::get<KernelArgs>(call.args);
-  return {name_of(args), output_bytes(args), 0, false, {make_or_fall_back(args, nullptr, engine, path).kernel, {}}};
+  return {name_of(args), output_bytes(args), 0, false, {make_or_fall_back(args, call.blobs, engine, path).kernel, {}}};
 }
 
 bool has_doubles(const Model& model) {

@@ -56,7 +56,8 @@ bool runs_quantized(const Model& model, int index) {
         return requires(const LowerCall& c) { op.lower(c); };
       },
       module.op);
-  if (!lowers || std::holds_alternative<Input>(module.op) || !has_output_codes(module) || !wire_qparams(model, module))
+  if (!lowers || traits_of(module.op).codes == Codes::none || std::holds_alternative<Input>(module.op) ||
+      !has_output_codes(module) || !wire_qparams(model, module))
     return false;
   const Params& params = model.owner(module).params;
   const auto weight = params.find("weight");

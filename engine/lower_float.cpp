@@ -133,6 +133,7 @@ std::optional<LoweredFloats> lower_floats(const Model& model, int index, std::sp
         }
       },
       module.op);
+  if (lowered.calls.empty()) return std::nullopt;  // its attributes have no kernel
   Crossings(model, module, call, lowered).add();
   // Kernels of codes count in 32 bits; of floats they count bytes.
   constexpr int64_t kLimit = (int64_t{1} << 31) / static_cast<int64_t>(sizeof(float));

@@ -24,9 +24,17 @@ struct Param {
   bool optional = false;  ///< may be missing
 };
 
-/// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range;
-/// `none`, there are none: the operator computes in float, and prepare leaves it and its wires alone.
-enum class Codes : uint8_t { keep, own, none };
+/// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range, which
+/// is observed; `fixed`, a range that is known before; `none`, there are none: the operator computes in float, and prepare leaves
+/// it and its wires alone.
+enum class Codes : uint8_t { keep, own, fixed, none };
+
+/// Of Codes::fixed: the real values from lo up to hi, which just has no code, spread evenly over all codes (PyTorch's
+/// FixedQParams; TensorFlow Lite's logistic, tanh and softmax).
+struct FixedRange {
+  float lo, hi;
+  bool operator==(const FixedRange&) const = default;
+};
 
 /// What becomes of channels (the last axis). `scales`: each stays by itself, and f(s x) = s f(x) for s > 0. `clips`: each stays by
 /// itself, up to a limit. `regroups`: same values in the same order, channels may become part of a longer last axis. `mixes`: all
@@ -51,10 +59,14 @@ struct Traits {
   Part part;
   int wires = 1;  ///< that it reads; -1: any number of them
   int outputs = 1;
-  bool pads = false;                 ///< reads zeros around its input, so that f(x + c) is not f(x) + a constant
-  bool selects = false;              ///< every output is one of the inputs' values: no range is larger than theirs
-  bool keeps_mean = false;           ///< a channel's mean stays what it is
-  std::optional<Product> product{};  ///< set: weights as they are stored times the input
+  bool pads = false;                  ///< reads zeros around its input, so that f(x + c) is not f(x) + a constant
+  bool selects = false;               ///< every output is one of the inputs' values: no range is larger than theirs
+  bool keeps_mean = false;            ///< a channel's mean stays what it is
+  std::optional<FixedRange> fixed{};  ///< of Codes::fixed
+  std::optional<Product> product{};   ///< set: weights as they are stored times the input
 };
+
+/// Of an operator that moves values about and computes none.
+inline constexpr Traits kMovesValues{.codes = Codes::keep, .channels = Channels::mixes, .part = Part::other, .selects = true};
 
 }  // namespace octet

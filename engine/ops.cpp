@@ -8,15 +8,6 @@
 
 namespace octet {
 
-Limits limits(Activation act) {
-  switch (act) {
-    case Activation::none: return {};
-    case Activation::relu: return {0, INFINITY};
-    case Activation::relu6: return {0, 6};
-  }
-  fail("unknown activation ", static_cast<int>(act));
-}
-
 std::string_view name_of(const Op& op) {
   return std::visit([](const auto& o) { return o.name; }, op);
 }
@@ -48,6 +39,10 @@ void ShapeCall::expect_inputs(size_t n) const {
 const Shape& ShapeCall::input(size_t i, size_t rank) const {
   check(inputs[i].size() == rank, path, ": expected an input of ", rank, " axes, got shape ", to_string(inputs[i]));
   return inputs[i];
+}
+
+void check_activation(Activation act, std::string_view path) {
+  check(act.lo <= act.hi && act.lo < INFINITY && act.hi > -INFINITY, path, ": an activation between ", act.lo, " and ", act.hi);
 }
 
 void expect_param(const Params& params, std::string_view name, const Shape& shape, std::string_view path) {

@@ -7,9 +7,11 @@
 #include <string_view>
 #include <variant>
 
+#include "engine/ops/copy.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/product.h"
+#include "engine/ops/reduce.h"
 #include "engine/ops/view.h"
 #include "engine/ops/window.h"
 
@@ -35,8 +37,9 @@ struct Input {
   Lowered lower(const LowerCall&) const;
 };
 
-using Op =
-    std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split>;
+using Op = std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout,
+                        Split, Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip,
+                        Roll, Gather, Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize>;
 
 /// What an operator has to answer; there are no defaults to forget.
 template <class T>

@@ -23,6 +23,7 @@ struct Item {
   std::vector<FirmwareOperand> inputs{}, outputs{};
   bool alias = false;
   bool completes = true;
+  bool temporary = false;
 };
 
 class FirmwarePlanner {
@@ -121,6 +122,7 @@ class FirmwarePlanner {
       check(std::max(call.inputs.size(), call.outputs.size()) <= image::kMostOperands, module.path, ": a kernel with ",
             call.inputs.size(), " inputs and ", call.outputs.size(), " outputs; a device takes ", image::kMostOperands);
       Item item{.module = i, .call = call, .completes = writes_last(lowered, call)};
+      item.temporary = std::ranges::all_of(call.outputs, [](const Operand& o) { return o.of == Operand::Of::temporary; });
       for (const Operand& o : call.inputs) item.inputs.push_back(place(o));
       for (const Operand& o : call.outputs) item.outputs.push_back(place(o));
       item.alias = is_piece(item);
@@ -235,6 +237,7 @@ class FirmwarePlanner {
     step.args = item.call.args;
     step.blobs = item.call.blobs;
     step.completes = item.completes;
+    step.temporary = item.temporary;
     step.in_place = in_place;
     for (const FirmwareOperand& o : item.inputs) step.inputs.push_back({number(o.value), o.offset});
     for (const FirmwareOperand& o : item.outputs) step.outputs.push_back({number(o.value), o.offset});

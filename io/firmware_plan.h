@@ -77,8 +77,9 @@ struct FirmwareStep {
   KernelArgs args;
   std::shared_ptr<const Blobs> blobs;  ///< null: none
   std::vector<FirmwareOperand> inputs, outputs;
-  bool completes = true;  ///< no later step writes its outputs
-  bool in_place = false;  ///< the output lies on an input
+  bool completes = true;   ///< no later step writes its outputs
+  bool temporary = false;  ///< its outputs are no layer's, but read by the layer's next step
+  bool in_place = false;   ///< the output lies on an input
   std::vector<PackedWeights> packed;
   int64_t scratch_bytes = 0, scratch_offset = 0;
   int64_t live_bytes = 0;   ///< in the arena while it runs, scratch included

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a target's kernels want of a layer: packed weights and scratch memory, or nothing where the reference kernel runs it.
 #include "io/firmware_plan.h"
+#include "kernels/held_constants.h"
 #include "kernels/cortex_m/cortex_m.h"
 #include "kernels/cortex_m/pack.h"
 #include "runtime/image.h"
 
 namespace octet {
 namespace {
-
-template <class T>
-const T* data_or_null(const std::vector<T>& v) {
-  return v.empty() ? nullptr : v.data();
-}
 
 /// Scratch memory of both families' kernels is a function of the arguments.
 template <class Args>
@@ -37,16 +33,9 @@ KernelNeeds packed(const kernels::AddArgs& a, bool m55) {
 }
 
 template <class Args>
-KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwise, bool m55) {
-  const std::vector<float> no_bias(b.bias.empty() ? static_cast<size_t>(channels) : 0);
-  const std::vector<int32_t> no_codes(b.bias_codes.empty() ? static_cast<size_t>(channels) : 0);
-  const kernels::Channels tables{data_or_null(b.scale),
-                                 b.bias.empty() ? no_bias.data() : b.bias.data(),
-                                 b.bias_codes.empty() ? no_codes.data() : b.bias_codes.data(),
-                                 data_or_null(b.multiplier),
-                                 data_or_null(b.shift),
-                                 data_or_null(b.weight_zero_point)};
-  const kernels::Buffers data{nullptr, b.weight.data(), nullptr, nullptr, tables};
+KernelNeeds packed(const Args& a, const Blobs& b, bool depthwise, bool m55) {
+  const HeldConstants constants(a, {std::shared_ptr<const Blobs>(), &b});
+  const kernels::Buffers data{nullptr, constants.weight(), nullptr, nullptr, constants.channels()};
   const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);
   const auto family = m55 ? (depthwise ? image::Family::m55_depthwise : image::Family::m55)
                           : (depthwise ? image::Family::m4_depthwise : image::Family::m4);
@@ -59,8 +48,8 @@ KernelNeeds packed(const Args& a, const Blobs& b, int64_t channels, bool depthwi
 KernelNeeds kernel_needs(FirmwareTarget target, const KernelArgs& args, const Blobs& blobs) {
   if (target == FirmwareTarget::portable) return {};
   const bool m55 = target == FirmwareTarget::cortex_m55;
-  if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, a->out_c, cortex_m::is_depthwise(*a), m55);
-  if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, a->out, false, m55);
+  if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, cortex_m::is_depthwise(*a), m55);
+  if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, false, m55);
   if (const auto* a = std::get_if<kernels::AddArgs>(&args)) return packed(*a, m55);
   return {};
 }

@@ -110,11 +110,13 @@ class Writer {
     const bool plain = std::ranges::none_of(s.packed, [](const PackedWeights& p) { return p.replaces_plain; });
     const bool real = plan_.rounding == Rounding::real;
     image::Tables t{};
-    t.channels = static_cast<uint32_t>(real ? b.scale.size() : b.multiplier.size());
-    check(t.channels > 0, s.path, ": no rescaling tables for rounding ", to_string(plan_.rounding));
+    t.channels = static_cast<uint32_t>(channels_of(s.args));
     if (!plain) return t;  // packed weights hold everything
     t.weight = blob(b.weight.plain().get(), b.weight.size());
     t.weight_bytes = static_cast<uint32_t>(b.weight.size());
+    if (constants_of(s.args) != kernels::Constants::channels) return t;
+    check((real ? b.scale.size() : b.multiplier.size()) == t.channels, s.path, ": no rescaling tables for rounding ",
+          to_string(plan_.rounding));
     t.weight_zero_point = blob(b.weight_zero_point);
     if (real) {
       t.scale = blob(b.scale);
@@ -136,7 +138,7 @@ class Writer {
               s.outputs.size() <= image::kMostOperands,
           s.path, ": ", s.inputs.size(), " inputs and ", s.outputs.size(), " outputs; a device takes ", image::kMostOperands);
     r.name_bytes = static_cast<uint8_t>(name.size());
-    r.flags = s.completes ? image::kCompletes : 0;
+    r.flags = static_cast<uint8_t>((s.completes ? image::kCompletes : 0) | (s.temporary ? image::kTemporary : 0));
     r.scratch_offset = static_cast<uint32_t>(s.scratch_offset);
     r.scratch_bytes = static_cast<uint32_t>(s.scratch_bytes);
     std::visit([&](const auto& args) { r.args_bytes = static_cast<uint16_t>(sizeof args); }, s.args);

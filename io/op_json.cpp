@@ -30,6 +30,7 @@ json::Value write(double v, std::string_view where) {
   return v;
 }
 json::Value write(const Shape& v, std::string_view) { return v; }
+json::Value write(const Indices& v, std::string_view) { return static_cast<const std::vector<int64_t>&>(v); }
 json::Value write(const Pair& v, std::string_view) { return {v.h, v.w}; }
 json::Value write(const Pads& v, std::string_view) { return {v.top, v.left, v.bottom, v.right}; }
 template <Enum E>
@@ -38,11 +39,25 @@ json::Value write(E v, std::string_view where) {
   check(index < kEnumNames<E>.size(), where, ": enum value ", index, " has no name");
   return kEnumNames<E>[index];
 }
+/// By name, or [lo, hi] with null where there is no limit.
+constexpr std::pair<const char*, Activation> kActivations[] = {
+    {"none", Activation::none}, {"relu", Activation::relu}, {"relu6", Activation::relu6}};
+json::Value write(const Activation& v, std::string_view) {
+  for (const auto& [name, act] : kActivations)
+    if (v == act) return name;
+  const auto limit = [](float x) { return std::isfinite(x) ? json::Value(x) : json::Value(); };
+  return {limit(v.lo), limit(v.hi)};
+}
 template <HasFields T>
 json::Value write(const T& v, std::string_view where) {
   json::Value object = json::Value::object();
   const auto add = [&](const auto& field) {
-    object[std::string(field.name)] = write(v.*field.member, std::string(where) + "." + std::string(field.name));
+    if constexpr (requires { (v.*field.member).has_value(); }) {  // an attribute without a value is not written
+      if (const auto& own = v.*field.member)
+        object[std::string(field.name)] = write(*own, std::string(where) + "." + std::string(field.name));
+      return;
+    } else
+      object[std::string(field.name)] = write(v.*field.member, std::string(where) + "." + std::string(field.name));
   };
   std::apply([&](const auto&... field) { (add(field), ...); }, T::fields);
   return object;
@@ -54,6 +69,9 @@ void read(double& to, const json::Value& v, std::string_view where) { to = json:
 void read(Shape& to, const json::Value& v, std::string_view where) {
   check(json::array(v, where).size() <= kMaxRank, where, ": has ", v.size(), " elements, at most ", kMaxRank, " are read");
   for (const json::Value& d : v) to.push_back(int64(d, where));
+}
+void read(Indices& to, const json::Value& v, std::string_view where) {
+  for (const json::Value& d : json::array(v, where)) to.push_back(int64(d, where));
 }
 void read(Pair& to, const json::Value& v, std::string_view where) {
   json::array(v, 2, where);
@@ -73,12 +91,31 @@ void read(E& to, const json::Value& v, std::string_view where) {
     }
   fail(where, ": unknown value '", name, "'");
 }
+void read(Activation& to, const json::Value& v, std::string_view where) {
+  if (v.is_string()) {
+    for (const auto& [name, act] : kActivations)
+      if (v == name) {
+        to = act;
+        return;
+      }
+    fail(where, ": unknown value '", json::string(v, where), "'");
+  }
+  json::array(v, 2, where);
+  const auto limit = [&](const json::Value& x, float none) {
+    return x.is_null() ? none : static_cast<float>(json::number(x, where));
+  };
+  to = {limit(v[0], -INFINITY), limit(v[1], INFINITY)};
+}
 template <HasFields T>
 void read(T& to, const json::Value& v, std::string_view where) {
   std::apply([&](const auto&... field) { json::expect_object(v, {field.name...}, where); }, T::fields);
   const auto get = [&](const auto& field) {
     const std::string name(field.name);
-    read(to.*field.member, json::at(v, name.c_str(), where), std::string(where) + "." + name);
+    if constexpr (requires { (to.*field.member).has_value(); }) {
+      if (v.contains(name)) read((to.*field.member).emplace(), v[name], std::string(where) + "." + name);
+      return;
+    } else
+      read(to.*field.member, json::at(v, name.c_str(), where), std::string(where) + "." + name);
   };
   std::apply([&](const auto&... field) { (get(field), ...); }, T::fields);
 }

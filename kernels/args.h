@@ -64,6 +64,43 @@ struct AddArgs {
   OutputArgs output;
 };
 
+enum class BinaryKind : uint8_t { add = 0, sub = 1, mul = 2, minimum = 3, maximum = 4 };
+
+/// Element-wise function of two tensors of codes with broadcasting: up to six axes of the output, steps of both inputs along each.
+/// add and sub as in AddArgs. mul: one rescaling of the product of differences from the zero points. minimum, maximum: of codes
+/// that mean the same as the output's.
+struct BinaryArgs {
+  int32_t rank;
+  int32_t output_shape[6];
+  int32_t a_stride[6], b_stride[6];  ///< in elements, by output axis; 0: repeated
+  int32_t a_zero_point, b_zero_point;
+  float a_scale, b_scale;  ///< add, sub: as in AddArgs; mul: f32(sa*sb), in int_bias f32(f32(sa*sb)/so), and 1
+  float offset;            ///< int_bias, add and sub: as in AddArgs
+  int32_t a_multiplier, a_shift, b_multiplier, b_shift;  ///< fixed modes, add and sub
+  int32_t output_multiplier, output_shift;               ///< fixed modes; mul: sa*sb/so
+  BinaryKind kind;
+  CodeType a_type, b_type, output_type;
+  Rounding rounding;
+  uint8_t reserved[3];
+  OutputArgs output;
+};
+
+enum class ReduceKind : uint8_t { mean = 0, sum = 1, max = 2, min = 3 };
+
+/// Many codes become one: along `reduced` axes, for every place along `kept` ones, which the packed output has in their order; six
+/// axes together at most. max and min are of codes that mean the same as the output's.
+struct ReduceArgs {
+  int32_t kept, reduced;
+  int32_t shape[6], stride[6];  ///< those that stay, then those that go; steps in elements
+  int32_t input_zero_point;
+  float scale;                ///< real: f32(sx/n), n elements (sum: 1); int_bias: f32(sx / f32(so*n))
+  int32_t multiplier, shift;  ///< fixed modes: sx/so/n
+  ReduceKind kind;
+  CodeType input_type, output_type;
+  Rounding rounding;
+  OutputArgs output;
+};
+
 /// Codes of one scale written as codes of another: requantize, and each input of a concatenation.
 /// `rows` blocks of `row` codes are read back to back and written `output_stride` codes apart.
 struct RequantizeArgs {
@@ -122,6 +159,33 @@ struct TransposeArgs {
   int32_t rank, element_size;
   int32_t output_shape[6];
   int32_t input_stride[6];  ///< in elements, by output axis
+};
+
+/// Softmax along rows of n codes. The table has e^(beta * scale * (x - max)) for every difference max - x = 0..255: in units of
+/// 2^-23, in the fixed modes of 2^-31 (-1: too small to count), whose output has codes of 1/256 from the lowest on.
+struct SoftmaxArgs {
+  int32_t rows, n;
+  CodeType input_type, output_type;
+  Rounding rounding;
+  uint8_t reserved;
+  OutputArgs output;
+};
+
+/// Elements found by an index for each axis: the table has, for every index of each axis in turn, what it adds to the element's
+/// place in the input, or -1: then the output is `constant` there. `run` elements are copied from every place.
+struct GatherArgs {
+  int32_t rank, element_size, run;
+  int32_t output_shape[6];
+  int32_t table;        ///< entries, the sum of output_shape
+  uint8_t constant[8];  ///< an element
+};
+
+/// A code for every code: output = table[c][input], of element i c = i modulo channels, the input's bits as an index 0..255.
+struct LookupArgs {
+  int32_t count;
+  int32_t channels;  ///< 1: one table for all elements
+  CodeType input_type, output_type;
+  uint8_t reserved[2];
 };
 
 }  // namespace kernels

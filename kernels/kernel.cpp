@@ -8,6 +8,7 @@
 #include <cassert>
 #include <utility>
 
+#include "kernels/held_constants.h"
 #include "kernels/float_scope.h"
 #include "kernels/native/native.h"
 #include "kernels/onednn/onednn.h"
@@ -20,11 +21,6 @@ namespace {
 
 using namespace kernels;
 
-template <class T>
-const T* data_or_null(const std::vector<T>& v) {
-  return v.empty() ? nullptr : v.data();
-}
-
 /// Families without a rounding compute the same in each.
 template <class Args>
 Rounding rounding_of(const Args& args) {
@@ -35,21 +31,7 @@ Rounding rounding_of(const Args& args) {
 class ReferenceKernel final : public Kernel {
  public:
   ReferenceKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs)
-      : args_(args),
-        blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
-        weight_(blobs_->weight.plain()),
-        inputs_(static_cast<size_t>(inputs_of(args))) {
-    const auto channels = static_cast<size_t>(channels_of(args));
-    if (blobs_->bias.empty()) zero_bias_.resize(channels);
-    if (blobs_->bias_codes.empty()) zero_bias_codes_.resize(channels);
-    const Blobs& b = *blobs_;
-    channels_ = {data_or_null(b.scale),
-                 b.bias.empty() ? zero_bias_.data() : b.bias.data(),
-                 b.bias_codes.empty() ? zero_bias_codes_.data() : b.bias_codes.data(),
-                 data_or_null(b.multiplier),
-                 data_or_null(b.shift),
-                 data_or_null(b.weight_zero_point)};
-  }
+      : args_(args), constants_(args, std::move(blobs)), inputs_(static_cast<size_t>(inputs_of(args))) {}
 
   using Kernel::run;
 
@@ -57,7 +39,7 @@ class ReferenceKernel final : public Kernel {
 
   void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte*) const override {
     assert(inputs.size() >= inputs_);
-    const Buffers buffers{inputs[0], weight_.get(), inputs_ > 1 ? inputs[1] : nullptr, outputs[0], channels_};
+    const Buffers buffers{inputs[0], constants_.weight(), inputs_ > 1 ? inputs[1] : nullptr, outputs[0], constants_.channels()};
     std::visit(
         [&](const auto& args) {
           const int64_t n = units(args);
@@ -79,12 +61,8 @@ class ReferenceKernel final : public Kernel {
   static constexpr int64_t kWorthAThread = 100'000;  // operations: some 10 µs, well above the cost of waking a thread
 
   KernelArgs args_;
-  std::shared_ptr<const Blobs> blobs_;
-  std::shared_ptr<const int8_t> weight_;
+  HeldConstants constants_;
   size_t inputs_;
-  std::vector<float> zero_bias_;
-  std::vector<int32_t> zero_bias_codes_;
-  Channels channels_;
 };
 
 /// Who is asked for a layer, fastest first.
@@ -151,6 +129,9 @@ int64_t elements(const KernelArgs& args) {
 }
 int32_t channels_of(const KernelArgs& args) {
   return of_family(args, [](auto info, const auto& a) { return info.channels(a); });
+}
+kernels::Constants constants_of(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto&) { return info.constants; });
 }
 int inputs_of(const KernelArgs& args) {
   return of_family(args, [](auto info, const auto& a) { return info.inputs(a); });

@@ -19,8 +19,8 @@ namespace octet {
 
 using KernelArgs = kernels::Kernels::as<std::variant>;
 
-/// Constant tables of a weighted layer; empty for every other. See kernels::Channels and kernels/float_kernel.h for who reads
-/// which. Once a kernel was made of them they must not change.
+/// Constant tables of a layer (kernels::Constants says of which), in `weight` tables of other kinds too; empty for every other. See
+/// kernels::Channels and kernels/float_kernel.h for who reads which. Once a kernel was made of them they must not change.
 struct Blobs {
   Weights weight;
   FloatWeights floats;  ///< of a layer that computes in float, instead
@@ -53,6 +53,7 @@ int64_t macs(const KernelArgs&);
 int64_t output_bytes(const KernelArgs&);
 int64_t elements(const KernelArgs&);
 int32_t channels_of(const KernelArgs&);
+kernels::Constants constants_of(const KernelArgs&);
 int inputs_of(const KernelArgs&);
 kernels::DeviceOp device_op(const KernelArgs&);
 

@@ -17,19 +17,33 @@ struct DeviceOp {
   bool packs;
 };
 
-/// What is known of a family of arguments. `weighted`: it has tables by output channel. `inputs`: how many it reads. `macs`:
-/// multiply-accumulates of a run, padding taps included. `elements`: the most it reads or writes of anything. `units`: independent
-/// parts that a run may be cut into (see kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their order.
+/// Constants that a family's kernel reads: none; weights with what rescales each output channel; a table of its own.
+enum class Constants : uint8_t { none, channels, table };
+
+/// What is known of a family of arguments. `device`: its operators in the runtime, and which of them these arguments are of.
+/// `inputs`: how many it reads. `channels`: of its constants. `macs`: multiply-accumulates of a run, padding taps included.
+/// `elements`: the most it reads or writes of anything. `units`: independent parts that a run may be cut into (see
+/// kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their order.
 template <class Args>
 struct Info;
 
-/// Of a family without products and tables.
+/// What holds of most families.
 template <class A>
-struct Unweighted {
+struct Family {
   using Args = A;
-  static constexpr bool weighted = false;
+  static constexpr Constants constants = Constants::none;
+  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr int inputs(const Args&) { return 1; }
   static constexpr int32_t channels(const Args&) { return 0; }
   static constexpr int64_t macs(const Args&) { return 0; }
+};
+
+/// Of a family that works element by element.
+template <class A>
+struct ElementWise : Family<A> {
+  static constexpr int64_t output_bytes(const A& a) { return a.count; }
+  static constexpr int64_t elements(const A& a) { return a.count; }
+  static constexpr int32_t units(const A& a) { return a.count; }
 };
 
 template <class O, class F>
@@ -38,12 +52,10 @@ constexpr void output_fields(O& o, F&& f) {
 }
 
 template <>
-struct Info<Conv2dArgs> {
-  using Args = Conv2dArgs;
+struct Info<Conv2dArgs> : Family<Conv2dArgs> {
   static constexpr const char* name = "conv2d";
   static constexpr DeviceOp device[] = {{16, "conv2d", true, 2, true}};  // the second input is the residual
-  static constexpr bool weighted = true;
-  static constexpr int device_of(const Args&) { return 0; }
+  static constexpr Constants constants = Constants::channels;
   static constexpr int inputs(const Args& a) { return a.rounding == Rounding::real && a.residual_scale != 0 ? 2 : 1; }
   static constexpr int32_t channels(const Args& a) { return a.out_c; }
   static constexpr int64_t macs(const Args& a) {
@@ -65,13 +77,10 @@ struct Info<Conv2dArgs> {
 };
 
 template <>
-struct Info<LinearArgs> {
-  using Args = LinearArgs;
+struct Info<LinearArgs> : Family<LinearArgs> {
   static constexpr const char* name = "linear";
   static constexpr DeviceOp device[] = {{17, "linear", true, 0, true}};
-  static constexpr bool weighted = true;
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
+  static constexpr Constants constants = Constants::channels;
   static constexpr int32_t channels(const Args& a) { return a.out; }
   static constexpr int64_t macs(const Args& a) { return int64_t{a.rows} * a.in * a.out; }
   static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.rows} * a.out; }
@@ -86,14 +95,10 @@ struct Info<LinearArgs> {
 };
 
 template <>
-struct Info<AddArgs> : Unweighted<AddArgs> {
+struct Info<AddArgs> : ElementWise<AddArgs> {
   static constexpr const char* name = "add";
   static constexpr DeviceOp device[] = {{18, "add", true, 3, true}};
-  static constexpr int device_of(const Args&) { return 0; }
   static constexpr int inputs(const Args&) { return 2; }
-  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
-  static constexpr int64_t elements(const Args& a) { return a.count; }
-  static constexpr int32_t units(const Args& a) { return a.count; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("a_zero_point", a.a_zero_point), f("b_zero_point", a.b_zero_point), f("a_scale", a.a_scale);
@@ -105,11 +110,9 @@ struct Info<AddArgs> : Unweighted<AddArgs> {
 };
 
 template <>
-struct Info<RequantizeArgs> : Unweighted<RequantizeArgs> {
+struct Info<RequantizeArgs> : Family<RequantizeArgs> {
   static constexpr const char* name = "requantize";
   static constexpr DeviceOp device[] = {{19, "requantize", true, 0, false}};
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
   static constexpr int64_t output_bytes(const Args& a) { return a.rows == 0 ? 0 : int64_t{a.rows - 1} * a.output_stride + a.row; }
   static constexpr int64_t elements(const Args& a) { return int64_t{a.rows} * a.row; }
   static constexpr int32_t units(const Args& a) { return a.rows; }
@@ -123,11 +126,10 @@ struct Info<RequantizeArgs> : Unweighted<RequantizeArgs> {
 
 /// One struct, two operators: the largest value is the same in every rounding, an average is not.
 template <>
-struct Info<Pool2dArgs> : Unweighted<Pool2dArgs> {
+struct Info<Pool2dArgs> : Family<Pool2dArgs> {
   static constexpr const char* name = "pool2d";
   static constexpr DeviceOp device[] = {{20, "max_pool2d", false, 0, false}, {21, "average_pool2d", true, 0, false}};
   static constexpr int device_of(const Args& a) { return a.kind == PoolKind::max ? 0 : 1; }
-  static constexpr int inputs(const Args&) { return 1; }
   static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels; }
   static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.in_h * a.in_w * a.channels; }
   static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
@@ -143,14 +145,9 @@ struct Info<Pool2dArgs> : Unweighted<Pool2dArgs> {
 };
 
 template <>
-struct Info<ClampArgs> : Unweighted<ClampArgs> {
+struct Info<ClampArgs> : ElementWise<ClampArgs> {
   static constexpr const char* name = "clamp";
   static constexpr DeviceOp device[] = {{22, "clamp", false, 1, false}};
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
-  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
-  static constexpr int64_t elements(const Args& a) { return a.count; }
-  static constexpr int32_t units(const Args& a) { return a.count; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("type", a.type), f("reserved", a.reserved);
@@ -158,14 +155,9 @@ struct Info<ClampArgs> : Unweighted<ClampArgs> {
 };
 
 template <>
-struct Info<QuantizeArgs> : Unweighted<QuantizeArgs> {
+struct Info<QuantizeArgs> : ElementWise<QuantizeArgs> {
   static constexpr const char* name = "quantize";
   static constexpr DeviceOp device[] = {{23, "quantize", true, 0, false}};
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
-  static constexpr int64_t output_bytes(const Args& a) { return a.count; }
-  static constexpr int64_t elements(const Args& a) { return a.count; }
-  static constexpr int32_t units(const Args& a) { return a.count; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("output_type", a.output_type), f("rounding", a.rounding), f("reserved", a.reserved);
@@ -174,14 +166,10 @@ struct Info<QuantizeArgs> : Unweighted<QuantizeArgs> {
 };
 
 template <>
-struct Info<DequantizeArgs> : Unweighted<DequantizeArgs> {
+struct Info<DequantizeArgs> : ElementWise<DequantizeArgs> {
   static constexpr const char* name = "dequantize";
   static constexpr DeviceOp device[] = {{24, "dequantize", false, 0, false}};
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
   static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * 4; }
-  static constexpr int64_t elements(const Args& a) { return a.count; }
-  static constexpr int32_t units(const Args& a) { return a.count; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("zero_point", a.zero_point), f("scale", a.scale), f("input_type", a.input_type);
@@ -190,11 +178,9 @@ struct Info<DequantizeArgs> : Unweighted<DequantizeArgs> {
 };
 
 template <>
-struct Info<TransposeArgs> : Unweighted<TransposeArgs> {
+struct Info<TransposeArgs> : Family<TransposeArgs> {
   static constexpr const char* name = "transpose";
   static constexpr DeviceOp device[] = {{25, "transpose", false, 0, false}};
-  static constexpr int device_of(const Args&) { return 0; }
-  static constexpr int inputs(const Args&) { return 1; }
   static constexpr int64_t output_bytes(const Args& a) {
     int64_t n = a.element_size;
     for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
@@ -205,6 +191,103 @@ struct Info<TransposeArgs> : Unweighted<TransposeArgs> {
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("rank", a.rank), f("element_size", a.element_size), f("output_shape", a.output_shape), f("input_stride", a.input_stride);
+  }
+};
+
+/// A code for every input code: functions of one element. One table for all elements, or one for each channel (the last axis).
+template <>
+struct Info<LookupArgs> : ElementWise<LookupArgs> {
+  static constexpr const char* name = "lookup";
+  static constexpr DeviceOp device[] = {{26, "lookup", false, 1, false}};
+  static constexpr Constants constants = Constants::table;
+  static constexpr int32_t channels(const Args& a) { return a.channels; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("channels", a.channels), f("input_type", a.input_type), f("output_type", a.output_type);
+    f("reserved", a.reserved);
+  }
+};
+
+template <>
+struct Info<BinaryArgs> : Family<BinaryArgs> {
+  static constexpr const char* name = "binary";
+  static constexpr DeviceOp device[] = {{27, "binary", true, 3, false}};
+  static constexpr int inputs(const Args&) { return 2; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    int64_t n = 1;
+    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
+    return n;
+  }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rank", a.rank), f("output_shape", a.output_shape), f("a_stride", a.a_stride), f("b_stride", a.b_stride);
+    f("a_zero_point", a.a_zero_point), f("b_zero_point", a.b_zero_point), f("a_scale", a.a_scale), f("b_scale", a.b_scale);
+    f("offset", a.offset), f("a_multiplier", a.a_multiplier), f("a_shift", a.a_shift), f("b_multiplier", a.b_multiplier);
+    f("b_shift", a.b_shift), f("output_multiplier", a.output_multiplier), f("output_shift", a.output_shift), f("kind", a.kind);
+    f("a_type", a.a_type), f("b_type", a.b_type), f("output_type", a.output_type), f("rounding", a.rounding);
+    f("reserved", a.reserved), output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<ReduceArgs> : Family<ReduceArgs> {
+  static constexpr const char* name = "reduce";
+  static constexpr DeviceOp device[] = {{28, "reduce", true, 0, false}};
+  static constexpr int64_t output_bytes(const Args& a) {
+    int64_t n = 1;
+    for (int i = 0; i < a.kept; ++i) n *= a.shape[i];
+    return n;
+  }
+  static constexpr int64_t elements(const Args& a) {
+    int64_t n = output_bytes(a);
+    for (int i = a.kept; i < a.kept + a.reduced; ++i) n *= a.shape[i];
+    return n;
+  }
+  static constexpr int32_t units(const Args& a) { return a.shape[0]; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("kept", a.kept), f("reduced", a.reduced), f("shape", a.shape), f("stride", a.stride);
+    f("input_zero_point", a.input_zero_point), f("scale", a.scale), f("multiplier", a.multiplier), f("shift", a.shift);
+    f("kind", a.kind), f("input_type", a.input_type), f("output_type", a.output_type), f("rounding", a.rounding);
+    output_fields(a.output, f);
+  }
+};
+
+template <>
+struct Info<GatherArgs> : Family<GatherArgs> {
+  static constexpr const char* name = "gather";
+  static constexpr DeviceOp device[] = {{29, "gather", false, 0, false}};
+  static constexpr Constants constants = Constants::table;
+  static constexpr int32_t channels(const Args& a) { return a.table; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    int64_t n = int64_t{a.element_size} * a.run;
+    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
+    return n;
+  }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rank", a.rank), f("element_size", a.element_size), f("run", a.run), f("output_shape", a.output_shape), f("table", a.table);
+    f("constant", a.constant);
+  }
+};
+
+template <>
+struct Info<SoftmaxArgs> : Family<SoftmaxArgs> {
+  static constexpr const char* name = "softmax";
+  static constexpr DeviceOp device[] = {{30, "softmax", true, 1, false}};
+  static constexpr Constants constants = Constants::table;
+  static constexpr int32_t channels(const Args&) { return 256; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.rows} * a.n; }
+  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t units(const Args& a) { return a.rows; }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("rows", a.rows), f("n", a.n), f("input_type", a.input_type), f("output_type", a.output_type), f("rounding", a.rounding);
+    f("reserved", a.reserved), output_fields(a.output, f);
   }
 };
 
@@ -243,8 +326,8 @@ struct List {
 };
 
 /// Every family. A new one goes to the end: its place is its index in KernelArgs.
-using Kernels =
-    List<Conv2dArgs, LinearArgs, AddArgs, RequantizeArgs, Pool2dArgs, ClampArgs, QuantizeArgs, DequantizeArgs, TransposeArgs>;
+using Kernels = List<Conv2dArgs, LinearArgs, AddArgs, RequantizeArgs, Pool2dArgs, ClampArgs, QuantizeArgs, DequantizeArgs,
+                     TransposeArgs, LookupArgs, BinaryArgs, ReduceArgs, GatherArgs, SoftmaxArgs>;
 
 template <class Args>
 constexpr int32_t units(const Args& a) {

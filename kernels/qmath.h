@@ -86,6 +86,21 @@ inline int32_t multiply_fixed(int32_t x, int32_t multiplier, int32_t shift) {
   }
 }
 
+/// High half of the doubled product, ties upward.
+inline int32_t multiply_high(int32_t a, int32_t b) {
+  if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
+  return static_cast<int32_t>((static_cast<int64_t>(a) * b + (int64_t{1} << 30)) >> 31);
+}
+
+/// 2 / (1 + a) in units of 2^-29 for a in [0, 1) in units of 2^-31: three steps of Newton's method, as gemmlowp does them.
+inline int32_t reciprocal_of_one_plus(int32_t a) {
+  const int32_t half = static_cast<int32_t>((static_cast<int64_t>(a) + INT32_MAX + 1) >> 1);
+  int32_t x = wrapping_add(1515870810, multiply_high(half, -1010580540));
+  for (int step = 0; step < 3; ++step)
+    x = wrapping_add(x, saturate(int64_t{4} * multiply_high(x, wrapping_add(1 << 29, -multiply_high(half, x)))));
+  return x;
+}
+
 /// n / d for d > 0, halves away from zero: the fixed modes' average.
 inline int32_t divide_half_away(int32_t n, int32_t d) { return n > 0 ? (n + d / 2) / d : (n - d / 2) / d; }
 

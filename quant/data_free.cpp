@@ -16,7 +16,7 @@ namespace octet {
 namespace {
 
 /// Mean and variance of clamp(x, lo, hi) for x normal; a deviation of 0 is a constant.
-std::pair<double, double> clipped_normal(double mean, double deviation, Limits limit) {
+std::pair<double, double> clipped_normal(double mean, double deviation, Activation limit) {
   const double lo = static_cast<double>(limit.lo), hi = static_cast<double>(limit.hi);
   if (deviation <= 0) return {std::clamp(mean, lo, hi), 0};
   const auto density = [](double z) { return std::isinf(z) ? 0 : std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi); };
@@ -31,7 +31,7 @@ std::pair<double, double> clipped_normal(double mean, double deviation, Limits l
 }
 
 /// Before the activation: normal by channel.
-Expected activated(std::vector<double> mean, std::vector<double> variance, Limits limit, double sigmas) {
+Expected activated(std::vector<double> mean, std::vector<double> variance, Activation limit, double sigmas) {
   Expected e;
   e.min = INFINITY, e.max = -INFINITY, e.has_range = true;
   for (size_t c = 0; c < mean.size(); ++c) {
@@ -85,7 +85,7 @@ Expected layer_output(const Model& model, const Module& layer, std::span<const E
     if (r.mean.size() != mean.size()) return unknown("of its residual " + r.why);
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += r.mean[c], variance[c] += r.variance[c];
   }
-  return activated(std::move(mean), std::move(variance), limits(activation_of(layer.op)), sigmas);
+  return activated(std::move(mean), std::move(variance), activation_of(layer.op), sigmas);
 }
 
 Expected expected_output(const Model& model, int index, std::span<const Expected> before, const StatisticsByPath& statistics,
@@ -101,17 +101,16 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     e.min = static_cast<double>(prior.min), e.max = static_cast<double>(prior.max), e.has_range = true;
     return e;
   }
-  if (is_weighted(module.op)) return layer_output(model, module, before, statistics, sigmas);
+  if (traits_of(module.op).product) return layer_output(model, module, before, statistics, sigmas);
   const Expected& x = before[module.inputs[0].module];
   const Traits traits = traits_of(module.op);
-  if (traits.part == Part::clamp)
-    return x.mean.empty() ? x : activated(x.mean, x.variance, limits(activation_of(module.op)), sigmas);
+  if (traits.part == Part::clamp) return x.mean.empty() ? x : activated(x.mean, x.variance, activation_of(module.op), sigmas);
   if (traits.part == Part::sum) {
     const Expected& y = before[module.inputs[1].module];
     if (x.mean.empty() || y.mean.size() != x.mean.size()) return unknown(x.mean.empty() ? x.why : y.why);
     std::vector<double> mean = x.mean, variance = x.variance;
     for (size_t c = 0; c < mean.size(); ++c) mean[c] += y.mean[c], variance[c] += y.variance[c];
-    return activated(std::move(mean), std::move(variance), limits(activation_of(module.op)), sigmas);
+    return activated(std::move(mean), std::move(variance), activation_of(module.op), sigmas);
   }
   if (traits.keeps_mean && (x.mean.empty() || channels % x.mean.size() == 0)) {
     Expected e = x;  // with more channels, as behind a flattened picture, theirs again and again
@@ -136,6 +135,7 @@ void observe_expected(Model& prepared, std::span<const Expected> expected) {
     if (found == module.hooks.end()) continue;
     FakeQuantize* hook = fake_quantize_at(found->second);
     check(hook, module.path, ": its output hook is no FakeQuantize");
+    if (traits_of(module.op).codes == Codes::fixed) continue;  // nothing to be seen
     const Expected& e = expected[i];
     check(e.has_range, module.path, ": the range of its output is not known without data: ", e.why,
           "; calibrate with data instead");

@@ -31,7 +31,7 @@ bool tied(const Model& model, const Module& module) {
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
   switch (traits_of(module.op).channels) {
     case Channels::scales: return true;
-    case Channels::clips: return relu6 == Relu6::relu && activation_of(module.op) == Activation::relu6;
+    case Channels::clips: return relu6 == Relu6::relu;
     case Channels::regroups: return !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
     case Channels::mixes: return false;
   }
@@ -53,7 +53,9 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   if (!from) return link.why = "it is no convolution or linear layer", link;
   if (from->residual) return link.why = "a residual is added to its output", link;
   if (tied(model, begin)) return link.why = "it is called twice", link;
-  if (activation_of(begin.op) == Activation::relu6 && relu6 == Relu6::leave) return link.why = "relu6 does not scale", link;
+  if (const Channels c = channels_of(activation_of(begin.op));
+      c != Channels::scales && (c != Channels::clips || relu6 == Relu6::leave))
+    return link.why = activation_of(begin.op) == Activation::relu6 ? "relu6 does not scale" : "its activation does not scale", link;
   for (int at = first;;) {
     const std::vector<int>& readers = graph.readers(at);
     if (readers.size() != 1) return link.why = model.modules[at].path + " has " + std::to_string(readers.size()) + " readers", link;
@@ -264,7 +266,7 @@ Model equalize(const Model& model, const EqualizeOptions& options) try {
   Model equal = model;
   if (options.relu6 == Relu6::relu)
     for (Module& module : equal.modules)
-      if (activation_of(module.op) == Activation::relu6) set_activation(module.op, Activation::relu);
+      if (channels_of(activation_of(module.op)) == Channels::clips) set_activation(module.op, Activation::relu);
   const Model unscaled = equal;
   const StatisticsByPath before = options.statistics ? *options.statistics : StatisticsByPath{};
   const Chains chains = options.chains.empty() ? equalizable(equal) : options.chains;

@@ -49,7 +49,9 @@ class Fuser {
     if (!is_addition(module) || !residual || aim_ != Aim::inference) return false;
     // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
     const int other = module.inputs[module.inputs[0].module == s.back()].module;
-    return takes_residual(first.op) && takes_activation(first.op) && (bare || after_bn) && other != s.back();
+    const Wire& beside = module.inputs[module.inputs[0].module == s.back()];
+    const bool whole = at(other).nominal[static_cast<size_t>(beside.port)] == last.nominal[0];  // nothing is repeated
+    return takes_residual(first.op) && takes_activation(first.op) && (bare || after_bn) && other != s.back() && whole;
   }
 
   std::vector<Sequence> find(const FuseOptions& options) const {

@@ -8,6 +8,7 @@
 
 #include "kernels/f32/f32.h"
 #include "kernels/float_scope.h"
+#include "quant/observers/fixed.h"
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 
@@ -75,6 +76,7 @@ std::unique_ptr<Observer> make_observer(std::string_view kind) {
   if (kind == PerChannelMinMaxObserver::kKind) return std::make_unique<PerChannelMinMaxObserver>();
   if (kind == MovingAveragePerChannelMinMaxObserver::kKind) return std::make_unique<MovingAveragePerChannelMinMaxObserver>();
   if (kind == HistogramObserver::kKind) return std::make_unique<HistogramObserver>();
+  if (kind == FixedQParamsObserver::kKind) return std::make_unique<FixedQParamsObserver>();
   return nullptr;
 }
 

@@ -47,6 +47,8 @@ class Observer {
   virtual bool per_channel() const { return false; }
   /// Smallest and largest value of what was seen, for summaries; empty: nothing seen, per channel, or not known.
   virtual std::optional<std::pair<float, float>> seen() const { return std::nullopt; }
+  /// The codes that its parameters are on: what operators of a fixed range (Codes::fixed) take from a configuration.
+  virtual std::pair<int32_t, int32_t> codes() const { return {0, 255}; }
   virtual void reset() = 0;
   virtual std::unique_ptr<Observer> clone() const = 0;
   /// "min_max", "histogram", …

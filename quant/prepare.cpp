@@ -4,6 +4,7 @@
 
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
+#include "quant/observers/fixed.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -35,6 +36,13 @@ void check_prefixes(const Model& model, const QConfigMap& map) {
 }
 
 HookBox hook(const std::optional<FakeQuantize>& prototype) { return prototype ? HookBox(prototype->clone()) : HookBox(); }
+
+/// The configuration's hook for an output, or, of an operator whose range is known before, one with nothing to observe.
+HookBox output_hook(const Traits& traits, const FakeQuantize& prototype) {
+  if (!traits.fixed) return HookBox(prototype.clone());
+  auto observer = std::make_unique<FixedQParamsObserver>(*traits.fixed, prototype.observer().codes());
+  return HookBox(std::make_unique<FakeQuantize>(std::move(observer), false, prototype.round));
+}
 
 void check_activation(const QConfig* config, std::string_view path) {
   if (!config || !config->activation) return;
@@ -81,13 +89,14 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     for (Wire& w : module.inputs) w.module = moved[w.module];
     const QConfig* config = config_for(module.path, map);
     check_activation(config, module.path);
-    const bool observed = config && traits_of(module.op).codes == Codes::own;
+    const Traits traits = traits_of(module.op);
+    const bool observed = config && (traits.codes == Codes::own || traits.codes == Codes::fixed);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");
     const bool shared = ties == Ties::shared && owner_observed;
     check(!owner_observed || (observed && config->activation), module.path, ": a call of ", module.tied_to,
           ", whose output is quantized; give both the same configuration");
-    if (observed && config->activation && !shared) module.hooks["output"] = hook(config->activation);
+    if (observed && config->activation && !shared) module.hooks["output"] = output_hook(traits, *config->activation);
     if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())
       module.hooks["weight"] = hook(config->weight);
     hooks += static_cast<int>(module.hooks.size());

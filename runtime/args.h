@@ -22,7 +22,12 @@ enum {
   OCTET_KIND_CLAMP = 22,
   OCTET_KIND_QUANTIZE = 23,
   OCTET_KIND_DEQUANTIZE = 24,
-  OCTET_KIND_TRANSPOSE = 25
+  OCTET_KIND_TRANSPOSE = 25,
+  OCTET_KIND_LOOKUP = 26,
+  OCTET_KIND_BINARY = 27,
+  OCTET_KIND_REDUCE = 28,
+  OCTET_KIND_GATHER = 29,
+  OCTET_KIND_SOFTMAX = 30
 };
 
 typedef struct octet_output_args {
@@ -162,5 +167,73 @@ typedef struct octet_transpose_args {
   int32_t output_shape[6];
   int32_t input_stride[6];
 } octet_transpose_args;
+
+typedef struct octet_lookup_args {
+  int32_t count;
+  int32_t channels;
+  uint8_t input_type;
+  uint8_t output_type;
+  uint8_t reserved[2];
+} octet_lookup_args;
+
+typedef struct octet_binary_args {
+  int32_t rank;
+  int32_t output_shape[6];
+  int32_t a_stride[6];
+  int32_t b_stride[6];
+  int32_t a_zero_point;
+  int32_t b_zero_point;
+  float a_scale;
+  float b_scale;
+  float offset;
+  int32_t a_multiplier;
+  int32_t a_shift;
+  int32_t b_multiplier;
+  int32_t b_shift;
+  int32_t output_multiplier;
+  int32_t output_shift;
+  uint8_t kind;
+  uint8_t a_type;
+  uint8_t b_type;
+  uint8_t output_type;
+  uint8_t rounding;
+  uint8_t reserved[3];
+  octet_output_args output;
+} octet_binary_args;
+
+typedef struct octet_reduce_args {
+  int32_t kept;
+  int32_t reduced;
+  int32_t shape[6];
+  int32_t stride[6];
+  int32_t input_zero_point;
+  float scale;
+  int32_t multiplier;
+  int32_t shift;
+  uint8_t kind;
+  uint8_t input_type;
+  uint8_t output_type;
+  uint8_t rounding;
+  octet_output_args output;
+} octet_reduce_args;
+
+typedef struct octet_gather_args {
+  int32_t rank;
+  int32_t element_size;
+  int32_t run;
+  int32_t output_shape[6];
+  int32_t table;
+  uint8_t constant[8];
+} octet_gather_args;
+
+typedef struct octet_softmax_args {
+  int32_t rows;
+  int32_t n;
+  uint8_t input_type;
+  uint8_t output_type;
+  uint8_t rounding;
+  uint8_t reserved;
+  octet_output_args output;
+} octet_softmax_args;
 
 #endif

@@ -10,13 +10,18 @@ namespace octet::checks {
 octet_status conv2d(const octet_step&, Rounding);
 octet_status linear(const octet_step&, Rounding);
 octet_status add(const octet_step&, Rounding);
+octet_status binary(const octet_step&, Rounding);
+octet_status reduce(const octet_step&, Rounding);
 octet_status requantize(const octet_step&, Rounding);
+octet_status softmax(const octet_step&, Rounding);
 octet_status max_pool2d(const octet_step&);
 octet_status average_pool2d(const octet_step&, Rounding);
 octet_status clamp(const octet_step&);
 octet_status quantize(const octet_step&, Rounding);
 octet_status dequantize(const octet_step&);
 octet_status transpose(const octet_step&);
+octet_status lookup(const octet_step&);
+octet_status gather(const octet_step&);
 
 /// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
 bool packable(const kernels::Conv2dArgs&);
@@ -52,7 +57,8 @@ inline bool equals_product(uint32_t bytes, Factors... factors) {
 /// The arguments, if their size and the numbers of outputs and tables are those of the family.
 template <class Args>
 inline bool take(const octet_step& step, Args* args) {
-  if (step.args_bytes != sizeof(Args) || step.output_count != 1 || step.table_count != (kernels::Info<Args>::weighted ? 1u : 0u))
+  if (step.args_bytes != sizeof(Args) || step.output_count != 1 ||
+      step.table_count != (kernels::Info<Args>::constants == kernels::Constants::none ? 0u : 1u))
     return false;
   __builtin_memcpy(args, step.args, sizeof(Args));
   return true;

@@ -80,6 +80,7 @@ struct Step {
   uint32_t scratch_offset, scratch_bytes;
 };
 constexpr uint8_t kCompletes = 1;  ///< no later step writes these outputs
+constexpr uint8_t kTemporary = 2;  ///< with it: they are no layer's, but handed from one of its steps to the next
 
 /// Where a weighted step's tables lie; 0: none. Blobs follow each other in the order of the fields that name them.
 struct Tables {

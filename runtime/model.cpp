@@ -192,7 +192,8 @@ class Opening {
     if (r.kind < kFirstStep || r.kind > kLastStep) return OCTET_ERROR_RECORD;
     const uint8_t* payload = walk.payload();
     const Step s = load<Step>(payload);
-    if ((s.flags & ~kCompletes) != 0 || s.reserved != 0) return OCTET_ERROR_VERSION;
+    if ((s.flags != 0 && s.flags != kCompletes && s.flags != (kCompletes | kTemporary)) || s.reserved != 0)
+      return OCTET_ERROR_VERSION;
     if (s.inputs == 0 || s.inputs > kMostOperands || s.outputs == 0 || s.outputs > kMostOperands || s.tables > kMostTables)
       return OCTET_ERROR_RECORD;
     const StepParts parts = parts_of(s);

@@ -42,7 +42,7 @@ octet_status octet_run(const octet_model* model, void* arena, size_t arena_bytes
       take_packed(image, load<Packed>(walk.payload()), *op, &step);
     op->run(&step);
     const Step s = load<Step>(payload);
-    if ((s.flags & kCompletes) == 0) continue;
+    if (s.flags != kCompletes) continue;  // no layer is done yet
     if (callback != nullptr) {
       octet_layer layer;
       layer.index = index, layer.kind = kind;

@@ -4,6 +4,7 @@
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/norm.h"
 
 namespace octet {
 
@@ -50,7 +51,6 @@ Moments moments(const Tensor& x) {
 Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Moments& m, const Tensor* divisor, double eps,
                      Activation act) {
   const int64_t c = x.shape().back(), rows = x.value().numel() / c;
-  const Limits limit = limits(act);
   return dispatch_float(x.dtype(), "batch_norm", [&]<class T>() {
     Tensor inv_std({c}, x.dtype()), scale({c}, x.dtype()), shift({c}, x.dtype());
     const auto mean = m.mean.data<T>(), variance = m.variance.data<T>(), g = gamma.value().data<T>(), b = beta.value().data<T>();
@@ -62,11 +62,11 @@ Var batch_norm_train(const Var& x, const Var& gamma, const Var& beta, const Mome
       s[i] = b[i] - mean[i] * a[i];
     }
     Tensor y(x.shape(), x.dtype());
-    fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(limit.lo), T(limit.hi),
+    fk::column_affine(rows, c, x.value().data<T>().data(), scale.data<T>().data(), shift.data<T>().data(), T(act.lo), T(act.hi),
                       y.mutable_data<T>().data());
-    auto vjp = [rows, c, limit, act, x = x.value(), y, gamma = gamma.value(), mean = m.mean, inv_std](const Tensor& grad,
-                                                                                                      const Needs& needs) {
-      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
+    auto vjp = [rows, c, act, x = x.value(), y, gamma = gamma.value(), mean = m.mean, inv_std](const Tensor& grad,
+                                                                                               const Needs& needs) {
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, act);
       Tensor dgamma({c}, x.dtype()), dbeta({c}, x.dtype());
       fk::batch_norm_sums(rows, c, x.data<T>().data(), dy.data<T>().data(), mean.data<T>().data(), inv_std.data<T>().data(),
                           dgamma.mutable_data<T>().data(), dbeta.mutable_data<T>().data());

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/ops/functional.h"
+#include "engine/ops/view.h"
 #include "kernels/multiplier.h"
 
 namespace octet {
@@ -81,20 +82,8 @@ Lowered Concat::lower(const LowerCall& call) const {
   const Rows rows = joined_rows(call.output_shapes[0], axis);
   int64_t offset = 0;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
-    const QParams& q = call.inputs[i];
-    kernels::RequantizeArgs a{};
-    a.rows = static_cast<int32_t>(rows.count);
-    a.row = static_cast<int32_t>(joined_rows(call.input_shapes[i], axis).stride);
-    a.output_stride = static_cast<int32_t>(rows.stride);
-    a.input_zero_point = q.zero_point[0];
-    a.input_scale = q.scale[0];
-    a.input_type = code_type(q);
-    a.output_type = code_type(*call.output);
-    a.rounding = call.rounding;
-    a.copy = q == *call.output;
-    a.output = output_args(*call.output, Activation::none, call.rounding, false);
-    const FixedMultiplier m = quantize_multiplier(static_cast<double>(q.scale[0]) / static_cast<double>(call.output->scale[0]));
-    a.multiplier = m.multiplier, a.shift = m.shift;
+    const kernels::RequantizeArgs a = requantize_args(call.inputs[i], *call.output, call.rounding,
+                                                      joined_rows(call.input_shapes[i], axis).stride, rows.count, rows.stride);
     lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, {Operand::output(offset)}});
     offset += a.row;
   }

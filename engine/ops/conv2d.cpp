@@ -19,6 +19,7 @@ ConvGeometry geometry(const Conv2d& op, const Shape& x, std::string_view path) {
   for (const int64_t v : {op.kernel.h, op.kernel.w, op.stride.h, op.stride.w, op.dilation.h, op.dilation.w, op.padding.top,
                           op.padding.left, op.padding.bottom, op.padding.right, op.in, op.out})
     check(v < kLimit, path, ": attribute ", v, " is too large");
+  check_activation(op.act, path);
   check(x.size() == 4, path, ": conv2d needs an N,H,W,C input, got shape ", to_string(x));
   check(x[3] == op.in, path, ": expected ", op.in, " input channels, got ", x[3], " (input shape ", to_string(x), ")");
   const int64_t reach_h = op.dilation.h * (op.kernel.h - 1) + 1, reach_w = op.dilation.w * (op.kernel.w - 1) + 1;
@@ -75,15 +76,14 @@ Var conv2d(const Conv2d& op, const Var& x, const Var& weight, const Var* bias, A
   check(!bias || bias->shape() == Shape{op.out}, path, ": expected ", op.out, " biases, got shape ",
         bias ? to_string(bias->shape()) : "");
   check(x.dtype() == weight.dtype(), path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(weight.dtype()));
-  const Limits limit = limits(act);
   return dispatch_float(x.dtype(), path, [&]<class T>() {
     Tensor y({g.batch, g.out_h, g.out_w, g.out_c}, x.dtype());
     fk::conv2d(g, x.value().data<T>().data(), weight.value().data<T>().data(), bias ? bias->value().data<T>().data() : nullptr,
-               T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
+               T(act.lo), T(act.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, weight};
     if (bias) inputs.push_back(*bias);
-    auto vjp = [g, limit, act, x = x.value(), w = weight.value(), y](const Tensor& grad, const Needs& needs) {
-      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
+    auto vjp = [g, act, x = x.value(), w = weight.value(), y](const Tensor& grad, const Needs& needs) {
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, act);
       std::vector<Tensor> grads(needs.size());
       if (needs[0]) {
         grads[0] = Tensor(x.shape(), x.dtype());
@@ -140,11 +140,10 @@ Lowered Conv2d::lower(const LowerCall& call) const {
 }
 
 LoweredFloats Conv2d::lower_float(const FloatLowerCall& call) const {
-  const Limits limit = limits(act);
   std::vector<Operand> inputs{Operand::input(0)};
   if (residual) inputs.push_back(Operand::input(1));
   const ConvGeometry g = geometry(*this, call.input_shapes[0], call.path);
-  return {{{.args = FloatConv2dArgs{g, limit.lo, limit.hi, residual}, .inputs = std::move(inputs), .table = 0}}};
+  return {{{.args = FloatConv2dArgs{g, act.lo, act.hi, residual}, .inputs = std::move(inputs), .table = 0}}};
 }
 
 ModuleTables Conv2d::float_tables(const FloatLowerCall& call) const {

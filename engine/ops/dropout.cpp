@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dropout: random zeroes in training, nothing otherwise.
+#include "engine/ops/elementwise.h"
 #include "engine/ops/functional.h"
 
 namespace octet {

@@ -2,35 +2,104 @@
 // Functions of single elements: of one tensor, of two, and dropout.
 #pragma once
 
+#include <optional>
+
 #include "engine/ops/op.h"
 
 namespace octet {
 
-enum class UnaryFn : uint8_t { identity, relu, relu6 };
-enum class BinaryFn : uint8_t { add };
+enum class UnaryFn : uint8_t {
+  identity,
+  relu,
+  relu6,
+  clip,
+  sigmoid,
+  tanh,
+  hard_sigmoid,
+  hard_swish,
+  silu,
+  gelu,
+  gelu_tanh,
+  elu,
+  selu,
+  celu,
+  leaky_relu,
+  softplus,
+  softsign,
+  mish,
+  exp,
+  log,
+  sqrt,
+  abs,
+  neg,
+  erf,
+  sin,
+  cos,
+  round,
+  floor,
+  ceil,
+  sign,
+  reciprocal
+};
+enum class BinaryFn : uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  minimum,
+  maximum,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal
+};
 
 template <>
-inline constexpr std::array<std::string_view, 3> kEnumNames<UnaryFn>{"identity", "relu", "relu6"};
+inline constexpr std::array<std::string_view, 31> kEnumNames<UnaryFn>{
+    "identity", "relu", "relu6",     "clip",  "sigmoid", "tanh", "hard_sigmoid", "hard_swish",
+    "silu",     "gelu", "gelu_tanh", "elu",   "selu",    "celu", "leaky_relu",   "softplus",
+    "softsign", "mish", "exp",       "log",   "sqrt",    "abs",  "neg",          "erf",
+    "sin",      "cos",  "round",     "floor", "ceil",    "sign", "reciprocal"};
 template <>
-inline constexpr std::array<std::string_view, 1> kEnumNames<BinaryFn>{"add"};
+inline constexpr std::array<std::string_view, 13> kEnumNames<BinaryFn>{"add",        "sub",     "mul",          "div",       "pow",
+                                                                       "minimum",    "maximum", "equal",        "not_equal", "less",
+                                                                       "less_equal", "greater", "greater_equal"};
 
-/// Element-wise function of one tensor.
+/// A function's alpha and beta, as its row in engine/ops/unary_functions.h says what they mean.
+struct Coefficients {
+  double alpha = 0, beta = 0;
+};
+
+/// Element-wise function of one tensor. alpha and beta are read by some functions and have PyTorch's defaults: the limits of clip,
+/// the slope of leaky_relu, alpha of elu and celu, beta and threshold of softplus, factor and summand of hard_sigmoid.
 struct Unary {
   UnaryFn fn = UnaryFn::identity;
+  std::optional<double> alpha{}, beta{};
 
   static constexpr std::string_view name = "unary";
-  static constexpr auto fields = std::tuple{Field{"fn", &Unary::fn}};
+  static constexpr auto fields = std::tuple{Field{"fn", &Unary::fn}, Field{"alpha", &Unary::alpha}, Field{"beta", &Unary::beta}};
+  /// The function that is this clamp: identity, relu, relu6 or clip.
+  static Unary clamping(Activation);
   bool operator==(const Unary&) const = default;
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const;
+  Coefficients coefficients() const;
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
   Lowered lower(const LowerCall&) const;
   LoweredFloats lower_float(const FloatLowerCall&) const;
+
+ private:
+  bool is_clamp() const;
 };
 
-/// Element-wise function of two tensors of equal shape, then an activation.
+/// Element-wise function of two tensors, then an activation. Shapes are broadcast as in NumPy: aligned at the last axis, axes of
+/// length 1 repeated. Comparisons give 1 and 0.
 struct Binary {
   BinaryFn fn = BinaryFn::add;
   Activation act = Activation::none;
@@ -39,7 +108,7 @@ struct Binary {
   static constexpr auto fields = std::tuple{Field{"fn", &Binary::fn}, Field{"act", &Binary::act}};
   bool operator==(const Binary&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::sum, .wires = 2}; }
+  Traits traits() const;
   Activation activation() const { return act; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;

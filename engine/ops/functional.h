@@ -6,7 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "engine/ops.h"
+#include "engine/ops/product.h"
+#include "engine/ops/window.h"
 #include "kernels/geometry.h"
 
 namespace octet {
@@ -14,9 +15,9 @@ namespace octet {
 // --- forward ---------------------------------------------------------------------------------------------------------
 
 /// x limited to [lo, hi]; the gradient passes strictly inside.
-Var clamp(const Var& x, Limits);
+Var clamp(const Var& x, Activation);
 /// grad where the activation's output y lies strictly inside its limits, else 0.
-Tensor masked_gradient(const Tensor& y, const Tensor& grad, Limits);
+Tensor masked_gradient(const Tensor& y, const Tensor& grad, Activation);
 /// act(a + b), equal shapes.
 Var add(const Var& a, const Var& b, Activation, std::string_view path);
 /// act(conv(x, weight) + bias); `bias` may be null. The residual attribute is the caller's business.
@@ -54,6 +55,8 @@ FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tenso
 
 ConvGeometry geometry(const Conv2d&, const Shape& input, std::string_view path);
 PoolGeometry geometry(const Pool2d&, const Shape& input, std::string_view path);
+/// Throws naming `path` unless the limits are numbers in order that leave a value.
+void check_activation(Activation, std::string_view path);
 /// Throws unless the parameter exists with this shape.
 void expect_param(const Params&, std::string_view name, const Shape&, std::string_view path);
 
@@ -66,6 +69,9 @@ kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool befor
 /// Tables of a weighted layer and the proof that its accumulator cannot overflow. `float_product`: the two scales are multiplied in
 /// float32 before the multiplier is formed (TensorFlow Lite's dense layers).
 ModuleTables weighted_tables(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product);
+/// Codes of one meaning as codes of another, `row` at a time with `output_stride` from one row to the next; equal ones are copied.
+kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, Rounding, int64_t row, int64_t rows = 1,
+                                        int64_t output_stride = 0);
 /// Tables of a weighted layer in float. `bias` without elements: it has none.
 ModuleTables float_layer(const Tensor& weight, const Tensor& bias);
 kernels::QuantizeArgs quantize_args(int64_t count, const QParams&, Rounding);

@@ -37,8 +37,7 @@ bool takes_activation(const Op& op) {
 
 void set_activation(Op& op, Activation act) {
   if (auto* unary = std::get_if<Unary>(&op)) {
-    for (const UnaryFn fn : {UnaryFn::identity, UnaryFn::relu, UnaryFn::relu6})
-      if (Unary{fn}.activation() == act) unary->fn = fn;
+    *unary = Unary::clamping(act);
     return;
   }
   Activation* at = activation_at(op);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Input: where a tensor enters the model; converted, where it becomes codes.
+#include "engine/ops.h"
 #include "engine/ops/functional.h"
 
 namespace octet {

@@ -10,6 +10,7 @@ namespace octet {
 std::vector<Shape> Linear::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   check(in > 0 && out > 0, call.path, ": features must be positive, got ", in, " -> ", out);
+  check_activation(act, call.path);
   Shape y = call.inputs[0];
   check(!y.empty() && y.back() == in, call.path, ": expected ", in, " input features on the last axis, got shape ", to_string(y));
   y.back() = out;
@@ -44,7 +45,6 @@ std::vector<Var> Linear::forward(const Call& call) const {
         to_string(w.shape()));
   check(x.dtype() == w.dtype(), call.path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(w.dtype()));
   const int64_t rows = x.value().numel() / in;
-  const Limits limit = limits(act);
   return dispatch_float(x.dtype(), call.path, [&]<class T>() {
     Shape shape = x.shape();
     shape.back() = out;
@@ -52,12 +52,12 @@ std::vector<Var> Linear::forward(const Call& call) const {
     const f32::Matmul product{.m = rows, .n = out, .k = in, .transpose_b = true};
     fk::matmul(product, x.value().data<T>().data(), w.value().data<T>().data(), bias ? b.value().data<T>().data() : nullptr,
                y.mutable_data<T>().data());
-    if (act != Activation::none) fk::clamp(y.numel(), y.data<T>().data(), T(limit.lo), T(limit.hi), y.mutable_data<T>().data());
+    if (act != Activation::none) fk::clamp(y.numel(), y.data<T>().data(), T(act.lo), T(act.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, w};
     if (bias) inputs.push_back(b);
-    auto vjp = [rows, limit, act = act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
+    auto vjp = [rows, act = act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
       const int64_t out = w.size(0), in = w.size(1);
-      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, limit);
+      const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, act);
       std::vector<Tensor> grads(needs.size());
       if (needs[0]) {  // dx = dy W
         grads[0] = Tensor(x.shape(), x.dtype());
@@ -93,8 +93,7 @@ Lowered Linear::lower(const LowerCall& call) const {
 }
 
 LoweredFloats Linear::lower_float(const FloatLowerCall& call) const {
-  const Limits limit = limits(act);
-  return {{{.args = FloatLinearArgs{numel(call.input_shapes[0]) / in, in, out, limit.lo, limit.hi}, .table = 0}}};
+  return {{{.args = FloatLinearArgs{numel(call.input_shapes[0]) / in, in, out, act.lo, act.hi}, .table = 0}}};
 }
 
 ModuleTables Linear::float_tables(const FloatLowerCall& call) const {

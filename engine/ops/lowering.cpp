@@ -50,12 +50,11 @@ kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding round
   out.clamp_min = q.qmin;
   out.clamp_max = q.qmax;
   // Quantization never decreases, so limiting real values equals limiting codes.
-  const Limits limit = limits(act);
   const auto code = [&](float value) {
     return static_cast<int32_t>(std::clamp(code_of(value, q, rounding, before_rounding), double(q.qmin), double(q.qmax)));
   };
-  if (std::isfinite(limit.lo)) out.clamp_min = code(limit.lo);
-  if (std::isfinite(limit.hi)) out.clamp_max = code(limit.hi);
+  if (std::isfinite(act.lo)) out.clamp_min = code(act.lo);
+  if (std::isfinite(act.hi)) out.clamp_max = code(act.hi);
   return out;
 }
 
@@ -113,6 +112,24 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
     blobs.accumulator_bound = std::max(blobs.accumulator_bound, bound);
   }
   return {std::make_shared<const Blobs>(std::move(blobs))};
+}
+
+kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, Rounding rounding, int64_t row, int64_t rows,
+                                        int64_t output_stride) {
+  kernels::RequantizeArgs a{};
+  a.rows = static_cast<int32_t>(rows);
+  a.row = static_cast<int32_t>(row);
+  a.output_stride = static_cast<int32_t>(std::max(row, output_stride));
+  a.input_zero_point = from.zero_point[0];
+  a.input_scale = from.scale[0];
+  a.input_type = code_type(from);
+  a.output_type = code_type(to);
+  a.rounding = rounding;
+  a.copy = from == to;
+  a.output = output_args(to, Activation::none, rounding, false);
+  const FixedMultiplier m = quantize_multiplier(static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]));
+  a.multiplier = m.multiplier, a.shift = m.shift;
+  return a;
 }
 
 ModuleTables float_layer(const Tensor& weight, const Tensor& bias) {

@@ -23,21 +23,33 @@ struct Pads {
 /// The same padding on all four sides.
 constexpr Pads pad_all(int64_t n) { return {n, n, n, n}; }
 
-enum class Activation : uint8_t { none, relu, relu6 };
+/// The clamp that an operator ends in: what is below lo becomes lo, what is above hi becomes hi.
+struct Activation {
+  float lo = -INFINITY, hi = INFINITY;
+  bool operator==(const Activation&) const = default;
+  static const Activation none, relu, relu6;
+};
+inline constexpr Activation Activation::none{};
+inline constexpr Activation Activation::relu{0, INFINITY};
+inline constexpr Activation Activation::relu6{0, 6};
+
+/// What becomes of channels behind it: from zero up they scale, with an upper limit they are clipped; others shift.
+constexpr Channels channels_of(Activation a) {
+  if (a == Activation::none || a == Activation::relu) return Channels::scales;
+  return a.lo == 0 ? Channels::clips : Channels::mixes;
+}
 
 /// Names of an enum's values in order: how files and messages spell them.
 template <class E>
 inline constexpr std::array<std::string_view, 0> kEnumNames{};
 template <>
-inline constexpr std::array<std::string_view, 3> kEnumNames<Activation>{"none", "relu", "relu6"};
-template <>
 inline constexpr std::array<std::string_view, 4> kEnumNames<Rounding>{"real", "int_bias", "fixed_double", "fixed_single"};
 
-/// Real-valued limits of an activation: relu is [0, inf), none is (-inf, inf).
-struct Limits {
-  float lo = -INFINITY, hi = INFINITY;
+/// Numbers that are no shape: however many.
+struct Indices : std::vector<int64_t> {
+  using vector::vector;
+  Indices(std::vector<int64_t> values) : vector(std::move(values)) {}  // NOLINT(google-explicit-constructor)
 };
-Limits limits(Activation);
 
 /// One attribute of an operator: its name in files and where it lives.
 template <class OpType, class T>

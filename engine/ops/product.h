@@ -41,6 +41,40 @@ struct Conv2d {
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
+/// N,H,W,C transposed convolution (ConvTranspose2d): what a convolution of this stride would have read to give the input. params:
+/// weight [out, kH, kW, in/groups], bias [out]; PyTorch's [in, out/groups, kH, kW] with the first two axes changed about, group by
+/// group. Computed as a plain convolution of the input with stride - 1 zeros between its elements.
+struct ConvTranspose2d {
+  int64_t in = 0, out = 0;
+  Pair kernel{3, 3}, stride{1, 1}, dilation{1, 1};
+  Pads padding{};             ///< taken away from the output
+  Pair output_padding{0, 0};  ///< put to its bottom and right, less than the stride or the dilation
+  int64_t groups = 1;
+  bool bias = true;
+  Activation act = Activation::none;
+
+  static constexpr std::string_view name = "conv_transpose2d";
+  static constexpr auto fields = std::tuple{Field{"in", &ConvTranspose2d::in},
+                                            Field{"out", &ConvTranspose2d::out},
+                                            Field{"kernel", &ConvTranspose2d::kernel},
+                                            Field{"stride", &ConvTranspose2d::stride},
+                                            Field{"dilation", &ConvTranspose2d::dilation},
+                                            Field{"padding", &ConvTranspose2d::padding},
+                                            Field{"output_padding", &ConvTranspose2d::output_padding},
+                                            Field{"groups", &ConvTranspose2d::groups},
+                                            Field{"bias", &ConvTranspose2d::bias},
+                                            Field{"act", &ConvTranspose2d::act}};
+  bool operator==(const ConvTranspose2d&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const;
+  Activation activation() const { return act; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
 /// Convolution and batch norm trained as one for quantization-aware training: the weight hook sees the folded weight.
 /// params: weight, [bias], bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.frozen (0 or 1).
 struct ConvBn2d {

@@ -4,6 +4,7 @@
 
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/view.h"
 
 namespace octet {
 

@@ -3,6 +3,7 @@
 // and kernels from here.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "engine/op_call.h"
@@ -13,6 +14,8 @@ namespace octet {
 struct View {
   Shape shape, strides;
   int64_t offset = 0;
+  std::optional<Shape> as{};  ///< shape of the output, if it is not that of the walk
+  const Shape& output() const { return as ? *as : shape; }
 };
 
 /// Strides of a row-major tensor.
@@ -23,5 +26,27 @@ Var shown(const Var& x, const View&);
 Lowered lowered(std::span<const View>);
 /// The same of floats.
 LoweredFloats lowered_floats(std::span<const View>);
+
+// The members of an operator that is one view: op.view(shape, path) says which, and throws naming `path` for a shape it has none
+// of.
+template <class Op>
+std::vector<Shape> shapes_of_view(const Op& op, const ShapeCall& call) {
+  call.expect_inputs(1);
+  return {op.view(call.inputs[0], call.path).output()};
+}
+template <class Op>
+std::vector<Var> forward_of_view(const Op& op, const Call& call) {
+  return {shown(call.inputs[0], op.view(call.inputs[0].shape(), call.path))};
+}
+template <class Op>
+Lowered lower_of_view(const Op& op, const LowerCall& call) {
+  const View view = op.view(call.input_shapes[0], call.path);
+  return lowered({&view, 1});
+}
+template <class Op>
+LoweredFloats lower_float_of_view(const Op& op, const FloatLowerCall& call) {
+  const View view = op.view(call.input_shapes[0], call.path);
+  return lowered_floats({&view, 1});
+}
 
 }  // namespace octet

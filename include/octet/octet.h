@@ -19,6 +19,7 @@
 #include "quant/equalize.h"
 #include "quant/fake_quantize.h"
 #include "quant/observer.h"
+#include "quant/observers/fixed.h"
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 #include "quant/outlier_guard.h"

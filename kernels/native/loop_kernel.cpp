@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "kernels/held_constants.h"
 #include "kernels/parallel.h"
-#include "kernels/ref/ref.h"
 
 namespace octet::native {
 namespace {
@@ -23,17 +23,11 @@ Loop loop_of(Isa isa, const KernelArgs& args) {
       args);
 }
 
-template <class T>
-const T* data_or_null(const std::vector<T>& v) {
-  return v.empty() ? nullptr : v.data();
-}
-
 class LoopKernel final : public Kernel {
  public:
   LoopKernel(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, Isa isa)
       : args_(args),
-        blobs_(blobs ? std::move(blobs) : std::make_shared<const Blobs>()),
-        weight_(blobs_->weight.plain()),
+        constants_(args, std::move(blobs)),
         inputs_(static_cast<size_t>(inputs_of(args))),
         implementation_(isa == Isa::avx2 ? "native avx2" : "native avx512") {
     loop_ = loop_of(isa, args);
@@ -45,17 +39,10 @@ class LoopKernel final : public Kernel {
           grain_ = std::max<int64_t>(1, kWorthAThread * units_ / work);
         },
         args);
-    const auto channels = static_cast<size_t>(channels_of(args));
-    const Blobs& b = *blobs_;
-    if (b.bias.empty()) zero_bias_.resize(channels);
-    if (b.bias_codes.empty()) zero_bias_codes_.resize(channels);
-    data_.weight = weight_.get();
-    data_.scale = data_or_null(b.scale);
-    data_.bias = b.bias.empty() ? zero_bias_.data() : b.bias.data();
-    data_.bias_codes = b.bias_codes.empty() ? zero_bias_codes_.data() : b.bias_codes.data();
-    data_.multiplier = data_or_null(b.multiplier);
-    data_.shift = data_or_null(b.shift);
-    data_.weight_zero_point = data_or_null(b.weight_zero_point);
+    const kernels::Channels& c = constants_.channels();
+    data_.weight = constants_.weight();
+    data_.scale = c.scale, data_.bias = c.bias, data_.bias_codes = c.bias_codes;
+    data_.multiplier = c.multiplier, data_.shift = c.shift, data_.weight_zero_point = c.weight_zero_point;
     data_.args = std::visit([](const auto& a) -> const void* { return &a; }, args_);
   }
 
@@ -81,14 +68,11 @@ class LoopKernel final : public Kernel {
 
  private:
   KernelArgs args_;
-  std::shared_ptr<const Blobs> blobs_;
-  std::shared_ptr<const int8_t> weight_;
+  HeldConstants constants_;
   size_t inputs_;
   std::string_view implementation_;
   Loop loop_ = nullptr;
   int64_t units_ = 0, grain_ = 1;
-  std::vector<float> zero_bias_;
-  std::vector<int32_t> zero_bias_codes_;
   LoopData data_{};
 };
 

@@ -24,7 +24,7 @@ struct Channels {
 /// What one run works on.
 struct Buffers {
   const void* input;
-  const int8_t* weight;  ///< null: not a weighted layer
+  const int8_t* weight;  ///< or a table, aligned to its elements; null: neither
   const void* second;    ///< of an addition, or a fused residual; null without one
   void* output;          ///< may be an input that the family's operator overwrites (kernels/list.h)
   Channels channels;
@@ -64,6 +64,24 @@ void dequantize(const DequantizeArgs&, const void* input, float* output, int32_t
 // units: steps of the first output axis
 void transpose(const TransposeArgs&, const void* input, void* output, int32_t begin, int32_t end);
 
+// units: elements; the output may be the input
+void lookup(const LookupArgs&, const void* input, const int8_t* table, void* output, int32_t begin, int32_t end);
+
+// units: steps of the first output axis; the output may be an input
+template <Rounding>
+void binary(const BinaryArgs&, const void* a, const void* b, void* output, int32_t begin, int32_t end);
+
+// units: steps of the first axis that stays
+template <Rounding>
+void reduce(const ReduceArgs&, const void* input, void* output, int32_t begin, int32_t end);
+
+// units: steps of the first output axis
+void gather(const GatherArgs&, const void* input, const int32_t* table, void* output, int32_t begin, int32_t end);
+
+// units: rows; the output may be the input
+template <Rounding>
+void softmax(const SoftmaxArgs&, const void* input, const int32_t* table, void* output, int32_t begin, int32_t end);
+
 // Every family's kernel under one name.
 template <Rounding R>
 inline void run(const Conv2dArgs& a, const Buffers& b, int32_t begin, int32_t end) {
@@ -76,6 +94,14 @@ inline void run(const LinearArgs& a, const Buffers& b, int32_t begin, int32_t en
 template <Rounding R>
 inline void run(const AddArgs& a, const Buffers& b, int32_t begin, int32_t end) {
   add<R>(a, b.input, b.second, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const BinaryArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  binary<R>(a, b.input, b.second, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const ReduceArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  reduce<R>(a, b.input, b.output, begin, end);
 }
 template <Rounding R>
 inline void run(const RequantizeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
@@ -101,6 +127,18 @@ inline void run(const DequantizeArgs& a, const Buffers& b, int32_t begin, int32_
 template <Rounding>
 inline void run(const TransposeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
   transpose(a, b.input, b.output, begin, end);
+}
+template <Rounding>
+inline void run(const GatherArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  gather(a, b.input, reinterpret_cast<const int32_t*>(b.weight), b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const SoftmaxArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  softmax<R>(a, b.input, reinterpret_cast<const int32_t*>(b.weight), b.output, begin, end);
+}
+template <Rounding>
+inline void run(const LookupArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  lookup(a, b.input, b.weight, b.output, begin, end);
 }
 
 }  // namespace octet::kernels

@@ -3,6 +3,7 @@
 // contiguous in the input as well.
 #include "kernels/ref/codes.h"
 #include "kernels/ref/ref.h"
+#include "kernels/ref/rows.h"
 
 namespace octet::kernels {
 namespace {
@@ -26,27 +27,9 @@ void copy_axis(const uint8_t* from, size_t stride, uint8_t* to, int32_t n, size_
 }  // namespace
 
 void transpose(const TransposeArgs& a, const void* input, void* output, int32_t begin, int32_t end) {
-  const size_t size = static_cast<size_t>(a.element_size);
-  const int32_t last = a.rank - 1;
-  int32_t index[6] = {begin, 0, 0, 0, 0, 0};
-  size_t stride[6] = {};
-  size_t per_unit = size;
-  for (int32_t axis = 0; axis <= last; ++axis) {
-    stride[axis] = static_cast<size_t>(a.input_stride[axis]) * size;
-    if (axis > 0) per_unit *= static_cast<size_t>(a.output_shape[axis]);
-  }
-  if (begin >= end || per_unit == 0) return;
-  const int32_t run = last == 0 ? end - begin : a.output_shape[last];
-  uint8_t* to = bytes(output) + static_cast<size_t>(begin) * per_unit;
-  for (;;) {
-    const uint8_t* from = bytes(input);
-    for (int32_t axis = 0; axis <= (last == 0 ? 0 : last - 1); ++axis) from += static_cast<size_t>(index[axis]) * stride[axis];
-    copy_axis(from, stride[last], to, run, size);
-    to += static_cast<size_t>(run) * size;
-    int32_t axis = last - 1;  // next index of all axes but the last
-    while (axis > 0 && ++index[axis] == a.output_shape[axis]) index[axis--] = 0;
-    if (axis <= 0 && (last == 0 || ++index[0] == end)) return;
-  }
+  const size_t size = static_cast<size_t>(a.element_size), stride = static_cast<size_t>(a.input_stride[a.rank - 1]) * size;
+  for (Rows rows(a.rank, a.output_shape, begin, end); rows.more(); rows.next())
+    copy_axis(bytes(input) + rows.input(a.input_stride) * size, stride, bytes(output) + rows.output() * size, rows.length(), size);
 }
 
 }  // namespace octet::kernels

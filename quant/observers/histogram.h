@@ -19,6 +19,7 @@ class HistogramObserver final : public Observer {
     if (histogram_.empty()) return std::nullopt;
     return std::pair{min_, max_};
   }
+  std::pair<int32_t, int32_t> codes() const override { return spec_.range(); }
   void reset() override;
   std::unique_ptr<Observer> clone() const override { return std::make_unique<HistogramObserver>(*this); }
   std::string_view kind() const override { return kKind; }

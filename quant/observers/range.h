@@ -15,6 +15,7 @@ class RangeObserver : public Observer {
   QParams qparams() const override;
   bool per_channel() const override { return per_channel_; }
   std::optional<std::pair<float, float>> seen() const override;
+  std::pair<int32_t, int32_t> codes() const override { return spec_.range(); }
   void reset() override;
   StateDict state() const override;
   void load(const StateDict&) override;

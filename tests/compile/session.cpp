@@ -76,13 +76,19 @@ Model random_graph(Generator& g) {
     Size size = x;
     const size_t kind = below(9);
     if (kind == 0) {
-      m.add(path, Unary{UnaryFn::relu}, one);
+      constexpr UnaryFn kFunctions[] = {UnaryFn::relu, UnaryFn::sigmoid, UnaryFn::hard_swish,
+                                        UnaryFn::tanh, UnaryFn::abs,     UnaryFn::elu};
+      m.add(path, Unary{kFunctions[below(std::size(kFunctions))]}, one);
     } else if (kind == 1) {
       m.add(path, Pool2d{.kernel = {3, 3}, .stride = {1, 1}, .padding = pad_all(1)}, one);
     } else if (kind == 2) {
-      m.add(path, Dropout{}, one);
+      const Op moves[] = {Dropout{}, Flip{{1}}, Slice{{3}, {1}, {x.channels}}, ChannelShuffle{x.channels % 2 == 0 ? 2 : 1}};
+      const Op& op = moves[x.channels > 1 ? below(std::size(moves)) : 0];
+      size.channels -= std::holds_alternative<Slice>(op);
+      m.add(path, op, one);
     } else if (kind == 3 && x == y) {
-      m.add(path, Binary{BinaryFn::add, Activation::relu}, two);
+      constexpr BinaryFn kFunctions[] = {BinaryFn::add, BinaryFn::sub, BinaryFn::mul, BinaryFn::minimum, BinaryFn::maximum};
+      m.add(path, Binary{kFunctions[below(std::size(kFunctions))], Activation::relu}, two);
     } else if (kind == 4 && x == y) {
       Conv2d op = conv(x.channels, x.channels);
       op.residual = true;

@@ -33,6 +33,32 @@ float at(const Tensor& x, int64_t n, int64_t h, int64_t w, int64_t c) {
 
 }  // namespace
 
+TEST_CASE("a product with a repeated piece of its own input does not write over what it still reads") {
+  Generator g(8);
+  int pieces = 0;
+  for (const bool first : {false, true}) {
+    Model m;
+    m.add("x", Input{{1, 4, 5, 8}});
+    const int conv = m.add("conv", Conv2d{.in = 8, .out = 8, .kernel = {1, 1}});
+    const int row = m.add("row", Slice{{1}, {0}, {1}}, {{conv, 0}});  // the same memory, from the same place on
+    const std::vector<Wire> wires = first ? std::vector<Wire>{{row, 0}, {conv, 0}} : std::vector<Wire>{{conv, 0}, {row, 0}};
+    m.add("product", Binary{BinaryFn::mul}, wires);
+    initialize(m, g);
+    Model prepared = prepare(m, {{"", octet_qconfig()}});
+    const Tensor x = randn(g, {1, 4, 5, 8});
+    calibrate(prepared, {&x, 1});
+    const Model int8 = convert(prepared);
+    const Tensor expected = infer(int8, {{x}})[0];
+    for (const QEngineInfo& e : qengines()) {
+      if (!e.available) continue;
+      Session session(Program::bind(int8, e.engine), {x.shape()});
+      CHECK(same(session.run({&x, 1})[0], expected));
+      pieces += session.plan().steps[2].how == Plan::How::alias;
+    }
+  }
+  CHECK(pieces >= 2);
+}
+
 TEST_CASE("split gives pieces in order, and their gradients come back to where they were") {
   Generator g(1);
   const Tensor x = randn(g, {2, 6, 4, 8});

@@ -61,12 +61,17 @@ void each_number(const std::string& name, T& value, const auto& act) {
   } else if constexpr (std::is_same_v<T, Pads>) {
     act(name + ".top", value.top), act(name + ".left", value.left), act(name + ".bottom", value.bottom);
     act(name + ".right", value.right);
-  } else if constexpr (std::is_same_v<T, Shape>) {
+  } else if constexpr (std::is_base_of_v<Shape, T>) {
     for (size_t i = 0; i < value.size(); ++i) act(name + "[" + std::to_string(i) + "]", value[i]);
   } else if constexpr (std::is_same_v<T, Conv2d>) {
     std::apply([&](const auto&... f) { (each_number(name + "." + std::string(f.name), value.*f.member, act), ...); },
                Conv2d::fields);
   }
+}
+
+std::string text_of(Activation act) {
+  const auto text = [](float x) { return std::isinf(x) ? (x < 0 ? "-inf" : "inf") : std::isnan(x) ? "nan" : std::to_string(x); };
+  return text(act.lo) + ".." + text(act.hi);
 }
 
 void probe_all(const std::string& label, Op whole, const std::vector<Shape>& inputs, Accepted& accepted) {
@@ -77,8 +82,19 @@ void probe_all(const std::string& label, Op whole, const std::vector<Shape>& inp
           const std::string name = label + "." + std::string(f.name);
           each_number(name, op.*f.member,
                       [&](const std::string& field, int64_t& place) { numbers(field, whole, place, inputs, accepted); });
-          if constexpr (std::is_same_v<decltype(f.member), double T::*>) {
-            const double before = op.*f.member;
+          if constexpr (std::is_same_v<decltype(f.member), Activation T::*>) {
+            const Activation before = op.*f.member;
+            accepted[name];
+            for (const Activation act :
+                 {Activation{-1, 1}, {2, 1}, {1, 1}, {NAN, 1}, {0, NAN}, {INFINITY, INFINITY}, {-INFINITY, 3}}) {
+              op.*f.member = act;
+              probe(name, whole, inputs, text_of(act), accepted);
+            }
+            op.*f.member = before;
+          }
+          constexpr bool optional = std::is_same_v<decltype(f.member), std::optional<double> T::*>;
+          if constexpr (std::is_same_v<decltype(f.member), double T::*> || optional) {
+            const auto before = op.*f.member;
             for (const auto& [text, v] : std::initializer_list<std::pair<const char*, double>>{{"-1", -1},
                                                                                                {"0", 0},
                                                                                                {"1e-300", 1e-300},
@@ -112,6 +128,8 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("linear", Linear{4, 3}, {{5, 4}}, accepted);
   probe_all("batch_norm", BatchNorm{4}, {picture}, accepted);
   probe_all("unary", Unary{}, {picture}, accepted);
+  for (const UnaryFn fn : {UnaryFn::clip, UnaryFn::leaky_relu, UnaryFn::celu, UnaryFn::softplus, UnaryFn::sigmoid})
+    probe_all(std::string(kEnumNames<UnaryFn>[static_cast<size_t>(fn)]), Unary{fn}, {picture}, accepted);
   probe_all("binary", Binary{}, {picture, picture}, accepted);
   probe_all("concat", Concat{3}, {picture, picture}, accepted);
   for (const auto& [name, kind] : {std::pair{"max", Pool::max}, {"average", Pool::average}, {"adaptive", Pool::adaptive_average}})
@@ -119,6 +137,27 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("reshape", Reshape{{0, -1, 2}}, {picture}, accepted);
   probe_all("transpose", Transpose{{0, 3, 1, 2}}, {picture}, accepted);
   probe_all("dropout", Dropout{}, {picture}, accepted);
+  probe_all("conv_transpose2d", ConvTranspose2d{.in = 4, .out = 6, .stride = {2, 1}, .padding = {1, 0, 1, 2}}, {{2, 3, 4, 4}},
+            accepted);
+  probe_all("layer_norm", LayerNorm{4}, {picture}, accepted);
+  probe_all("group_norm", GroupNorm{2, 4}, {picture}, accepted);
+  probe_all("rms_norm", RMSNorm{4}, {picture}, accepted);
+  probe_all("l2_normalize", L2Normalize{}, {picture}, accepted);
+  probe_all("softmax", Softmax{}, {picture}, accepted);
+  probe_all("slice", Slice{{1, 2}, {1, 0}, {4, 5}, {2, 1}}, {picture}, accepted);
+  probe_all("squeeze", Squeeze{{0}}, {{1, 6, 5, 4}}, accepted);
+  probe_all("unsqueeze", Unsqueeze{{1}}, {{6, 5}}, accepted);
+  probe_all("expand", Expand{{3, 6, 5}}, {{1, 5}}, accepted);
+  probe_all("depth_to_space", DepthToSpace{2}, {picture}, accepted);
+  probe_all("space_to_depth", SpaceToDepth{2}, {{1, 6, 4, 3}}, accepted);
+  probe_all("channel_shuffle", ChannelShuffle{2}, {picture}, accepted);
+  probe_all("pad", Pad{{0, 1, 0, 0}, {0, 0, 2, 0}}, {{2, 3, 4, 5}}, accepted);
+  probe_all("flip", Flip{{1}}, {picture}, accepted);
+  probe_all("roll", Roll{{1}, {2}}, {picture}, accepted);
+  probe_all("gather", Gather{1, {2, 0}}, {picture}, accepted);
+  probe_all("tile", Tile{{1, 2}}, {{2, 3}}, accepted);
+  probe_all("resize_nearest", ResizeNearest{{4, 4}}, {picture}, accepted);
+  probe_all("reduce", Reduce{ReduceFn::mean, {1, 2}}, {picture}, accepted);
   probe_all("split", Split{3, {1, 3}}, {picture}, accepted);
   CHECK(accepted.size() > 80);
 

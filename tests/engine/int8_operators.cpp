@@ -64,7 +64,10 @@ class Draw {
   Model m_;
 };
 
-Activation any_activation(Draw& d) { return static_cast<Activation>(d.pick(0, 2)); }
+Activation any_activation(Draw& d) {
+  constexpr Activation kAll[] = {Activation::none, Activation::relu, Activation::relu6, {-1, 1}, {0.25F, 2}, {-INFINITY, 0.5F}};
+  return kAll[d.pick(0, 5)];
+}
 
 Pads any_padding(Draw& d, int64_t most) { return {d.pick(0, most), d.pick(0, most), d.pick(0, most), d.pick(0, most)}; }
 
@@ -125,7 +128,7 @@ void draw_others(Draw& d) {
   const Shape shape{d.pick(1, 2), d.pick(1, 5), d.pick(1, 7), d.pick(1, 9)};
   const int x = d.input("x", shape);
   switch (d.pick(0, 3)) {
-    case 0: d.op(Unary{static_cast<UnaryFn>(d.pick(0, 2))}, {{x, 0}}); break;
+    case 0: d.op(Unary::clamping(any_activation(d)), {{x, 0}}); break;
     case 1: d.op(Reshape{{0, -1}}, {{x, 0}}); break;
     case 2: d.op(Transpose{{d.coin() ? Shape{0, 3, 1, 2} : Shape{2, 0, 3, 1}}}, {{x, 0}}); break;
     default: d.op(Dropout{0.5}, {{x, 0}});

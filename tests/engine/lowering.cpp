@@ -107,7 +107,7 @@ TEST_CASE("an activation's limit is the code that its rounding gives that number
   for (const Row& row : kRows)
     for (const Activation act : {Activation::none, Activation::relu, Activation::relu6})
       for (const bool linear : {true, false}) {
-        CAPTURE(to_string(row.rounding), row.sum, row.scale, row.zero, static_cast<int>(act), linear);
+        CAPTURE(to_string(row.rounding), row.sum, row.scale, row.zero, act.hi, linear);
         const QParams out = u8(row.scale, row.zero);
         Model m;
         if (row.sum) {

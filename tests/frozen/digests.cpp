@@ -243,7 +243,7 @@ Lines all_lines() {
       }
       for (uint64_t seed = 1; seed <= 24; ++seed) {
         Generator g(seed);
-        const Model int8 = in_codes(random_wiring(g), rounding, qconfig, g);
+        const Model int8 = in_codes(random_wiring(g, false), rounding, qconfig, g);
         run_everywhere("random " + std::to_string(seed) + " " + how, int8, g, lines, counts);
       }
     }

@@ -129,14 +129,17 @@ void look(const DequantizeArgs& a, Complaint& c) {
   c.size("count", a.count, 0), c.code("zero_point", a.zero_point, a.input_type), c.scale("scale", a.scale);
 }
 
-int64_t input_elements(const TransposeArgs& a) {
+/// Elements that are read along these axes, up to the one farthest in.
+int64_t read_along(int rank, const int32_t* shape, const int32_t* stride) {
   int64_t last = 0;
-  for (int i = 0; i < a.rank; ++i) {
-    if (a.output_shape[i] == 0) return 0;
-    last += int64_t{a.output_shape[i] - 1} * a.input_stride[i];
+  for (int i = 0; i < rank; ++i) {
+    if (shape[i] == 0) return 0;
+    last += int64_t{shape[i] - 1} * stride[i];
   }
   return last + 1;
 }
+
+int64_t input_elements(const TransposeArgs& a) { return read_along(a.rank, a.output_shape, a.input_stride); }
 
 void look(const TransposeArgs& a, Complaint& c) {
   c.in("rank", a.rank, 0, 6);
@@ -149,6 +152,55 @@ void look(const TransposeArgs& a, Complaint& c) {
     c.buffer("elements of output", n);
   }
   if (c.why.empty()) c.buffer("elements of input", input_elements(a));
+}
+
+int64_t read_by(const int32_t (&stride)[6], const BinaryArgs& a) { return read_along(a.rank, a.output_shape, stride); }
+
+void look(const SoftmaxArgs& a, Complaint& c) {
+  c.size("rows", a.rows, 0), c.in("n", a.n, 1, 4095), c.buffer("bytes", product({a.rows, a.n}));
+  c.output(a.output, a.output_type, a.rounding);
+}
+
+void look(const GatherArgs& a, Complaint& c) {
+  c.in("rank", a.rank, 1, 6), c.size("run", a.run), c.in("element_size", a.element_size, 1, 8);
+  int64_t entries = 0;
+  for (int i = 0; i < 6; ++i) {
+    c.size("output_shape", a.output_shape[i], 0);
+    if (i < a.rank) entries += a.output_shape[i];
+  }
+  if (!c.why.empty()) return;
+  c.in("table", a.table, entries, entries), c.buffer("bytes of output", output_bytes(a));
+}
+
+void look(const ReduceArgs& a, Complaint& c) {
+  c.in("kept", a.kept, 1, 5), c.in("reduced", a.reduced, 1, 6 - a.kept), c.in("kind", static_cast<int>(a.kind), 0, 3);
+  for (int i = 0; i < 6; ++i)
+    c.size("shape", a.shape[i], i < a.kept || i >= a.kept + a.reduced ? 0 : 1), c.size("stride", a.stride[i], 0);
+  if (!c.why.empty()) return;
+  c.buffer("elements", elements(a)), c.buffer("bytes of input", read_along(a.kept + a.reduced, a.shape, a.stride));
+  c.code("input_zero_point", a.input_zero_point, a.input_type), c.output(a.output, a.output_type, a.rounding);
+  if (a.rounding == Rounding::real || a.rounding == Rounding::int_bias) c.scale("scale", a.scale);
+}
+
+void look(const BinaryArgs& a, Complaint& c) {
+  c.in("rank", a.rank, 1, 6), c.in("kind", static_cast<int>(a.kind), 0, 4);
+  for (int i = 0; i < 6; ++i) {
+    c.size("output_shape", a.output_shape[i], 0), c.size("a_stride", a.a_stride[i], 0), c.size("b_stride", a.b_stride[i], 0);
+    if (i < a.rank && c.why.empty()) c.buffer("bytes of output", product({output_bytes(a), 1}));
+  }
+  if (!c.why.empty()) return;
+  c.buffer("bytes of a", read_by(a.a_stride, a)), c.buffer("bytes of b", read_by(a.b_stride, a));
+  c.code("a_zero_point", a.a_zero_point, a.a_type), c.code("b_zero_point", a.b_zero_point, a.b_type);
+  c.output(a.output, a.output_type, a.rounding);
+  if (a.kind == BinaryKind::minimum || a.kind == BinaryKind::maximum)
+    c.that(a.a_type == a.b_type && a.a_type == a.output_type && a.a_zero_point == a.b_zero_point, "kind: codes must mean the same");
+  if (a.rounding == Rounding::real || a.rounding == Rounding::int_bias)
+    c.scale("a_scale", a.a_scale), c.scale("b_scale", a.b_scale);
+}
+
+void look(const LookupArgs& a, Complaint& c) {
+  c.size("count", a.count, 0), c.size("channels", a.channels);
+  c.that(!c.why.empty() || a.count % a.channels == 0, "channels: must divide count");
 }
 
 std::vector<uint8_t> codes_of(Rng& rng, Fill fill, int64_t n, CodeType type, int32_t centre) {
@@ -231,6 +283,45 @@ struct Maker {
   }
   void operator()(const DequantizeArgs& a) { add(codes_of(rng, line.fill, a.count, a.input_type, a.zero_point)); }
   void operator()(const TransposeArgs& a) { add(codes_of(rng, line.fill, input_elements(a) * a.element_size, CodeType::u8, 128)); }
+  void operator()(const SoftmaxArgs& a) {
+    add(codes_of(rng, line.fill, product({a.rows, a.n}), a.input_type, 0));
+    const bool fixed = a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single;
+    std::vector<int32_t> table;
+    for (int i = 0; i < 256; ++i) table.push_back(static_cast<int32_t>(std::exp(-0.03 * i) * (fixed ? 2147483647.0 : 8388608.0)));
+    table_of(table);
+  }
+  void table_of(const std::vector<int32_t>& table) {
+    auto blobs = std::make_shared<Blobs>();
+    std::vector<int8_t> bytes(table.size() * 4);
+    std::memcpy(bytes.data(), table.data(), bytes.size());
+    blobs->weight = std::move(bytes);
+    data.blobs = std::move(blobs);
+  }
+  /// Steps of a quarter of each axis, and every fifth index filled.
+  void operator()(const GatherArgs& a) {
+    std::vector<int32_t> table;
+    int64_t farthest = a.run;
+    for (int32_t axis = 0; axis < a.rank; ++axis) {
+      for (int32_t i = 0; i < a.output_shape[axis]; ++i) table.push_back(i % 5 == 4 ? -1 : uniform(rng, 0, i / 4) * a.run);
+      farthest += a.output_shape[axis] / 4 * a.run;
+    }
+    add(codes_of(rng, line.fill, farthest * a.element_size, CodeType::u8, 128));
+    table_of(table);
+  }
+  void operator()(const ReduceArgs& a) {
+    add(codes_of(rng, line.fill, read_along(a.kept + a.reduced, a.shape, a.stride), a.input_type, a.input_zero_point));
+  }
+  void operator()(const BinaryArgs& a) {
+    add(codes_of(rng, line.fill, read_by(a.a_stride, a), a.a_type, a.a_zero_point));
+    add(codes_of(rng, line.fill, read_by(a.b_stride, a), a.b_type, a.b_zero_point));
+  }
+  void operator()(const LookupArgs& a) {
+    add(codes_of(rng, line.fill, a.count, a.input_type, 0));
+    auto blobs = std::make_shared<Blobs>();
+    const auto table = codes(rng, Fill::random, static_cast<size_t>(a.channels) * 256, -128, 127, 0);
+    blobs->weight = std::vector<int8_t>(table.begin(), table.end());
+    data.blobs = std::move(blobs);
+  }
 };
 
 }  // namespace

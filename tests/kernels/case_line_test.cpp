@@ -23,6 +23,10 @@ std::vector<CaseLine> samples() {
   RequantizeArgs requantize{4, 10, 13, 9, 0.07F, 1 << 30, -1, {}, CodeType::i8, Rounding::fixed_single, 0, {2.0F, 1, -128, 127}};
   Pool2dArgs pool{2, 7, 6, 5, 4, 3, 3, 3, 2, 2, 1, 1, 1, 1, 9, 1, 250, 0.5F, 0.125F, PoolKind::average, {}, Rounding::int_bias, 1};
   TransposeArgs transpose{3, 4, {2, 3, 4}, {4, 8, 1}};
+  BinaryArgs binary{};
+  binary.rank = 2, binary.output_shape[0] = 3, binary.output_shape[1] = 40, binary.a_stride[0] = 40, binary.a_stride[1] = 1;
+  binary.b_stride[1] = 1, binary.a_scale = 0.02F, binary.b_scale = 1, binary.kind = BinaryKind::mul, binary.output = out;
+  ReduceArgs reduce{1, 2, {5, 3, 4}, {1, 20, 5}, 7, 0.02F, 1 << 30, -3, ReduceKind::mean, CodeType::i8, {}, {}, out};
   std::vector<CaseLine> lines{{conv, Fill::ties, 1, true, QEngine::onednn, 3},
                               {linear, Fill::random, 4000000000U, true, QEngine::automatic, 2},
                               {add, Fill::all_max, 7},
@@ -31,7 +35,12 @@ std::vector<CaseLine> samples() {
                               {ClampArgs{70, -5, 100, CodeType::i8, {}}},
                               {QuantizeArgs{300, CodeType::i8, {}, {}, {4.0F, 3, -128, 127}}, Fill::random, 5},
                               {DequantizeArgs{300, -7, 3e-39F, CodeType::i8, {}}},
-                              {transpose, Fill::random, 6}};
+                              {transpose, Fill::random, 6},
+                              {LookupArgs{300, 4, CodeType::i8, {}, {}}, Fill::random, 11},
+                              {binary, Fill::random, 12},
+                              {reduce, Fill::random, 13},
+                              {GatherArgs{2, 1, 3, {6, 7}, 13, {9}}, Fill::random, 14},
+                              {SoftmaxArgs{3, 50, {}, CodeType::u8, {}, 0, {256, 0, 0, 255}}, Fill::random, 15}};
   return lines;
 }
 

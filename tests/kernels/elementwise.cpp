@@ -126,5 +126,22 @@ TEST_CASE("transpose permutes up to six axes of any element size") {
       }
 }
 
+TEST_CASE("a lookup gives the code that its channel's table has for the input's bits") {
+  Rng rng(17);
+  for (const int32_t channels : {1, 2, 5, 64})
+    for (const int32_t rows : {1, 3, 70}) {
+      std::vector<int8_t> table(static_cast<size_t>(channels) * 256);
+      for (auto& v : table) v = static_cast<int8_t>(rng());
+      const kernels::LookupArgs a{rows * channels, channels, CodeType::u8, CodeType::i8, {}};
+      std::vector<uint8_t> x(static_cast<size_t>(a.count)), expected(x.size());
+      for (auto& v : x) v = static_cast<uint8_t>(rng());
+      for (size_t i = 0; i < x.size(); ++i)
+        expected[i] = static_cast<uint8_t>(table[i % static_cast<size_t>(channels) * 256 + x[i]]);
+      INFO("lookup, " << channels << " channels, " << rows << " rows");
+      check_kernel(kernels::units(a), expected,
+                   [&](uint8_t* y, int32_t begin, int32_t end) { kernels::lookup(a, x.data(), table.data(), y, begin, end); });
+    }
+}
+
 }  // namespace
 }  // namespace octet::testing

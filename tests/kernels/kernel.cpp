@@ -143,7 +143,8 @@ TEST_CASE("a kernel that may overwrite an input gives the same bytes in its plac
     compare(add, 2);
   }
   compare(ClampArgs{1000, 7, 200, CodeType::u8, {}}, 1);
-  CHECK(in_place == 1 + 4 * 2 + 1);
+  compare(LookupArgs{1000, 2, CodeType::u8, CodeType::u8, {}}, 1);
+  CHECK(in_place == 1 + 4 * 2 + 2);
 }
 
 TEST_CASE("sizes and work follow from the arguments") {

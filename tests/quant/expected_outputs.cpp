@@ -31,7 +31,7 @@ TEST_CASE("mean and variance behind an activation are those of the clipped norma
   for (const double mean : {-7.0, -2.0, -0.3, 0.0, 1.5, 5.9, 6.0, 9.0})
     for (const double deviation : {0.05, 0.7, 3.0, 20.0})
       for (const Activation act : {Activation::relu, Activation::relu6}) {
-        CAPTURE(mean, deviation, static_cast<int>(act));
+        CAPTURE(mean, deviation, act.hi);
         Model m;
         m.add("x", Input{{1, 2}});
         m.add("act", Unary{act == Activation::relu ? UnaryFn::relu : UnaryFn::relu6});

@@ -59,6 +59,18 @@ TEST_CASE("a network of every operator gives a session's bytes in every device r
     }
 }
 
+TEST_CASE("functions that are looked up give a session's bytes on every target") {
+  for (const Rounding rounding : kDeviceRoundings)
+    for (const bool i8 : {false, true})
+      for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+        CAPTURE(to_string(rounding), i8);
+        const Example e = quantized("functions", functions(), rounding, i8, 4);
+        const FirmwareOptions options{.target = target};
+        CHECK(std::ranges::count(operators(plan_firmware(e.int8, options)), "lookup") == 1);
+        CHECK(compare(e, options) >= 4 * 6);
+      }
+}
+
 TEST_CASE("whole networks with residual blocks give a session's bytes in every device rounding") {
   for (const Rounding rounding : kDeviceRoundings) {
     CAPTURE(to_string(rounding));

@@ -248,6 +248,7 @@ TEST_CASE("every field of an image refuses what it must not be, and what it may 
     for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55})
       probe(every, {.target = target});
     probe(every, {.float_inputs = true, .float_outputs = true});
+    probe(in_codes(functions(), rounding, false), {});
     probe(in_codes(residual(), rounding, false), {});
     probe(in_codes(residual(), rounding, true), {});
   }

@@ -53,6 +53,27 @@ Model every_op() {
   return m;
 }
 
+Model functions() {
+  Model m;
+  m.add("x", Input{{1, 6, 5, 3}});
+  m.add("stem", Conv2d{.in = 3, .out = 8, .padding = pad_all(1)});
+  m.add("swish", Unary{UnaryFn::hard_swish});
+  m.add("depthwise", Conv2d{.in = 8, .out = 8, .padding = pad_all(1), .groups = 8, .act = {-1, 1}});
+  const int tanh = m.add("tanh", Unary{UnaryFn::tanh});
+  const int mean = m.add("mean", Pool2d{.kind = Pool::adaptive_average});
+  const int squeeze = m.add("squeeze", Conv2d{.in = 8, .out = 8, .kernel = {1, 1}, .act = Activation::relu}, {{mean, 0}});
+  const int excite = m.add("excite", Unary{UnaryFn::hard_sigmoid}, {{squeeze, 0}});
+  const int gated = m.add("gated", Binary{BinaryFn::mul}, {{tanh, 0}, {excite, 0}});
+  const int less = m.add("less", Binary{BinaryFn::sub, {-1, 3}}, {{excite, 0}, {gated, 0}});
+  m.add("larger", Binary{BinaryFn::maximum}, {{gated, 0}, {less, 0}});
+  m.add("mean2", Pool2d{.kind = Pool::adaptive_average});
+  m.add("flat", Reshape{{0, -1}});
+  m.add("head", Linear{8, 5});
+  const int gate = m.add("gate", Unary{UnaryFn::sigmoid});
+  m.outputs = {{gate, 0}, {tanh, 0}};
+  return m;
+}
+
 Model resnet8() {
   Model m;
   m.add("image", Input{{1, 32, 32, 3}});

@@ -21,6 +21,8 @@ struct Example {
 /// Every operator of the image at once: dense, depthwise and grouped convolutions, a residual, an addition, a concatenation, both
 /// pools, a relu and a relu6 of their own, a transpose, a linear layer. u8 or i8 activations.
 Model every_op();
+/// Layers between functions that are looked up.
+Model functions();
 /// The CIFAR ResNet-8 of MLPerf Tiny: 12.5 million multiply-accumulates.
 Model resnet8();
 /// The network of examples/fashion_mnist.

@@ -15,7 +15,7 @@ namespace {
 /// Appends random modules to a model and knows the shapes so far.
 class Builder {
  public:
-  explicit Builder(Generator& g) : g_(g) {
+  Builder(Generator& g, bool functions) : g_(g), functions_(functions) {
     const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 32};
     model_.add("x", Input{{static_cast<int64_t>(1 + below(2)), pick(7), pick(7), channels[below(std::size(channels))]}});
   }
@@ -52,11 +52,38 @@ class Builder {
       case 8: add_two(path, from, true); break;
       case 9: add_two(path, from, false); break;
       case 10: model_.add(path, Linear{s.back(), pick(20), below(4) != 0, act()}, one); break;
-      default: model_.add(path, Unary{below(2) == 0 ? UnaryFn::relu : UnaryFn::relu6}, one); break;
+      default: model_.add(path, functions_ && below(2) == 0 ? moved(s) : function(), one); break;
     }
   }
 
-  Activation act() { return static_cast<Activation>(below(3)); }
+  Activation act() {
+    constexpr Activation kAll[] = {Activation::none, Activation::relu, Activation::relu6, {-1, 1}};
+    return kAll[below(functions_ ? 4 : 3)];
+  }
+  BinaryFn sum_function() {
+    constexpr BinaryFn kAll[] = {BinaryFn::add, BinaryFn::sub, BinaryFn::mul, BinaryFn::minimum, BinaryFn::maximum, BinaryFn::add};
+    return functions_ ? kAll[below(std::size(kAll))] : BinaryFn::add;
+  }
+  /// Values moved about, and means, of a picture.
+  Op moved(const Shape& s) {
+    switch (below(8)) {
+      case 0: return Slice{{1, 3}, {0, -std::min<int64_t>(s[3], 3)}, {s[1], s[3]}, {2, 1}};
+      case 1: return Pad{{0, 1, 0, 0}, {0, 0, 2, 0}};
+      case 2: return Pad{{0, 0, 1, 0}, {0, 1, 0, 1}, PadMode::replicate};
+      case 3: return Flip{{2}};
+      case 4: return Gather{3, {0, s[3] - 1, 0}};
+      case 5: return ResizeNearest{{s[1] + 1, s[2]}};
+      case 6: return Reduce{static_cast<ReduceFn>(below(4)), {1, 2}, true};
+      default: return ChannelShuffle{s[3] % 2 == 0 ? 2 : 1};
+    }
+  }
+  Unary function() {
+    const auto fn = functions_ ? static_cast<UnaryFn>(below(kEnumNames<UnaryFn>.size())) : UnaryFn::log;
+    // Finite for every finite value, however large.
+    const bool bounded = fn != UnaryFn::log && fn != UnaryFn::sqrt && fn != UnaryFn::reciprocal && fn != UnaryFn::exp;
+    if (functions_ && bounded) return {fn};
+    return {below(2) == 0 ? UnaryFn::relu : UnaryFn::relu6};
+  }
   Conv2d pointwise(const Shape& s) {
     return {.in = s[3], .out = below(2) == 0 ? s[3] : pick(20), .kernel = {1, 1}, .bias = below(4) != 0, .act = act()};
   }
@@ -101,12 +128,14 @@ class Builder {
       Shape t = shape(i);
       if (t.size() != 4) continue;
       if (!sum) t[3] = s[3];
-      if (t == s) partners.push_back(i);
+      bool repeats = sum && functions_;  // axes of length 1
+      for (size_t axis = 0; axis < 4; ++axis) repeats &= t[axis] == s[axis] || t[axis] == 1;
+      if (t == s || repeats) partners.push_back(i);
     }
     const int other = partners[below(static_cast<uint32_t>(partners.size()))];
     const std::vector<Wire> two{{from, 0}, {other, 0}};
     if (sum)
-      model_.add(path, Binary{BinaryFn::add, act()}, two);
+      model_.add(path, Binary{sum_function(), act()}, two);
     else
       model_.add(path, Concat{3}, two);
   }
@@ -118,6 +147,7 @@ class Builder {
   }
 
   Generator& g_;
+  bool functions_;
   Model model_;
 };
 
@@ -125,11 +155,11 @@ bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) { return a 
 
 }  // namespace
 
-Model random_wiring(Generator& g) { return Builder(g).build(); }
+Model random_wiring(Generator& g, bool functions) { return Builder(g, functions).build(); }
 
 RandomNetwork random_network(uint64_t seed) {
   Generator g(seed);
-  Model net = random_wiring(g);
+  Model net = random_wiring(g, true);
   initialize(net, g);
   const Rounding roundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
   net.rounding = roundings[g.next32() % 3];

@@ -17,7 +17,8 @@ struct RandomNetwork {
 };
 RandomNetwork random_network(uint64_t seed);
 /// The wiring alone, without parameters: what random_network() begins with.
-Model random_wiring(Generator&);
+/// `functions`: any unary function and any activation, not relu and relu6 alone.
+Model random_wiring(Generator&, bool functions);
 
 /// The same plan with its values and scratch memory placed first-fit in a random order: as legal as the planner's own, and sooner
 /// or later with every two neighbours.

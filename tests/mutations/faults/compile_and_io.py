@@ -14,7 +14,7 @@ FAULTS = {
         ('if (&other != &out && overlap(in, other) && other.last > access.time) return false;',
          '',
          'overwrites what is still read'),
-        ('if (overlap(in, other) && !(allowed(k) && other.offset == in.offset)) return false;',
+        ('if (overlap(in, other) && !(allowed(k) && other.offset == in.offset && other.bytes == in.bytes)) return false;',
          '',
          'overwrites its own other input'),
         ('v.block = into, v.offset += place;', 'v.block = into, v.offset = place;', 'parts of a part lose their place'),

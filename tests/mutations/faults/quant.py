@@ -58,7 +58,7 @@ FAULTS = {
         ('known->mean[c] /= s[c], known->deviation[c] /= s[c];', 'known->mean[c] /= s[c];', 'deviations not scaled'),
         ('bias->second.mutable_data<float>()[c] *= divide[c];', 'static_cast<void>(c);', 'bias not scaled'),
         ('options.statistics->at(path) = found->second;', 'static_cast<void>(0);', 'statistics of an untouched chain stay scaled'),
-        ('if (activation_of(begin.op) == Activation::relu6 && relu6 == Relu6::leave)', 'if (false)', 'scales through relu6'),
+        ('c != Channels::scales && (c != Channels::clips || relu6 == Relu6::leave)', 'false', 'scales through relu6'),
         ('constexpr double kConstant = 10;', 'constexpr double kConstant = 1000;', 'a channel of little but its bias is scaled'),
     ],
     'quant/fake_quantize.cpp': [
@@ -71,7 +71,9 @@ FAULTS = {
          'channels of an inner axis mixed up'),
     ],
     'quant/fuse.cpp': [
-        ('(bare || after_bn) && other != s.back();', '(bare || after_bn);', 'y = c + c as a residual of c'),
+        ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && whole;', 'y = c + c as a residual of c'),
+        ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && other != s.back();',
+         'a residual that is repeated along an axis'),
         ('return readers.empty() || readers.front() != readers.back() || readers.back() == graph_.end() ? -1 : readers.front();',
          'return readers.empty() || readers.back() == graph_.end() ? -1 : readers.front();',
          'fuses over a value that others read'),

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each operator that copies by indices picks of its input.
+#include "engine/ops/copy.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/check.h"
+
+namespace octet {
+namespace {
+
+Pick whole(const Shape& x) {
+  Pick pick;
+  for (const int64_t n : x) pick.axes.push_back(all_of(n));
+  return pick;
+}
+
+void check_axes(const Shape& axes, const Shape& x, std::string_view path) {
+  for (const int64_t axis : axes) {
+    check(axis >= 0 && axis < static_cast<int64_t>(x.size()), path, ": axis ", axis, " of shape ", to_string(x));
+    check(std::ranges::count(axes, axis) == 1, path, ": axis ", axis, " is named twice");
+  }
+}
+
+/// More elements than any axis may have; what a file claims is not to be allocated.
+constexpr int64_t kLongest = int64_t{1} << 24;
+
+/// Place `at` of an axis of n that goes on beyond its ends.
+int64_t beyond(int64_t at, int64_t n, PadMode mode) {
+  if (at >= 0 && at < n) return at;
+  switch (mode) {
+    case PadMode::constant: return -1;
+    case PadMode::replicate: return at < 0 ? 0 : n - 1;
+    case PadMode::circular: return ((at % n) + n) % n;
+    case PadMode::reflect: {
+      const int64_t period = 2 * (n - 1), inside = period == 0 ? 0 : ((at % period) + period) % period;
+      return inside < n ? inside : period - inside;
+    }
+  }
+  return -1;
+}
+
+/// The whole number nearest to x - less. less is 0 or 1/2, so that what is rounded to nearest is x itself with halves counted up.
+int64_t nearest_place(float x, float less, NearestMode mode) {
+  switch (mode) {
+    case NearestMode::floor: return static_cast<int64_t>(std::floor(x - less));
+    case NearestMode::ceil: return static_cast<int64_t>(std::ceil(x - less));
+    case NearestMode::round_prefer_floor: return static_cast<int64_t>(std::ceil(x - (less + 0.5F)));
+    case NearestMode::round_prefer_ceil: return static_cast<int64_t>(std::floor(x + (0.5F - less)));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Pick Pad::pick(const Shape& x, std::string_view path) const {
+  check(before.size() == x.size() && after.size() == x.size(), path, ": ", before.size(), " and ", after.size(),
+        " paddings for shape ", to_string(x));
+  check(mode <= PadMode::circular, path, ": unknown padding ", static_cast<int>(mode));
+  check(std::isfinite(static_cast<float>(value)), path, ": padding with ", value);
+  Pick pick{{}, value};
+  for (size_t i = 0; i < x.size(); ++i) {
+    const int64_t n = x[i];
+    check(std::max(std::abs(before[i]), std::abs(after[i])) < kLongest, path, ": padding ", before[i], " and ", after[i]);
+    check(before[i] + n + after[i] > 0 || (n == 0 && before[i] == 0 && after[i] == 0), path, ": padding ", before[i], " and ",
+          after[i], " leaves nothing of axis ", i, " of shape ", to_string(x));
+    const int64_t most = std::max(before[i], after[i]);
+    check(mode != PadMode::reflect || most < n || most <= 0, path, ": reflected padding of ", most, " for axis ", i, " of shape ",
+          to_string(x));
+    check(mode == PadMode::constant || n > 0 || most <= 0, path, ": nothing to pad axis ", i, " of shape ", to_string(x), " with");
+    check(mode != PadMode::circular || most <= n, path, ": circular padding of ", most, " for axis ", i, " of shape ",
+          to_string(x));
+    auto& axis = pick.axes.emplace_back();
+    for (int64_t at = -before[i]; at < n + after[i]; ++at) axis.push_back(beyond(at, n, mode));
+  }
+  return pick;
+}
+
+Pick Flip::pick(const Shape& x, std::string_view path) const {
+  check_axes(axes, x, path);
+  Pick pick = whole(x);
+  for (const int64_t axis : axes) {
+    auto& own = pick.axes[static_cast<size_t>(axis)];
+    std::reverse(own.begin(), own.end());
+  }
+  return pick;
+}
+
+Pick Roll::pick(const Shape& x, std::string_view path) const {
+  check(axes.size() == shifts.size(), path, ": ", axes.size(), " axes with ", shifts.size(), " shifts");
+  check_axes(axes, x, path);
+  Pick pick = whole(x);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    auto& axis = pick.axes[static_cast<size_t>(axes[i])];
+    const auto n = static_cast<int64_t>(axis.size());
+    if (n > 0) std::rotate(axis.begin(), axis.begin() + (n - shifts[i] % n) % n, axis.end());
+  }
+  return pick;
+}
+
+Pick Gather::pick(const Shape& x, std::string_view path) const {
+  check_axes({axis}, x, path);
+  Pick pick = whole(x);
+  const int64_t n = x[static_cast<size_t>(axis)];
+  for (const int64_t at : indices)
+    if (at < -n || at >= n) fail(path, ": index ", at, " into axis ", axis, " of shape ", to_string(x));
+  auto& chosen = pick.axes[static_cast<size_t>(axis)];
+  chosen.clear();
+  for (const int64_t at : indices) chosen.push_back(at < 0 ? at + n : at);
+  return pick;
+}
+
+Pick Tile::pick(const Shape& x, std::string_view path) const {
+  check(repeats.size() == x.size(), path, ": ", repeats.size(), " repeats for shape ", to_string(x));
+  Pick pick;
+  for (size_t i = 0; i < x.size(); ++i) {
+    check(repeats[i] > 0 && repeats[i] < kLongest && x[i] < kLongest && repeats[i] * x[i] < kLongest, path, ": axis ", i,
+          " of shape ", to_string(x), " repeated ", repeats[i], " times");
+    auto& axis = pick.axes.emplace_back();
+    for (int64_t at = 0; at < repeats[i] * x[i]; ++at) axis.push_back(at % x[i]);
+  }
+  return pick;
+}
+
+Pick ResizeNearest::pick(const Shape& x, std::string_view path) const {
+  check(x.size() == 4 && x[1] > 0 && x[2] > 0, path, ": expected N,H,W,C, got shape ", to_string(x));
+  check(size.h > 0 && size.w > 0 && size.h < kLongest && size.w < kLongest, path, ": resized to ", size.h, "x", size.w);
+  check(coordinates <= Coordinates::align_corners && nearest <= NearestMode::round_prefer_ceil, path, ": unknown kind of resizing");
+  Pick pick = whole(x);
+  for (const auto& [axis, out] : {std::pair{size_t{1}, size.h}, {size_t{2}, size.w}}) {
+    const int64_t in = x[axis];
+    const bool corners = coordinates == Coordinates::align_corners && out > 1;
+    const float scale =
+        corners ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : static_cast<float>(in) / static_cast<float>(out);
+    auto& at = pick.axes[axis];
+    at.clear();
+    for (int64_t i = 0; i < out; ++i) {
+      const float less = coordinates == Coordinates::half_pixel ? 0.5F : 0;
+      at.push_back(std::clamp<int64_t>(nearest_place((static_cast<float>(i) + less) * scale, less, nearest), 0, in - 1));
+    }
+  }
+  return pick;
+}
+
+}  // namespace octet
