@@ -59,7 +59,7 @@ bool execute(const dnnl::primitive& p, const dnnl::stream& stream, const std::ve
 }
 
 /// One run of images: what it computes on and in which order.
-struct Part {
+struct FloatPart {
   const Convolution* convolution = nullptr;
   int64_t begin = 0, images = 0;
   int64_t scratch = 0, input = 0, output = 0;  ///< bytes into the scratch memory; the last two where a layout is not octet's
@@ -94,7 +94,7 @@ class Conv2d final : public Kernel {
       bias_ = memory({{args_.geometry.out_c}, memory::data_type::f32, memory::format_tag::a}, cpu(),
                      const_cast<float*>(blobs_->bias.data()));
     for (int i = 0; i < runs_.count(); ++i) {
-      Part& p = parts_.emplace_back();
+      FloatPart& p = parts_.emplace_back();
       p.begin = args_.geometry.batch * i / runs_.count();
       p.images = args_.geometry.batch * (i + 1) / runs_.count() - p.begin;
       p.convolution = &runs_.of(p.images);
@@ -109,7 +109,7 @@ class Conv2d final : public Kernel {
 
   std::unique_ptr<State> make_state() const override {
     auto state = std::make_unique<RunState>();
-    for (const Part& part : parts_) {
+    for (const FloatPart& part : parts_) {
       const Convolution& c = *part.convolution;
       RunState::Call& call = state->calls.emplace_back();
       call.stream = dnnl::stream(cpu());
@@ -137,7 +137,7 @@ class Conv2d final : public Kernel {
     const auto run_parts = [&](int, int64_t begin, int64_t end) {
       const OneThread one;
       for (int64_t i = begin; i < end; ++i) {
-        const Part& part = parts_[static_cast<size_t>(i)];
+        const FloatPart& part = parts_[static_cast<size_t>(i)];
         const int64_t first = part.begin * output_image(args_.geometry);
         run_part(part, static_cast<RunState&>(*state).calls[static_cast<size_t>(i)], x + part.begin * input_image(args_.geometry),
                  residual == nullptr ? nullptr : residual + first, y + first, scratch);
@@ -150,7 +150,8 @@ class Conv2d final : public Kernel {
   std::optional<QEngine> engine() const override { return std::nullopt; }
 
  private:
-  void run_part(const Part& part, RunState::Call& call, const float* x, const float* residual, float* y, std::byte* scratch) const {
+  void run_part(const FloatPart& part, RunState::Call& call, const float* x, const float* residual, float* y,
+                std::byte* scratch) const {
     const auto point = [](const memory& m, const void* to) {
       return dnnl_memory_set_data_handle(m.get(), const_cast<void*>(to)) == dnnl_success;
     };
@@ -180,7 +181,7 @@ class Conv2d final : public Kernel {
   std::shared_ptr<const float> plain_;
   std::shared_ptr<const PackedFloats> packed_;
   memory weights_, bias_;
-  std::vector<Part> parts_;
+  std::vector<FloatPart> parts_;
   int64_t scratch_bytes_ = 0;
 };
 
