@@ -17,6 +17,7 @@ using namespace octet;
 using Catch::Matchers::Contains;
 using octet::testing::same;
 
+namespace octet::float_sessions {  // its neighbour session.cpp has the same names
 namespace {
 
 constexpr int64_t kSide = 6;
@@ -395,3 +396,5 @@ TEST_CASE("sessions of one float program run in several threads at once") {
   for (std::thread& w : workers) w.join();
   CHECK(good == std::vector<int>{50, 50, 50, 50});
 }
+
+}  // namespace octet::float_sessions
