@@ -36,17 +36,18 @@ TEST_CASE("a fused product on weights packed ahead gives the bits of product and
     int64_t m, n, k;
   };
   int packed = 0, blocks = 0;
-  for (const auto& [m, n, k] : {Size{5, 700, 1500},
-                                {64, 64, 64},
-                                {2, 3, 200},
-                                {33, 48, 700},
-                                {300, 20, 17},
-                                {9, 4000, 2100},
-                                {1, 40, 30},
-                                {40, 1, 30},
-                                {4, 4, 4},
-                                {7, 6, 6},
-                                {3, 129, 31}}) {
+  for (const Size& size : {Size{5, 700, 1500},
+                           {64, 64, 64},
+                           {2, 3, 200},
+                           {33, 48, 700},
+                           {300, 20, 17},
+                           {9, 4000, 2100},
+                           {1, 40, 30},
+                           {40, 1, 30},
+                           {4, 4, 4},
+                           {7, 6, 6},
+                           {3, 129, 31}}) {
+    const int64_t m = size.m, n = size.n, k = size.k;
     INFO(m << "x" << n << "x" << k);
     const auto a = random_floats(m * k, 1), b = random_floats(n * k, 2), bias = random_floats(n, 3),
                residual = random_floats(m * n, 4);
