@@ -83,8 +83,8 @@ void Program::release_weights() {
           tensor = tensor.released();
         }
   gave_weights_away_ = true;
-  release_cached_storage();  // the memory of what was let go, too
   let_go(nominal_->tables);
+  release_cached_storage();  // the memory of what was let go, too
 }
 
 QEngine Program::engine(std::string_view path) const {

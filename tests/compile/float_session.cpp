@@ -76,7 +76,7 @@ Model random_graph(Generator& g, bool residuals) {
     const Shape x = shape(a), y = shape(b);
     const std::string path = (below(2) != 0 ? "left." : "right.") + std::to_string(i);
     const int64_t c = x[3];
-    const auto act = static_cast<Activation>(below(3));
+    const Activation act = std::vector{Activation::none, Activation::relu, Activation::relu6, Activation{-1, 1}}[below(4)];
     const size_t kind = below(18);
     int made = -1;
     if (kind == 0) made = m.add(path, Unary{static_cast<UnaryFn>(below(3))}, std::vector<Wire>{a});
