@@ -62,7 +62,8 @@ Pick Pad::pick(const Shape& x, std::string_view path) const {
   Pick pick{{}, value};
   for (size_t i = 0; i < x.size(); ++i) {
     const int64_t n = x[i];
-    check(std::max(std::abs(before[i]), std::abs(after[i])) < kLongest, path, ": padding ", before[i], " and ", after[i]);
+    for (const int64_t size : {before[i], after[i]})
+      check(size > -kLongest && size < kLongest, path, ": padding ", before[i], " and ", after[i]);
     check(before[i] + n + after[i] > 0 || (n == 0 && before[i] == 0 && after[i] == 0), path, ": padding ", before[i], " and ",
           after[i], " leaves nothing of axis ", i, " of shape ", to_string(x));
     const int64_t most = std::max(before[i], after[i]);

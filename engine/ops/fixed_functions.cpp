@@ -97,8 +97,8 @@ std::function<int32_t(int32_t)> leaky_relu(float alpha, float sx, float sy, int3
   const float slope = sx * alpha / sy;
   const FixedMultiplier below = quantize_multiplier(static_cast<double>(std::abs(slope)));
   return [=](int32_t u) {
-    const int32_t y = u >= 0 ? scaled<R>(u, above) : slope < 0 ? -scaled<R>(u, below) : scaled<R>(u, below);
-    return saturate(int64_t{y} + zero);
+    const int64_t y = scaled<R>(u, u < 0 ? below : above);
+    return saturate((u < 0 && slope < 0 ? -y : y) + zero);
   };
 }
 

@@ -31,8 +31,8 @@ inline int32_t sum(const BinaryArgs& g, int32_t a, int32_t b) {
     constexpr int32_t kUnit = 1 << 20;
     const int32_t va = qmath::multiply_fixed<R>(a * kUnit, g.a_multiplier, g.a_shift);
     const int32_t vb = qmath::multiply_fixed<R>(b * kUnit, g.b_multiplier, g.b_shift);
-    return limited<R>(qmath::multiply_fixed<R>(qmath::wrapping_add(va, Subtracts ? -vb : vb), g.output_multiplier, g.output_shift),
-                      g.output);
+    const int32_t v = Subtracts ? qmath::wrapping_sub(va, vb) : qmath::wrapping_add(va, vb);
+    return limited<R>(qmath::multiply_fixed<R>(v, g.output_multiplier, g.output_shift), g.output);
   }
 }
 

@@ -5,8 +5,8 @@
 #include "compile/memory_planner.h"
 
 #include <algorithm>
-#include <functional>
 #include <random>
+#include <span>
 
 #include "engine/check.h"
 #include "tests/catch.h"
@@ -42,27 +42,27 @@ void check_plan(const std::vector<Lifetime>& all, const ArenaPlan& plan, int64_t
   REQUIRE(plan.bytes >= plan.lower_bound);
 }
 
-/// Is there a packing of this height? Every offset is tried for every block: nothing in common with the planner.
-bool fits(const std::vector<Lifetime>& all, int64_t height) {
-  std::vector<int64_t> offsets;
-  const std::function<bool(size_t)> place = [&](size_t i) {
-    if (i == all.size()) return true;
-    for (int64_t at = 0; at + all[i].bytes <= height; ++at) {
-      const bool free = [&] {
-        for (size_t j = 0; j < i; ++j)
-          if (all[i].first <= all[j].last && all[j].first <= all[i].last && at < offsets[j] + all[j].bytes &&
-              offsets[j] < at + all[i].bytes)
-            return false;
-        return true;
-      }();
-      if (!free) continue;
-      offsets.push_back(at);
-      if (place(i + 1)) return true;
-      offsets.pop_back();
+/// Is there a packing of this height? Every offset is tried for every block: nothing in common with the planner. `offsets` has
+/// room for all; the first `placed` are.
+bool fits(std::span<const Lifetime> all, int64_t height, int64_t* offsets, size_t placed = 0) {
+  if (placed == all.size()) return true;
+  const Lifetime own = all[placed];
+  for (int64_t at = 0; at + own.bytes <= height; ++at) {
+    bool free = true;
+    for (size_t j = 0; j < placed && free; ++j) {
+      const Lifetime& other = all.data()[j];
+      const bool alive = own.first <= other.last && other.first <= own.last;
+      free = !alive || at >= offsets[j] + other.bytes || offsets[j] >= at + own.bytes;
     }
-    return false;
-  };
-  return place(0);
+    offsets[placed] = at;
+    if (free && fits(all, height, offsets, placed + 1)) return true;
+  }
+  return false;
+}
+
+bool fits(const std::vector<Lifetime>& all, int64_t height) {
+  std::vector<int64_t> offsets(all.size());
+  return fits(all, height, offsets.data());
 }
 
 }  // namespace

@@ -73,15 +73,16 @@ Model random_graph(Generator& g, bool residuals) {
   const auto shape = [&](const Wire& w) { return m.modules[static_cast<size_t>(w.module)].nominal[static_cast<size_t>(w.port)]; };
   for (size_t i = 6 + below(12); i > 0; --i) {
     const Wire a = wires[below(wires.size())], b = wires[below(wires.size())];
+    const std::vector<Wire> one{a};
     const Shape x = shape(a), y = shape(b);
     const std::string path = (below(2) != 0 ? "left." : "right.") + std::to_string(i);
     const int64_t c = x[3];
     const Activation act = std::vector{Activation::none, Activation::relu, Activation::relu6, Activation{-1, 1}}[below(4)];
     const size_t kind = below(18);
     int made = -1;
-    if (kind == 0) made = m.add(path, Unary{static_cast<UnaryFn>(below(3))}, std::vector<Wire>{a});
-    if (kind == 1) made = m.add(path, Pool2d{static_cast<Pool>(below(2)), {3, 2}, {1, 1}, {1, 0, 1, 1}}, std::vector<Wire>{a});
-    if (kind == 2) made = m.add(path, Dropout{}, std::vector<Wire>{a});
+    if (kind == 0) made = m.add(path, Unary{static_cast<UnaryFn>(below(3))}, one);
+    if (kind == 1) made = m.add(path, Pool2d{static_cast<Pool>(below(2)), {3, 2}, {1, 1}, {1, 0, 1, 1}}, one);
+    if (kind == 2) made = m.add(path, Dropout{}, one);
     if (kind == 3 && x == y) made = m.add(path, Binary{BinaryFn::add, act}, {a, b});
     if (kind == 4 && x == y && residuals)
       made = m.add(path, Conv2d{.in = c, .out = c, .padding = pad_all(1), .bias = below(2) != 0, .act = act, .residual = true},
@@ -89,26 +90,25 @@ Model random_graph(Generator& g, bool residuals) {
     if (kind == 5 && x[0] == y[0] && x[1] == y[1] && x[2] == y[2]) made = m.add(path, Concat{3}, {a, b});
     if (kind == 6 && x[0] == y[0] && x[2] == y[2] && c == y[3]) made = m.add(path, Concat{1}, {a, b});
     if (kind == 16 && x[1] == y[1] && x[2] == y[2] && c == y[3]) made = m.add(path, Concat{0}, {a, b});
-    if (kind == 7) made = m.add(path, BatchNorm{c}, std::vector<Wire>{a});
-    if (kind == 8) made = m.add(path, Linear{c, 5, below(2) != 0, act}, std::vector<Wire>{a});
-    if (kind == 9) made = m.add(path, Transpose{{0, 2, 1, 3}}, std::vector<Wire>{a});
-    if (kind == 10 && c > 1) made = m.add(path, Split{3, {1, c - 1}}, std::vector<Wire>{a});
-    if (kind == 11 && x[1] > 1) made = m.add(path, Split{1, {x[1] - 1, 1}}, std::vector<Wire>{a});
-    if (kind == 12) made = m.add(path, Reshape{{0, x[2], x[1], -1}}, std::vector<Wire>{a});
-    if (kind == 13)
-      made = m.add(path, Conv2d{.in = c, .out = c, .padding = pad_all(1), .groups = c, .act = act}, std::vector<Wire>{a});
+    if (kind == 7) made = m.add(path, BatchNorm{c}, one);
+    if (kind == 8) made = m.add(path, Linear{c, 5, below(2) != 0, act}, one);
+    if (kind == 9) made = m.add(path, Transpose{{0, 2, 1, 3}}, one);
+    if (kind == 10 && c > 1) made = m.add(path, Split{3, {1, c - 1}}, one);
+    if (kind == 11 && x[1] > 1) made = m.add(path, Split{1, {x[1] - 1, 1}}, one);
+    if (kind == 12) made = m.add(path, Reshape{{0, x[2], x[1], -1}}, one);
+    if (kind == 13) made = m.add(path, Conv2d{.in = c, .out = c, .padding = pad_all(1), .groups = c, .act = act}, one);
     if (kind == 14)
-      made = m.add(path, ConvBn2d{.conv = {.in = c, .out = 6, .padding = pad_all(1), .bias = below(2) != 0, .act = act}},
-                   std::vector<Wire>{a});
+      made = m.add(path, ConvBn2d{.conv = {.in = c, .out = 6, .padding = pad_all(1), .bias = below(2) != 0, .act = act}}, one);
     if (kind == 15) {  // a second call of an earlier layer
-      for (const Module& module : m.modules)
-        if (const auto* conv = module.as<Conv2d>();
-            conv && module.tied_to.empty() && conv->in == c && !conv->residual && made < 0 && module.path[0] == path[0])
-          made = m.add_tied(path, std::string(module.path), std::vector<Wire>{a});
+      const auto may = [&](const Module& module) {
+        const auto* conv = module.as<Conv2d>();
+        return conv && module.tied_to.empty() && conv->in == c && !conv->residual && module.path[0] == path[0];
+      };
+      if (const auto found = std::ranges::find_if(m.modules, may); found != m.modules.end())
+        made = m.add_tied(path, std::string(found->path), one);
     }
     if (made < 0)
-      made = m.add(path, Conv2d{.in = c, .out = 3 + static_cast<int64_t>(below(6)), .padding = pad_all(1), .act = act},
-                   std::vector<Wire>{a});
+      made = m.add(path, Conv2d{.in = c, .out = 3 + static_cast<int64_t>(below(6)), .padding = pad_all(1), .act = act}, one);
     for (int port = 0; port < static_cast<int>(m.modules.back().nominal.size()); ++port) wires.push_back({made, port});
   }
   for (size_t o = 1 + below(3); o > 0; --o) m.outputs.push_back(wires[below(wires.size())]);
