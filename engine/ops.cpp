@@ -8,6 +8,15 @@
 
 namespace octet {
 
+Op::Op() = default;
+Op::Op(const Op&) = default;
+Op::Op(Op&&) noexcept = default;
+Op& Op::operator=(const Op&) = default;
+Op& Op::operator=(Op&&) noexcept = default;
+Op::~Op() = default;
+
+bool operator==(const Op& a, const Op& b) { return static_cast<const OpVariant&>(a) == static_cast<const OpVariant&>(b); }
+
 std::string_view name_of(const Op& op) {
   return std::visit([](const auto& o) { return o.name; }, op);
 }

@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "engine/ops/copy.h"
@@ -37,9 +38,30 @@ struct Input {
   Lowered lower(const LowerCall&) const;
 };
 
-using Op = std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout,
-                        Split, Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip,
-                        Roll, Gather, Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize>;
+using OpVariant =
+    std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split,
+                 Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip, Roll, Gather,
+                 Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize>;
+
+template <class T, class Variant>
+inline constexpr bool kIsOneOf = false;
+template <class T, class... Ts>
+inline constexpr bool kIsOneOf<T, std::variant<Ts...>> = (std::same_as<T, Ts> || ...);
+
+/// Any operator: to be asked with std::visit, std::get_if and the functions below. A class of its own so that copies of all of them
+/// are compiled once, not wherever a module is copied.
+class Op : public OpVariant {
+ public:
+  Op();
+  template <class T>
+  requires kIsOneOf<T, OpVariant> Op(T op) : OpVariant(std::move(op)) {}
+  Op(const Op&);
+  Op(Op&&) noexcept;
+  Op& operator=(const Op&);
+  Op& operator=(Op&&) noexcept;
+  ~Op();
+  friend bool operator==(const Op&, const Op&);
+};
 
 /// What an operator has to answer; there are no defaults to forget.
 template <class T>
@@ -56,7 +78,7 @@ template <class>
 inline constexpr bool kAllOperators = false;
 template <class... Ts>
 inline constexpr bool kAllOperators<std::variant<Ts...>> = (Operator<Ts> && ...);
-static_assert(kAllOperators<Op>);
+static_assert(kAllOperators<OpVariant>);
 
 std::string_view name_of(const Op&);
 std::vector<Param> params_of(const Op&);

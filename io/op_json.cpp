@@ -134,8 +134,10 @@ Op op_from_json(std::string_view op_name, const json::Value& attributes, std::st
     result = std::move(op);
     return true;
   };
-  const bool found = [&]<size_t... i>(std::index_sequence<i...>) { return (matches(std::variant_alternative_t<i, Op>{}) || ...); }
-  (std::make_index_sequence<std::variant_size_v<Op>>());
+  const bool found = [&]<size_t... i>(std::index_sequence<i...>) {
+    return (matches(std::variant_alternative_t<i, OpVariant>{}) || ...);
+  }
+  (std::make_index_sequence<std::variant_size_v<OpVariant>>());
   check(found, where, ": unknown operator '", op_name, "'");
   return result;
 }

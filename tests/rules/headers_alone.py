@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Every header compiles without another before it, twice in one file, and without a warning; what firmware compiles (kernels/args.h,
-# qmath.h, ref/, runtime/) also as freestanding C++17. A header that a compiled source includes before all others was compiled alone
-# by the build; those are compiled together here, for guards and warnings.
+# qmath.h, ref/, runtime/) also as freestanding C++17. A header that a compiled source includes before all others is compiled alone
+# by a build file by file, of which CI makes one; those are compiled together here, for guards and warnings.
 # Usage: headers_alone.py ROOT [--built=compile_commands.json] COMPILER [OPTION…] | headers_alone.py --self-test COMPILER [OPTION…]
 import concurrent.futures
 import json
@@ -25,18 +25,33 @@ OPTIONAL = [(re.compile(r'kernels/onednn/(primitive|layer|f32_convolution)\.h'),
 
 
 FIRST_INCLUDE = re.compile(r'^#include (?:"([^"]+)"|<)', re.M)
+JOINED = re.compile(r'^#include<(.*)>$', re.M)
+
+
+def sources_of(root, database):
+  """The project's sources of a compile_commands.json, also those that Meson joined for a unity build."""
+  with open(database, encoding='utf-8') as file:
+    entries = json.load(file)
+  for entry in entries:
+    path = os.path.join(root, entry['directory'], entry['file'])
+    if re.search(r'-unity\d+\.cpp$', path) and os.path.exists(path):
+      with open(path, encoding='utf-8') as joined:
+        paths = [os.path.join(root, source) for source in JOINED.findall(joined.read())]
+    else:
+      paths = [path]
+    for path in paths:
+      source = os.path.relpath(path, root)
+      if source.endswith('.cpp') and not source.startswith('..') and os.path.exists(os.path.join(root, source)):
+        yield source
 
 
 def compiled_alone(root, database):
   """The headers that sources in a compile_commands.json include first, other than those that depend on DEFINES."""
   found = set()
-  with open(database, encoding='utf-8') as file:
-    for entry in json.load(file):
-      source = os.path.relpath(os.path.join(root, entry['directory'], entry['file']), root)
-      if source.endswith('.cpp') and not source.startswith('..') and os.path.exists(os.path.join(root, source)):
-        first = FIRST_INCLUDE.search(common.read(root, source))
-        if first and first[1]:
-          found.add(first[1])
+  for source in sources_of(root, database):
+    first = FIRST_INCLUDE.search(common.read(root, source))
+    if first and first[1]:
+      found.add(first[1])
   return {h for h in found if not any(pattern.fullmatch(h) for pattern, _ in DEFINES + OPTIONAL)}
 
 
@@ -92,6 +107,10 @@ CASES = [
     ('a missing guard of a header that was built', {**BUILT, 'engine/x.h': 'struct X {};\n'}, 'redefinition'),
     ('a warning in a header that was built',
      {**BUILT, 'engine/x.h': '#pragma once\ninline int f(int unused) { return 0; }\n'}, 'headers together'),
+    ('a warning in a header that was built by a source that was joined with others',
+     {**BUILT, 'compile_commands.json': '[{"directory": "build", "file": "x-unity0.cpp"}]',
+      'build/x-unity0.cpp': '#include<engine/x.cpp>\n', 'engine/x.h': '#pragma once\ninline int f(int unused) { return 0; }\n'},
+     'headers together'),
     ('a missing include of a header that is built behind another',
      {**BUILT, 'engine/x.cpp': '#include <string>\n#include "engine/x.h"\n',
       'engine/x.h': '#pragma once\ninline std::string f();\n'},

@@ -204,7 +204,7 @@ FAULTS = {
         ('code_dtype(y) == DType::u8 ? 128 : 0', '0', "TensorFlow Lite's codes on u8"),
     ],
     'engine/ops/fixed_functions.cpp': [
-        ('slope < 0 ? -scaled<R>(u, below) : scaled<R>(u, below)', 'scaled<R>(u, below)', 'a negative slope'),
+        ('(u < 0 && slope < 0 ? -y : y)', 'y', 'a negative slope'),
         ('exp_of_negative(-std::abs(v), 5)', 'exp_of_negative(-std::abs(v), 4)', 'tanh of half the argument'),
         ('if (relu.shift > 0) r = to_16_bits(2 * r);', '', 'hard_swish of a large scale'),
         ('if (difference < lowest) return -1;', '', 'what is too small counts in a softmax'),
