@@ -6,6 +6,7 @@
 #include <cstring>
 #include <thread>
 
+#include "compile/plan.h"
 #include "kernels/f32/f32.h"
 #include "kernels/parallel.h"
 #include "quant/quantize.h"
@@ -91,6 +92,41 @@ TEST_CASE("float models run as programs too") {
   CHECK(same(Session(with_hooks, {f.data.shape()}).run({&f.data, 1})[0], infer(prepared, {&f.data, 1})[0]));
   CHECK(
       std::ranges::any_of(with_hooks->placements(), [](const Placement& p) { return p.implementation == "tensors" && p.floats; }));
+}
+
+TEST_CASE("other inputs than f32 into a float input: computed as by infer, or refused by name") {
+  Generator g(1);
+  const Tensor x = randn(g, {2, 4, 4, 2});
+  Model bare;  // nothing of it is f32
+  bare.add("x", Input{{1, 4, 4, 2}});
+  bare.add("relu", Unary{UnaryFn::relu});
+  Model conv = bare;
+  conv.add("conv", Conv2d{.in = 2, .out = 3});
+  initialize(conv, g);
+  const Tensor wide = x.to(DType::f64), codes = quantize(x, {{0.02F}, {128}, -1, 0, 0, 255}), whole = x.to(DType::i32);
+  for (const Model* m : {&bare, &conv}) {
+    Session session(Program::bind(*m), {x.shape()});
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      CHECK(same(session.run({&x, 1})[0], infer(*m, {&x, 1})[0]));
+      CHECK(same(session.run({&codes, 1})[0], infer(*m, {&codes, 1})[0]));
+      if (m == &bare) {
+        REQUIRE(infer(bare, {&wide, 1})[0].dtype() == DType::f64);
+        CHECK(same(session.run({&wide, 1})[0], infer(bare, {&wide, 1})[0]));
+        CHECK(session.time({&wide, 1}, 2).size() == 2);
+      } else {
+        CHECK_THROWS_WITH(session.run({&wide, 1}), Contains("conv: input is f64, weight is f32"));
+      }
+      CHECK_THROWS_WITH(session.run({&whole, 1}), Contains("x: expected a float tensor or codes"));
+    }
+  }
+  const Tensor high = Tensor::full(x.shape(), 255, DType::u8).with({{0.02F}, {3}, -1, 0, 0, 127});
+  CHECK_THROWS_WITH(Session(Program::bind(conv), {x.shape()}).run({&high, 1}), Contains("code 255"));
+  Session given(Program::bind(Model(conv)), {x.shape()});
+  CHECK_THROWS_WITH(given.run({&wide, 1}), Contains("expected f32, got f64"));
+  const Model doubles = cast(conv, DType::f64);
+  Session session(Program::bind(doubles), {x.shape()});
+  CHECK(session.plan().steps[static_cast<size_t>(doubles.index("conv"))].how == Plan::How::floats);
+  CHECK(same(session.run({&wide, 1})[0], infer(doubles, {&wide, 1})[0]));
 }
 
 TEST_CASE("a program is a snapshot: editing the model afterwards changes nothing") {

@@ -2,8 +2,10 @@
 // A program that was given its model holds weights once, in the form its kernels read, and still makes plans for other shapes,
 // threads and engines: every byte as before.
 #include <algorithm>
+#include <set>
 
 #include "compile/plan.h"
+#include "kernels/f32/f32.h"
 #include "kernels/parallel.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
@@ -118,4 +120,24 @@ TEST_CASE("codes that a float layer reads are dequantized once, and a program th
   CHECK(held(*program) == 0);
   CHECK(session.plan().tables[3][0]->floats.size() == 32);
   CHECK(same(Session(Program::bind(int8), {x.shape()}).run({&x, 1})[0], expected));
+}
+
+TEST_CASE("packed weights serve only the products that read them in that order") {
+  Generator g(8);
+  Model m;
+  m.add("x", Input{{1, 1200}});
+  m.add("fc", Linear{1200, 300});
+  initialize(m, g);
+  const auto program = Program::bind(m);
+  std::set<std::pair<int64_t, int64_t>> orders;
+  for (const int threads : {1, 3})
+    for (const int64_t batch : {1, 2, 7, 60, 700}) {
+      CAPTURE(batch, threads);
+      const ThreadsScope scope(threads);
+      const f32::Panels how = f32::matmul_panels({.m = batch, .n = 300, .k = 1200, .transpose_b = true});
+      orders.insert({how.kc, how.mc});
+      const Tensor x = randn(g, {batch, 1200});
+      CHECK(same(Session(program, {x.shape()}, threads).run({&x, 1})[0], infer(m, {&x, 1})[0]));
+    }
+  CHECK(orders.size() > 1);
 }

@@ -62,6 +62,12 @@ FAULTS = {
         ('return int64_t{t->output_shape[0]} * t->element_size;', 'return t->output_shape[0];', 'a quarter of a copy of floats'),
         ('r->copy == 1 && (r->rows', '(r->rows', 'a part that is rescaled is taken for a copy'),
     ],
+    'engine/lower_float.cpp': [
+        ('o = Operand::temporary(found->second, o.offset);',
+         'o = Operand::temporary(found->second);',
+         'a piece of what was converted to floats is taken from its beginning'),
+        ('return lowers && !doubles &&', 'return lowers &&', 'double weights in float kernels'),
+    ],
     'engine/model.cpp': [
         ('static_cast<void>(values.outputs());', '', 'more shapes than the model has inputs'),
         ('check(!names_inside(other, module.path) && !names_inside(module, other.path), module.path,',

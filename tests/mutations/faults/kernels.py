@@ -75,6 +75,13 @@ FAULTS = {
         ('((v > lo) & (v < hi)) ? load', '((v >= lo) & (v < hi)) ? load', 'gradient at the lower limit'),
         ('y[i] = alpha * x[i] + beta * y[i];', 'y[i] = alpha * x[i] + y[i];', 'beta forgotten'),
     ],
+    'kernels/float_kernel.cpp': [
+        ('return &table_ == &table && how_ == how;', 'return &table_ == &table;', 'panels in another order are read'),
+        ('args_.residual ? floats(in[1]) : nullptr, args_.act_min', 'nullptr, args_.act_min', 'a float residual is forgotten'),
+        ('for (size_t t = 0; t < row; ++t) plain[o * row + t] = taps_[t * outputs_ + o];',
+         'for (size_t t = 0; t < row; ++t) plain[o * row + t] = taps_[o * row + t];',
+         'taps are given back in the order of taps'),
+    ],
     'kernels/float_scope.cpp': [
         ('if (changed_) write((saved_ & ~kFlags) | (read() & kFlags));',
          'if (changed_) write(kWanted | (read() & kFlags));',
