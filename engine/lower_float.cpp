@@ -92,8 +92,7 @@ bool runs_in_float_kernels(const Model& model, int index) {
         return requires(const FloatLowerCall& c) { op.lower_float(c); };
       },
       module.op);
-  const bool doubles = std::ranges::any_of(owner.params, [](const auto& p) { return p.second.dtype() == DType::f64; });
-  return lowers && !doubles && module.hooks.empty() && owner.hooks.empty() && !runs_quantized(model, index);
+  return lowers && module.hooks.empty() && owner.hooks.empty() && !runs_quantized(model, index);
 }
 
 ModuleTables lower_float_tables(const Model& model, int index) try {

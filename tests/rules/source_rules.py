@@ -26,14 +26,16 @@ LOCALE = re.compile(r'std::[io]?stringstream|std::(regex|setlocale)|\b(snprintf|
                     r'isalpha|isdigit|isspace|toupper|tolower)\s*\(')
 # Where operators are used, their types stay unknown: who needs to know something of them asks for it (engine/op_traits.h). An input
 # is where values come from, and so not like the others.
-OP_LIST = re.compile(r'^using Op = std::variant<([^>]*)>;', re.M)
+OP_LIST = re.compile(r'^using OpVariant\s*=\s*std::variant<([^>]*)>;', re.M)
 OP_ENUMS = {'UnaryFn', 'BinaryFn', 'Pool'}
 OP_USERS = ('engine/', 'quant/', 'compile/', 'numeric_suite/')
 OP_OWNERS = ('engine/ops/', 'engine/ops.')
 # The document that follows two ops, one with weights, through their files: every source below OP_FOLDERS that names one is in it.
 OP_DOC = 'docs/adding-an-op.md'
-OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|linear')
-OP_FOLDERS = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime', 'tests/kernels', 'tests/f32']
+OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|linear|\bhard_swish\b|\bDepthToSpace\b')
+OP_COUNT = re.compile(r'`(\w+)` is named in (\d+) files')
+OP_PRODUCT = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime']
+OP_FOLDERS = OP_PRODUCT + ['tests/kernels', 'tests/f32']
 
 
 def check_text(path, text):
@@ -64,7 +66,7 @@ def check_locale(path, text):
 
 def operator_types(root):
   listed = OP_LIST.search(common.read(root, 'engine/ops.h')) if os.path.isfile(os.path.join(root, 'engine/ops.h')) else None
-  return (set(re.findall(r'\w+', listed[1])) - {'Input'}) | OP_ENUMS if listed else set()
+  return (set(re.findall(r'\w+', listed[1])) - {'Input'}) | OP_ENUMS if listed else None
 
 
 def check_operators(path, text, types):
@@ -128,6 +130,11 @@ def check_doc(root):
   for path in common.project_files(root, '.h', '.cpp', 'meson.build', folders=OP_FOLDERS):
     if path not in text and (OP_NAME.search(path) or OP_NAME.search(common.read(root, path))):
       yield f'{OP_DOC}: does not name {path}'
+  sources = [common.read(root, path) for path in common.project_files(root, '.h', '.cpp', folders=OP_PRODUCT)]
+  for name, count in OP_COUNT.findall(text):
+    found = sum(re.search(rf'\b{name}\b', source) is not None for source in sources)
+    if found != int(count):
+      yield f'{OP_DOC}: says that {name} is named in {count} files, found in {found}'
   for name in re.findall(r'`([\w/]+/[\w/]*\.(?:h|cpp|py|md))`', text):
     if not os.path.exists(os.path.join(root, name)):
       yield f'{OP_DOC}: names {name}, which does not exist'
@@ -141,6 +148,8 @@ def files(root):
 def check(root):
   findings = [f'{name}: does not exist' for name in ['meson.build', 'dev'] if not os.path.isfile(os.path.join(root, name))]
   types = operator_types(root)
+  if types is None:
+    findings.append('engine/ops.h: has no list of operators, "using OpVariant = std::variant<…>;"')
   for path in files(root):
     text = common.read(root, path)
     findings += check_operators(path, text, types)
@@ -158,8 +167,9 @@ SCRIPT = f'#!/bin/sh\n# {SPDX}\n# Says what this file is for.\n'
 HELPER = HEAD + 'inline int one() { return 1; }\ninline void f() {\n  CHECK(1 < 2);\n}\ninline void g() {\n  f();\n}\n'
 CALLING = HEAD + '#include "tests/x.h"\nTEST_CASE("a helper asserts too") {\n  g();\n}\n'
 CASE = HEAD + 'TEST_CASE("one is less than two") {\n  CHECK(1 < 2);\n}\n'
+LIST = HEAD + 'using OpVariant =\n    std::variant<Input, Add>;\n'
 CLEAN = {
-    'meson.build': f"# {SPDX}\nexecutable('x', 'tests/x.cpp')\n", 'dev': SCRIPT, 'engine/ops.h': HEAD, 'tests/x.cpp': CASE,
+    'meson.build': f"# {SPDX}\nexecutable('x', 'tests/x.cpp')\n", 'dev': SCRIPT, 'engine/ops.h': LIST, 'tests/x.cpp': CASE,
     'engine/meson.build': f"# {SPDX}\nfiles('ops/add.cpp')\n", 'engine/ops/add.cpp': HEAD,
     'tests/x.h': HELPER, 'tests/z.cpp': CALLING, 'tests/meson.build': f"# {SPDX}\nfiles('z.cpp')\n",
     'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nassert True\n',
@@ -179,8 +189,8 @@ CASES = [
     ('a stream with the locale of the program', {'engine/ops.h': HEAD + 'std::ostringstream s;\n'}, 'depends on the locale'),
     ('a number read by the locale', {'engine/ops.h': HEAD + 'double d = std::stod(s);\n'}, 'depends on the locale'),
     ('an operator named where operators are used',
-     {'engine/ops.h': HEAD + 'using Op = std::variant<Input, Add>;\n',
-      'quant/fuse.h': HEAD + '// an Add, "Add"\nInput i;\nbool f(const Add&);\n'}, 'quant/fuse.h:5: names the operator Add'),
+     {'quant/fuse.h': HEAD + '// an Add, "Add"\nInput i;\nbool f(const Add&);\n'}, 'quant/fuse.h:5: names the operator Add'),
+    ('a list of operators that is not found', {'engine/ops.h': HEAD + 'using All = std::variant<Input, Add>;\n'}, 'no list of'),
     ('a source that nothing builds', {'engine/ops/mul.cpp': HEAD}, 'engine/ops/mul.cpp: named by no'),
     ('a test that nothing builds', {'tests/y.cpp': CASE}, 'tests/y.cpp: named by no'),
     ('a test without an assertion', {'tests/x.cpp': HEAD + 'TEST_CASE("one is less than two") {\n  f();\n}\n'}, 'asserts nothing'),
@@ -191,6 +201,7 @@ CASES = [
     ('a document that leaves out a place',
      {'engine/ops/pool2d.cpp': HEAD, 'engine/meson.build': f"# {SPDX}\nfiles('ops/add.cpp', 'ops/pool2d.cpp')\n"},
      'does not name engine/ops/pool2d.cpp'),
+    ('a document that counts an operator wrongly', {OP_DOC: CLEAN[OP_DOC] + '`Add` is named in 2 files\n'}, 'found in 1'),
     ('a document that names a lost file', {OP_DOC: CLEAN[OP_DOC] + '`engine/ops/gone.cpp`\n'}, 'does not exist'),
     ('no dev script', {'dev': None}, 'dev: does not exist'),
 ]

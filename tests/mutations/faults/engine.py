@@ -66,7 +66,6 @@ FAULTS = {
         ('o = Operand::temporary(found->second, o.offset);',
          'o = Operand::temporary(found->second);',
          'a piece of what was converted to floats is taken from its beginning'),
-        ('return lowers && !doubles &&', 'return lowers &&', 'double weights in float kernels'),
     ],
     'engine/model.cpp': [
         ('static_cast<void>(values.outputs());', '', 'more shapes than the model has inputs'),
