@@ -164,4 +164,24 @@ std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const
   fail("infer_shapes: out of memory");
 }
 
+const Tensor* weight_of(const Params& params) {
+  const auto found = params.find("weight");
+  return found == params.end() ? nullptr : &found->second;
+}
+
+const Tensor* bias_of(const Params& params) {
+  const auto found = params.find("bias");
+  return found == params.end() ? nullptr : &found->second;
+}
+
+const Tensor& needed_weight(const Params& params, std::string_view path) {
+  const Tensor* weight = weight_of(params);
+  check(weight != nullptr, path, ": parameter \"weight\" is missing; initialize or load the model first");
+  return *weight;
+}
+
+Tensor& needed_weight(Params& params, std::string_view path) {
+  return const_cast<Tensor&>(needed_weight(std::as_const(params), path));
+}
+
 }  // namespace octet

@@ -77,6 +77,13 @@ int64_t parameter_bytes(const Model&);
 /// Float parameters converted to f32 or f64; for gradient checks in f64.
 Model cast(const Model&, DType);
 
+/// A layer's weight and bias; null if it has none.
+const Tensor* weight_of(const Params&);
+const Tensor* bias_of(const Params&);
+/// The weight of a module that cannot do without. Throws naming `path` if it is missing.
+const Tensor& needed_weight(const Params&, std::string_view path);
+Tensor& needed_weight(Params&, std::string_view path);
+
 /// Called after each module with its index and its outputs.
 using Tap = std::function<void(int index, std::span<const Tensor> outputs)>;
 

@@ -22,7 +22,7 @@ struct Accumulators {
 
 Metrics compare_weight(const Model& reference, const Module& a, const Model& quantized, const Module& b) {
   Statistics s(true);
-  s.add(reference.owner(a).params.at("weight"), quantized.owner(b).params.at("weight"), b.path + ".weight");
+  s.add(needed_weight(reference.owner(a).params, a.path), needed_weight(quantized.owner(b).params, b.path), b.path + ".weight");
   return s.metrics();
 }
 

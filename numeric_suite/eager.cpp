@@ -44,9 +44,8 @@ const Tensor* match(const Dict& real, const std::string& key) {
 
 /// Whether the module is a quantized one: gives codes, or computes in float with int8 weights (weight-only).
 bool is_quantized(const Model& model, const Module& module, const Tensor& output) {
-  const Params& params = model.owner(module).params;
-  const auto weight = params.find("weight");
-  return output.qparams().has_value() || (weight != params.end() && weight->second.qparams().has_value());
+  const Tensor* weight = weight_of(model.owner(module).params);
+  return output.qparams().has_value() || (weight && weight->qparams().has_value());
 }
 
 Tensor kept(const Tensor& t, bool first_sample_only) { return first_sample_only && t.rank() > 0 ? slice_rows(t, 0, 1) : t; }

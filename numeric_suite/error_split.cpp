@@ -19,11 +19,6 @@ std::vector<double> row_magnitudes(const Tensor& weight) {
   return m;
 }
 
-const Tensor* find(const Params& params, std::string_view name) {
-  const auto found = params.find(name);
-  return found == params.end() ? nullptr : &found->second;
-}
-
 }  // namespace
 
 SplitSums::SplitSums(const Pairing& pairing, const Model& quantized)
@@ -92,11 +87,11 @@ Symptoms SplitSums::symptoms(int index) const {
   const Params& codes = quantized_.owner(module).params;
   const Module& twin = pairing_.reference.modules[pairing_.counterpart[index]];
   const Params& real = pairing_.reference.owner(twin).params;
-  const Tensor *weight = find(codes, "weight"), *bias = find(codes, "bias"), *real_bias = find(real, "bias");
+  const Tensor *weight = weight_of(codes), *bias = bias_of(codes), *real_bias = bias_of(real);
   s.has_weights = is_weighted(module.op) && weight;
   if (!s.has_weights) return s;
   s.per_tensor_weights = weight->qparams() && weight->qparams()->axis < 0;
-  s.weight_ranges = row_magnitudes(real.at("weight"));
+  s.weight_ranges = row_magnitudes(needed_weight(real, twin.path));
   for (int64_t c = 0; bias && c < bias->numel(); ++c) {
     const double d =
         static_cast<double>(bias->data<float>()[c]) - (real_bias ? static_cast<double>(real_bias->data<float>()[c]) : 0);

@@ -84,9 +84,9 @@ void enable_fake_quant(Model& model, std::string_view prefix) {
     // Post-training weight hooks are shown their weight at convert; to round before that they must see it now.
     if (point == "weight" && !hook.observer().calibrated()) {
       Module seen{.path = module.path, .op = module.op, .params = module.params};
-      check(seen.params.contains("weight"), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
+      needed_weight(seen.params, module.path);
       deploy(seen);
-      hook.observer().observe(seen.params.at("weight"), module.path + ".weight");
+      hook.observer().observe(needed_weight(seen.params, module.path), module.path + ".weight");
     }
     hook.refresh();
   });

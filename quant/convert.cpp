@@ -34,21 +34,17 @@ void make_room(QParams& q, const Tensor* bias, const QParams& input) {
 
 /// `input`: the codes it reads, if it reads codes.
 void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding, const QParams* input) {
-  const auto found = module.params.find("weight");
-  check(found != module.params.end(), module.path, ": parameter \"weight\" is missing; initialize or load the model first");
+  Tensor& weight = needed_weight(module.params, module.path);
   const std::string where = module.path + ".weight";
   FakeQuantize seen = hook;
   // Post-training hooks saw nothing yet; a trained hook keeps the ranges it was trained with.
-  if (!seen.observer().calibrated()) seen.observer().observe(found->second, where);
-  finite_min_max(found->second, where);
+  if (!seen.observer().calibrated()) seen.observer().observe(weight, where);
+  finite_min_max(weight, where);
   QParams q = seen.qparams(where);
-  check_qparams(q, found->second.shape(), where);
-  const auto bias = module.params.find("bias");
-  const bool integers = rounding != Rounding::real && bias != module.params.end();
-  if (input && q.axis == 0) make_room(q, integers ? &bias->second : nullptr, *input);
-  found->second = quantize(found->second, q);
-  check(found->second.dtype() == DType::i8, where, ": weights must be int8, their observer gives ",
-        to_string(found->second.dtype()));
+  check_qparams(q, weight.shape(), where);
+  if (input && q.axis == 0) make_room(q, rounding == Rounding::real ? nullptr : bias_of(module.params), *input);
+  weight = quantize(weight, q);
+  check(weight.dtype() == DType::i8, where, ": weights must be int8, their observer gives ", to_string(weight.dtype()));
 }
 
 /// What the first input's codes mean; null if it carries floats.

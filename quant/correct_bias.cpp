@@ -62,14 +62,15 @@ class Frontier {
 bool correctable(const Model& model, int index) {
   const Module& module = model.modules[index];
   if (!traits_of(module.op).product) return false;
-  const auto weight = model.owner(module).params.find("weight");
-  return weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
+  const Tensor* weight = weight_of(model.owner(module).params);
+  return weight && weight->dtype() == DType::i8;
 }
 
 std::vector<double> error_of(const Pairing& pairing, const Model& quantized, int index, const PatchSum& patches) {
   const Module &module = quantized.modules[index], &twin = pairing.reference.modules[pairing.counterpart[index]];
   const Params &real = pairing.reference.owner(twin).params, &codes = quantized.owner(module).params;
-  return mean_error(module.op, real.at("weight"), bias_of(real), codes.at("weight"), bias_of(codes), patches.mean());
+  return mean_error(module.op, needed_weight(real, twin.path), bias_of(real), needed_weight(codes, module.path), bias_of(codes),
+                    patches.mean());
 }
 
 /// Every layer that may be corrected has a bias afterwards.

@@ -74,10 +74,11 @@ Expected layer_output(const Model& model, const Module& layer, std::span<const E
     if (x.mean.empty()) return unknown("no batch norm follows it, and of its input " + x.why);
     const Module& source = model.modules[layer.inputs[0].module];
     const Params& params = model.owner(layer).params;
-    Tensor squares = params.at("weight");
+    const Tensor& weight = needed_weight(params, layer.path);
+    Tensor squares = weight;
     for (float& w : squares.mutable_data<float>()) w *= w;
     const Shape& shape = source.nominal[layer.inputs[0].port];
-    mean = mean_output(layer.op, params.at("weight"), bias_of(params), mean_patch(layer, shape, x.mean));
+    mean = mean_output(layer.op, weight, bias_of(params), mean_patch(layer, shape, x.mean));
     variance = mean_output(layer.op, squares, nullptr, mean_patch(layer, shape, x.variance));
   }
   if (layer.inputs.size() > 1) {
@@ -182,11 +183,11 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
     if (pairing.counterpart[i] < 0 || !is_weighted(module.op) || !module.tied_to.empty()) continue;
-    const auto weight = module.params.find("weight");
-    if (weight == module.params.end() || weight->second.dtype() != DType::i8) continue;
+    const Tensor* weight = weight_of(module.params);
+    if (!weight || weight->dtype() != DType::i8) continue;
     // Calls that share the layer share its bias: the mean of what each of them expects.
     const std::vector<int> calls = calls_of(quantized, static_cast<int>(i));
-    std::vector<double> error(static_cast<size_t>(weight->second.size(0)));
+    std::vector<double> error(static_cast<size_t>(weight->size(0)));
     std::string why;
     for (const int call : calls) {
       const Module& layer = real.modules[static_cast<size_t>(pairing.counterpart[static_cast<size_t>(call)])];
@@ -198,7 +199,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
         break;
       }
       const Shape& shape = real.modules[static_cast<size_t>(wire.module)].nominal[static_cast<size_t>(wire.port)];
-      const std::vector<double> one = mean_error(layer.op, params.at("weight"), bias_of(params), weight->second,
+      const std::vector<double> one = mean_error(layer.op, needed_weight(params, layer.path), bias_of(params), *weight,
                                                  bias_of(module.params), mean_patch(layer, shape, x.mean));
       for (size_t c = 0; c < error.size(); ++c) error[c] += one[c] / static_cast<double>(calls.size());
     }

@@ -78,11 +78,11 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   }
 }
 
-Tensor& weight_of(Module& module) {
-  const auto found = module.params.find("weight");
-  check(found != module.params.end() && found->second.dtype() == DType::f32, module.path,
+Tensor& float_weight(Module& module) {
+  const Tensor* weight = weight_of(module.params);
+  check(weight && weight->dtype() == DType::f32, module.path,
         ": equalization needs float32 weights; initialize or load the model, before prepare");
-  return found->second;
+  return needed_weight(module.params, module.path);
 }
 
 /// Calls act(element index, input channel) for every weight; of a linear layer behind a flattened picture, channels repeat.
@@ -132,11 +132,11 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
     const Module& layer = model.modules[module.inputs[0].module];
     if (!traits_of(layer.op).product) continue;
     const Params& params = model.owner(module).params;
-    check(params.contains("weight") && params.contains("bias"), module.path,
-          ": parameters are missing; initialize or load the model first");
+    const Tensor *gammas = weight_of(params), *betas = bias_of(params);
+    check(gammas && betas, module.path, ": parameters are missing; initialize or load the model first");
     ChannelStatistics s;
-    for (const float beta : params.at("bias").data<float>()) s.mean.push_back(static_cast<double>(beta));
-    for (const float gamma : params.at("weight").data<float>()) s.deviation.push_back(std::abs(static_cast<double>(gamma)));
+    for (const float beta : betas->data<float>()) s.mean.push_back(static_cast<double>(beta));
+    for (const float gamma : gammas->data<float>()) s.deviation.push_back(std::abs(static_cast<double>(gamma)));
     statistics[layer.path] = std::move(s);
   }
   return statistics;
@@ -162,7 +162,8 @@ PairRanges pair_ranges(const Model& model, std::string_view first, std::string_v
   check_model(model);
   const auto [a, b] = linked(model, first, second);
   const Module &one = model.modules[a], &two = model.modules[b];
-  return {channel_ranges(one.params.at("weight"), 0), input_ranges(groups_of(two), out_channels(one), two.params.at("weight"))};
+  return {channel_ranges(needed_weight(one.params, one.path), 0),
+          input_ranges(groups_of(two), out_channels(one), needed_weight(two.params, two.path))};
 }
 
 Chains equalizable(const Model& model, Relu6 relu6) {
@@ -188,8 +189,8 @@ namespace {
 std::vector<double> factors(const Model& model, int first, int second, const ChannelStatistics* statistics) {
   constexpr double kConstant = 10;
   const Module &one = model.modules[static_cast<size_t>(first)], &two = model.modules[static_cast<size_t>(second)];
-  const std::vector<double> r1 = channel_ranges(one.params.at("weight"), 0),
-                            r2 = input_ranges(groups_of(two), out_channels(one), two.params.at("weight"));
+  const std::vector<double> r1 = channel_ranges(needed_weight(one.params, one.path), 0),
+                            r2 = input_ranges(groups_of(two), out_channels(one), needed_weight(two.params, two.path));
   const auto bias = one.params.find("bias");
   std::vector<double> s(r1.size(), 1.0);
   for (size_t c = 0; c < s.size(); ++c) {
@@ -226,7 +227,7 @@ bool was_unbalanced(const Model& equal, std::string_view first, std::string_view
 }
 
 void scale(Module& one, Module& two, const std::vector<double>& s) {
-  Tensor &w1 = weight_of(one), &w2 = weight_of(two);
+  Tensor &w1 = float_weight(one), &w2 = float_weight(two);
   std::vector<float> multiply, divide;
   for (const double v : s) multiply.push_back(static_cast<float>(v)), divide.push_back(static_cast<float>(1 / v));
   const auto rows = w1.mutable_data<float>();
@@ -245,7 +246,7 @@ std::vector<double> cross_layer_equalization(Model& model, std::string_view firs
   check_model(model);
   const auto [a, b] = linked(model, first, second);
   Module &one = model.modules[a], &two = model.modules[b];
-  weight_of(one), weight_of(two);
+  float_weight(one), float_weight(two);
   std::vector<double> s = factors(model, a, b, nullptr);
   scale(one, two, s);
   return s;
@@ -255,7 +256,7 @@ bool converged(const Model& current, const Model& previous, std::span<const std:
   const FloatScope environment;
   double sum = 0;
   for (const std::string& path : layers)
-    sum += norm_of_difference(current[path].params.at("weight"), previous[path].params.at("weight"));
+    sum += norm_of_difference(needed_weight(current[path].params, path), needed_weight(previous[path].params, path));
   return sum < threshold;
 }
 
@@ -287,7 +288,7 @@ Model equalize(const Model& model, const EqualizeOptions& options) try {
       if (options.statistics)
         if (const auto found = options.statistics->find(first); found != options.statistics->end()) known = &found->second;
       const auto [one, two] = linked(equal, first, second);
-      weight_of(equal.modules[one]), weight_of(equal.modules[two]);
+      float_weight(equal.modules[one]), float_weight(equal.modules[two]);
       const std::vector<double> s = factors(equal, one, two, known);
       scale(equal.modules[one], equal.modules[two], s);
       std::vector<double>& product = total.try_emplace(first, s.size(), 1.0).first->second;
@@ -345,7 +346,7 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
       }
       if (std::ranges::all_of(shift, [](float v) { return v == 0; })) continue;
       auto& bias = bias_of_layer(absorbed, absorbed.index(chain[k + 1]));
-      const Tensor& w = two.params.at("weight");
+      const Tensor& w = needed_weight(two.params, two.path);
       std::vector<double> add(static_cast<size_t>(out_channels(two)));
       const int64_t row = w.numel() / w.size(0);
       each_input(groups_of(two), out_channels(one), w, [&](int64_t i, int64_t c) {

@@ -43,15 +43,10 @@ std::vector<int> calls_of(const Model& model, int index) {
   return calls;
 }
 
-const Tensor* bias_of(const Params& params) {
-  const auto found = params.find("bias");
-  return found == params.end() ? nullptr : &found->second;
-}
-
 Tensor& bias_of_layer(Model& model, int index) {
   for (const int call : calls_of(model, index)) add_bias(model.modules[static_cast<size_t>(call)].op);
   Module& owner = model.owner(model.modules[static_cast<size_t>(index)]);
-  return owner.params.try_emplace("bias", Tensor::zeros({owner.params.at("weight").size(0)})).first->second;
+  return owner.params.try_emplace("bias", Tensor::zeros({needed_weight(owner.params, owner.path).size(0)})).first->second;
 }
 
 void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {

@@ -16,8 +16,6 @@ std::vector<int> calls_of(const Model&, int index);
 /// The bias of the convolution or linear layer `index`, or of the one it is tied to. A layer without one gets zeros, and all its
 /// calls read them.
 Tensor& bias_of_layer(Model&, int index);
-/// A layer's bias, or null.
-const Tensor* bias_of(const Params&);
 
 /// Sums of a layer's input by tap and input channel over all output positions; padding counts as zero.
 struct PatchSum {

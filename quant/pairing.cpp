@@ -27,8 +27,7 @@ std::vector<std::vector<std::string>> missing_fusions(const Model& reference, co
 std::string describe(const Model& model, const Module& module) {
   Text text;
   text << name_of(module.op);
-  const Params& params = model.owner(module).params;
-  if (const auto weight = params.find("weight"); weight != params.end()) text << ' ' << to_string(weight->second.shape());
+  if (const Tensor* weight = weight_of(model.owner(module).params)) text << ' ' << to_string(weight->shape());
   return text.str();
 }
 

@@ -28,9 +28,9 @@ std::string number(double v) {
 }
 
 void note_weight(const Module& module, std::vector<std::string>& notes) {
-  const auto weight = module.params.find("weight");
-  if (weight == module.params.end() || weight->second.dtype() != DType::i8 || weight->second.numel() < kFewLevels) return;
-  if (const int levels = levels_of(weight->second); levels < kFewLevels)
+  const Tensor* weight = weight_of(module.params);
+  if (!weight || weight->dtype() != DType::i8 || weight->numel() < kFewLevels) return;
+  if (const int levels = levels_of(*weight); levels < kFewLevels)
     notes.push_back(module.path + ": its weights use " + std::to_string(levels) +
                     " levels of 256; they are small beside the smallest scale of the configuration");
 }
@@ -81,10 +81,10 @@ QuantizationSummary summarize(const Model& model) {
     s.weight_hooks += module.hooks.contains("weight");
     s.output_hooks += module.hooks.contains("output");
     s.quantized_outputs += !module.out_q.empty();
-    const auto weight = model.owner(module).params.find("weight");
     if (!is_weighted(module.op)) continue;
+    const Tensor* weight = weight_of(model.owner(module).params);
     ++s.weighted;
-    s.int8_weights += weight != model.owner(module).params.end() && weight->second.dtype() == DType::i8;
+    s.int8_weights += weight && weight->dtype() == DType::i8;
     s.int8_kernels += runs_quantized(model, static_cast<int>(i));
   }
   s.parameter_bytes = parameter_bytes(model);

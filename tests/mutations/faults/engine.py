@@ -56,7 +56,7 @@ FAULTS = {
         ('loss / static_cast<double>(n), logits.dtype()', 'loss, logits.dtype()', 'loss is a sum'),
     ],
     'engine/lower.cpp': [
-        ('if (weight != params.end() && weight->second.dtype() != DType::i8) return false;',
+        ('if (const Tensor* weight = weight_of(model.owner(module).params); weight && weight->dtype() != DType::i8) return false;',
          '',
          'a layer with float weights is said to run on codes'),
         ('return int64_t{t->output_shape[0]} * t->element_size;', 'return t->output_shape[0];', 'a quarter of a copy of floats'),

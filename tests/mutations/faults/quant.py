@@ -7,8 +7,8 @@ FAULTS = {
         ('    hook.observe = false;\n    hook.refresh();\n', '    hook.observe = false;\n', 'observer off, parameters not fixed'),
     ],
     'quant/convert.cpp': [
-        ('if (!seen.observer().calibrated()) seen.observer().observe(found->second, where);',
-         'seen.observer().observe(found->second, where);',
+        ('if (!seen.observer().calibrated()) seen.observer().observe(weight, where);',
+         'seen.observer().observe(weight, where);',
          'a trained range is moved once more'),
         ('if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / kMostCodes / input.scale[0]);',
          '',
@@ -16,8 +16,8 @@ FAULTS = {
         ('check(module.out_q.empty(), module.path, ": convert takes a prepared model, this one is converted");',
          '',
          'converts twice'),
-        ('const bool integers = rounding != Rounding::real && bias != module.params.end();',
-         'const bool integers = bias != module.params.end();',
+        ('rounding == Rounding::real ? nullptr : bias_of(module.params)',
+         'bias_of(module.params)',
          'room for an integer bias in real'),
     ],
     'quant/correct_bias.cpp': [
