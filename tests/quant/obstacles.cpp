@@ -123,6 +123,14 @@ TEST_CASE("a pair of layers is scaled, and left alone behind every obstacle that
                    m.add("b", conv());
                  }),
                  "six (unary) mixes or cuts channels", false);
+  // Channels become parts of others, and a pool averages over those.
+  check_obstacle(pair_with([](Model& m) {
+                   m.add("torn", Reshape{{0, kSide, -1, 3}});
+                   m.add("pool", Pool2d{.kind = Pool::average, .kernel = {1, 2}, .stride = {1, 2}});
+                   m.add("rows", Reshape{{0, -1}});
+                   m.add("b", Linear{m.modules.back().nominal[0][1], 2});
+                 }),
+                 "torn (reshape) mixes or cuts channels", false);
 }
 
 TEST_CASE("a layer with a residual of its own, a relu6 or a second call starts no pair") {
