@@ -33,6 +33,11 @@ Activation activation_of(const Op& op) {
   return std::visit([](const auto& o) { return o.activation(); }, op);
 }
 
+std::optional<Op> remap_axes(Op op, const AxisOrder& order) {
+  if (!order.is_identity() && !std::visit([&](auto& o) { return o.remap_axes(order); }, op)) return std::nullopt;
+  return op;
+}
+
 bool keeps_qparams(const Op& op) { return traits_of(op).codes == Codes::keep; }
 
 bool is_weighted(const Op& op) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -18,7 +19,9 @@
 
 namespace octet {
 
-// Every operator answers params(), traits() (engine/op_traits.h) and activation(); the concept below asks for them.
+// Every operator answers params(), traits() (engine/op_traits.h) and activation(), and remap_axes(): makes it the operator that
+// gives its outputs in another layout from inputs in that layout, or says false (for the layout that is as it was nobody asks). The
+// concept below asks for them.
 // An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float. lower_float() gives the
 // float kernels that sessions run, to the bits of forward(); without one they call forward(). What the two need of weights is in
 // tables() and float_tables(), once for all shapes.
@@ -33,6 +36,7 @@ struct Input {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other, .wires = 0}; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.reorder(shape); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -65,12 +69,13 @@ class Op : public OpVariant {
 
 /// What an operator has to answer; there are no defaults to forget.
 template <class T>
-concept Operator = requires(const T& op, const ShapeCall& shape_call, const Call& call) {
+concept Operator = requires(const T& op, T& own, const ShapeCall& shape_call, const Call& call, const AxisOrder& order) {
   { T::name } -> std::convertible_to<std::string_view>;
   T::fields;
   { op.params() } -> std::same_as<std::vector<Param>>;
   { op.traits() } -> std::same_as<Traits>;
   { op.activation() } -> std::same_as<Activation>;
+  { own.remap_axes(order) } -> std::same_as<bool>;
   { op.shapes(shape_call) } -> std::same_as<std::vector<Shape>>;
   { op.forward(call) } -> std::same_as<std::vector<Var>>;
 };
@@ -85,6 +90,9 @@ std::vector<Param> params_of(const Op&);
 Traits traits_of(const Op&);
 /// The clamp that an operator ends in, or is.
 Activation activation_of(const Op&);
+/// The operator that computes the same in another layout: from inputs whose axes are in this order, as many as it has, outputs
+/// whose axes are in this order. Nothing where there is none: windows read N,H,W,C, a reshape knows no axes.
+std::optional<Op> remap_axes(Op, const AxisOrder&);
 bool keeps_qparams(const Op&);
 /// Whether it has weights: what int8 codes, per-channel scales and bias correction are about.
 bool is_weighted(const Op&);

@@ -35,6 +35,7 @@ struct Pad {
     return {.codes = Codes::keep, .channels = Channels::mixes, .part = Part::other, .selects = mode != PadMode::constant};
   }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.reorder(before) && order.reorder(after); }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
@@ -52,6 +53,7 @@ struct Flip {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axes); }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
@@ -69,6 +71,7 @@ struct Roll {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axes); }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
@@ -87,6 +90,7 @@ struct Gather {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axis); }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
@@ -104,6 +108,7 @@ struct Tile {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.reorder(repeats); }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
@@ -126,6 +131,7 @@ struct ResizeNearest {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }

@@ -87,6 +87,7 @@ struct Unary {
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const;
+  static bool remap_axes(const AxisOrder&) { return true; }
   Coefficients coefficients() const;
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
@@ -110,6 +111,7 @@ struct Binary {
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const { return act; }
+  static bool remap_axes(const AxisOrder&) { return true; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -128,6 +130,7 @@ struct Dropout {
     return {.codes = Codes::keep, .channels = Channels::scales, .part = Part::other, .selects = true, .keeps_mean = true};
   }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return true; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;

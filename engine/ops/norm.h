@@ -19,6 +19,7 @@ struct BatchNorm {
   std::vector<Param> params() const;
   Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::norm}; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -40,6 +41,7 @@ struct LayerNorm {
   std::vector<Param> params() const;
   Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -59,6 +61,7 @@ struct GroupNorm {
   std::vector<Param> params() const;
   Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -77,6 +80,7 @@ struct RMSNorm {
   std::vector<Param> params() const;
   Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -92,6 +96,7 @@ struct L2Normalize {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
 };
@@ -110,6 +115,7 @@ struct Softmax {
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   ModuleTables tables(const LowerCall&) const;

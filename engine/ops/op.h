@@ -9,6 +9,7 @@
 
 #include "engine/op_call.h"
 #include "engine/op_traits.h"
+#include "engine/ops/axis_order.h"
 
 namespace octet {
 

@@ -32,6 +32,7 @@ struct Conv2d {
   std::vector<Param> params() const;
   Traits traits() const;
   Activation activation() const { return act; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -68,6 +69,7 @@ struct ConvTranspose2d {
   std::vector<Param> params() const;
   Traits traits() const;
   Activation activation() const { return act; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -88,6 +90,7 @@ struct ConvBn2d {
   std::vector<Param> params() const;
   Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other}; }
   Activation activation() const { return conv.act; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
@@ -108,6 +111,7 @@ struct Linear {
   std::vector<Param> params() const;
   Traits traits() const;
   Activation activation() const { return act; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;

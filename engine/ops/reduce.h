@@ -25,6 +25,7 @@ struct Reduce {
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return keepdims && order.move(axes); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;

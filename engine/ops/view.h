@@ -19,6 +19,7 @@ struct Reshape {
     return {.codes = Codes::keep, .channels = Channels::regroups, .part = Part::other, .selects = true, .keeps_mean = true};
   }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -35,6 +36,7 @@ struct Transpose {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& to) { return to.reorder(order) && to.move(order); }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -60,6 +62,7 @@ struct Split {
             .selects = true};
   }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
@@ -78,6 +81,7 @@ struct Slice {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axes); }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -95,6 +99,7 @@ struct Squeeze {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -112,6 +117,7 @@ struct Unsqueeze {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -129,6 +135,7 @@ struct Expand {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.reorder(shape); }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -148,6 +155,7 @@ struct DepthToSpace {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -166,6 +174,7 @@ struct SpaceToDepth {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -183,6 +192,7 @@ struct ChannelShuffle {
   std::vector<Param> params() const { return {}; }
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
   View view(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_view(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_view(*this, call); }
@@ -202,6 +212,7 @@ struct Concat {
     return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other, .wires = -1, .selects = true};
   }
   Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) { return order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;

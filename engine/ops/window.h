@@ -29,6 +29,7 @@ struct Pool2d {
   std::vector<Param> params() const { return {}; }
   Traits traits() const;
   Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;

@@ -2,12 +2,14 @@
 // Every attribute of every operator, one number at a time, set to values at the edges of what the arithmetic holds. What is
 // accepted, and the output shapes it gives, stands in data/accepted_attributes.txt: a check that is forgotten lets more through,
 // one that is too strict less. OCTET_WRITE_ATTRIBUTES=FILE writes the list of now.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include "engine/model.h"
 #include "io/file.h"
 #include "tests/catch.h"
+#include "tests/engine/operators.h"
 
 using namespace octet;
 
@@ -160,6 +162,11 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("reduce", Reduce{ReduceFn::mean, {1, 2}}, {picture}, accepted);
   probe_all("split", Split{3, {1, 3}}, {picture}, accepted);
   CHECK(accepted.size() > 80);
+  for (const octet::testing::OperatorCase& o : octet::testing::every_operator()) {
+    const std::string name(name_of(o.op));
+    INFO(name);
+    CHECK(std::ranges::any_of(accepted, [&](const auto& entry) { return entry.first.find(name + ".") != std::string::npos; }));
+  }
 
   std::string now;
   for (const auto& [field, values] : accepted) now += field + " =" + (values.empty() ? " nothing" : values) + "\n";

@@ -89,6 +89,16 @@ FAULTS = {
          'check(q.qmax <= 255, where',
          'codes that fit neither type'),
     ],
+    'engine/ops/axis_order.cpp': [
+        ('axis = std::ranges::find(order_, axis < 0 ? axis + rank : axis) - order_.begin();',
+         'axis = order_[static_cast<size_t>(axis < 0 ? axis + rank : axis)];',
+         'axes move the other way'),
+        ('by_axis[i] = old[static_cast<size_t>(order_[i])];',
+         'by_axis[static_cast<size_t>(order_[i])] = old[i];',
+         'the inverse order'),
+        ('if (axis < -rank || axis >= rank) return false;', '', 'an axis beyond the last'),
+        ('if (by_axis.size() != order_.size()) return false;', '', 'numbers of other tensors'),
+    ],
     'engine/ops/batch_norm.cpp': [
         ('check(momentum >= 0 && momentum <= 1, path', 'check(momentum >= 0 || momentum < 1, path', 'any momentum'),
         ('held > 0 && std::isfinite(held)', 'eps > 0', 'an eps that is zero or infinite as a float'),

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every operator, at least once, with inputs that it takes: what holds for all of them is tried on these.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/model.h"
+#include "tests/catch.h"
+
+namespace octet::testing {
+
+struct OperatorCase {
+  Op op;
+  std::vector<Shape> inputs;
+};
+
+inline std::vector<OperatorCase> every_operator() {
+  const Shape picture{2, 4, 6, 8};
+  std::vector<OperatorCase> all{
+      {Input{picture}, {}},
+      {Conv2d{.in = 8, .out = 3, .padding = pad_all(1)}, {picture}},
+      {ConvBn2d{.conv = {.in = 8, .out = 3, .bias = false}}, {picture}},
+      {ConvTranspose2d{.in = 8, .out = 3, .stride = {2, 1}}, {picture}},
+      {Linear{8, 5}, {picture}},
+      {BatchNorm{8}, {picture}},
+      {LayerNorm{8}, {picture}},
+      {GroupNorm{2, 8}, {picture}},
+      {RMSNorm{8}, {picture}},
+      {L2Normalize{}, {picture}},
+      {Softmax{}, {picture}},
+      {Softmax{.axis = 1, .log = true}, {picture}},
+      {Unary{UnaryFn::gelu}, {picture}},
+      {Unary{UnaryFn::clip, -0.5, 0.25}, {picture}},
+      {Unary{UnaryFn::leaky_relu, 0.1}, {picture}},
+      {Binary{BinaryFn::sub, Activation::relu}, {picture, {1, 4, 1, 8}}},
+      {Dropout{0.25}, {picture}},
+      {Pool2d{}, {picture}},
+      {Pool2d{.kind = Pool::adaptive_average}, {picture}},
+      {Reduce{ReduceFn::max, {1, 3}, true}, {picture}},
+      {Reduce{ReduceFn::mean, {}, true}, {picture}},
+      {Reduce{ReduceFn::sum, {2}}, {picture}},
+      {Reshape{{0, -1}}, {picture}},
+      {Transpose{{1, 3, 0, 2}}, {picture}},
+      {Split{3, {1, 5, 2}}, {picture}},
+      {Concat{2}, {picture, {2, 4, 1, 8}}},
+      {Slice{{1, 3}, {1, -3}, {4, 8}, {2, 1}}, {picture}},
+      {Squeeze{{1}}, {{2, 1, 6, 8}}},
+      {Unsqueeze{{1}}, {{2, 6, 8}}},
+      {Expand{{2, 4, -1, 8}}, {{2, 1, 6, 8}}},
+      {Expand{{3, 2, 4}}, {{2, 4}}},
+      {DepthToSpace{2}, {picture}},
+      {SpaceToDepth{2, true}, {picture}},
+      {ChannelShuffle{4}, {picture}},
+      {Pad{{0, 1, 0, 2}, {1, 0, 3, 0}, PadMode::constant, 0.5}, {picture}},
+      {Pad{{0, 1, 0, 2}, {1, 0, 3, 0}, PadMode::reflect}, {picture}},
+      {Flip{{3, 1}}, {picture}},
+      {Roll{{0, 2}, {1, -2}}, {picture}},
+      {Gather{3, {7, 0, -2, 0}}, {picture}},
+      {Tile{{1, 2, 1, 3}}, {picture}},
+      {ResizeNearest{{5, 3}}, {picture}},
+  };
+  std::set<size_t> kinds;
+  for (const OperatorCase& o : all) kinds.insert(o.op.index());
+  REQUIRE(kinds.size() == std::variant_size_v<OpVariant>);  // a new operator belongs here
+  return all;
+}
+
+/// The operator alone behind its inputs, with parameters.
+inline Model network_of(const OperatorCase& o) {
+  Model m;
+  std::vector<Wire> wires;
+  for (const Shape& shape : o.inputs) wires.push_back({m.add("x" + std::to_string(wires.size()), Input{shape}), 0});
+  const int index = m.add("op", o.op, wires);
+  for (int port = 0; port < static_cast<int>(m.modules.back().nominal.size()); ++port) m.outputs.push_back({index, port});
+  Generator g(7);
+  initialize(m, g);
+  return m;
+}
+
+}  // namespace octet::testing
