@@ -31,12 +31,11 @@ std::vector<Var> run_float(const Model& model, int index, std::span<const Var> i
   call.random = random;
   call.has = [&](std::string_view name) { return owner.params.contains(name); };
   call.param = [&](std::string_view name) {
-    const auto found = owner.params.find(name);
-    check(found != owner.params.end(), owner.path, ": parameter \"", name, "\" is missing; initialize or load the model first");
+    const Tensor& tensor = needed(owner.params, name, owner.path);
     const auto param = known.find(name);
-    check(param != known.end() && found->second.shape() == param->second.shape, owner.path, ": expected ", name, " of shape ",
-          param == known.end() ? "" : to_string(param->second.shape), ", got ", to_string(found->second.shape()));
-    Tensor value = dequantize(found->second);
+    check(param != known.end() && tensor.shape() == param->second.shape, owner.path, ": expected ", name, " of shape ",
+          param == known.end() ? "" : to_string(param->second.shape), ", got ", to_string(tensor.shape()));
+    Tensor value = dequantize(tensor);
     if (mode != Mode::train || is_state(param->second.role)) return Var(std::move(value));
     return Var::leaf(owner.path + "." + std::string(name), std::move(value));
   };

@@ -77,11 +77,7 @@ class Crossings {
 
 }  // namespace
 
-Tensor FloatLowerCall::param(std::string_view name) const {
-  const auto found = params->find(name);
-  check(found != params->end(), path, ": parameter \"", name, "\" is missing; initialize or load the model first");
-  return dequantize(found->second);
-}
+Tensor FloatLowerCall::param(std::string_view name) const { return dequantize(needed(*params, name, path)); }
 
 bool runs_in_float_kernels(const Model& model, int index) {
   check_wiring(model, index);

@@ -164,24 +164,26 @@ std::vector<std::vector<Shape>> infer_shapes(const Model& model, std::span<const
   fail("infer_shapes: out of memory");
 }
 
-const Tensor* weight_of(const Params& params) {
-  const auto found = params.find("weight");
+namespace {
+
+template <class Map>
+auto* find_in(Map& params, std::string_view name) {
+  const auto found = params.find(name);
   return found == params.end() ? nullptr : &found->second;
 }
 
-const Tensor* bias_of(const Params& params) {
-  const auto found = params.find("bias");
-  return found == params.end() ? nullptr : &found->second;
-}
+}  // namespace
 
-const Tensor& needed_weight(const Params& params, std::string_view path) {
-  const Tensor* weight = weight_of(params);
-  check(weight != nullptr, path, ": parameter \"weight\" is missing; initialize or load the model first");
-  return *weight;
-}
+const Tensor* weight_of(const Params& params) { return find_in(params, "weight"); }
+Tensor* weight_of(Params& params) { return find_in(params, "weight"); }
+const Tensor* bias_of(const Params& params) { return find_in(params, "bias"); }
+Tensor* bias_of(Params& params) { return find_in(params, "bias"); }
+
+const Tensor& needed_weight(const Params& params, std::string_view path) { return needed(params, "weight", path); }
 
 Tensor& needed_weight(Params& params, std::string_view path) {
-  return const_cast<Tensor&>(needed_weight(std::as_const(params), path));
+  needed(params, "weight", path);
+  return *weight_of(params);
 }
 
 }  // namespace octet

@@ -80,6 +80,8 @@ Model cast(const Model&, DType);
 /// A layer's weight and bias; null if it has none.
 const Tensor* weight_of(const Params&);
 const Tensor* bias_of(const Params&);
+Tensor* weight_of(Params&);
+Tensor* bias_of(Params&);
 /// The weight of a module that cannot do without. Throws naming `path` if it is missing.
 const Tensor& needed_weight(const Params&, std::string_view path);
 Tensor& needed_weight(Params&, std::string_view path);

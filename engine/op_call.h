@@ -21,6 +21,9 @@ namespace octet {
 /// A module's tensors, named as in PyTorch's state dict.
 using Params = std::map<std::string, Tensor, std::less<>>;
 
+/// The tensor of this name; throws naming the module `path` if it is missing.
+const Tensor& needed(const Params&, std::string_view name, std::string_view path);
+
 /// eval: nothing moves. calibrate: observers move. train: observers and running statistics move, gradients are recorded.
 enum class Mode : uint8_t { eval, calibrate, train };
 

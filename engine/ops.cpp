@@ -46,6 +46,12 @@ bool is_weighted(const Op& op) {
 
 Op identity() { return Unary{UnaryFn::identity}; }
 
+const Tensor& needed(const Params& params, std::string_view name, std::string_view path) {
+  const auto found = params.find(name);
+  check(found != params.end(), path, ": parameter \"", name, "\" is missing; initialize or load the model first");
+  return found->second;
+}
+
 void ShapeCall::expect_inputs(size_t n) const {
   check(inputs.size() == n, path, ": expected ", n, " input", n == 1 ? "" : "s", ", got ", inputs.size());
 }

@@ -19,12 +19,11 @@
 
 namespace octet {
 
-// Every operator answers params(), traits() (engine/op_traits.h) and activation(), and remap_axes(): makes it the operator that
-// gives its outputs in another layout from inputs in that layout, or says false (for the layout that is as it was nobody asks). The
-// concept below asks for them.
-// An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in float. lower_float() gives the
-// float kernels that sessions run, to the bits of forward(); without one they call forward(). What the two need of weights is in
-// tables() and float_tables(), once for all shapes.
+// Every operator answers params(), traits() (engine/op_traits.h), activation() and remap_axes(); the concept below asks for them.
+// remap_axes(order) turns the operator into the one that computes the same on tensors whose axes are in that order, or returns
+// false where there is none. An operator without a lower() has no int8 form (Codes::none): in a converted model it computes in
+// float. lower_float() gives the float kernels that sessions run, to the bits of forward(); without one they call forward(). What
+// the two need of weights is in tables() and float_tables(), once for all shapes.
 
 /// A network input of this nominal shape (batch included); any batch may be fed later.
 struct Input {

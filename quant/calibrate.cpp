@@ -32,8 +32,7 @@ void set_frozen(Model& model, std::string_view prefix, const char* who, bool fro
     const auto flag = std::ranges::find(params, Role::flag, &Param::role);
     if (flag == params.end()) continue;
     for (const Param& p : params)
-      check(p.optional || module.params.contains(p.name), module.path, ": parameter \"", p.name,
-            "\" is missing; initialize or load the model first");
+      if (!p.optional) needed(module.params, p.name, module.path);
     // An optional flag that is not set is not there.
     if (flag->optional && !frozen)
       module.params.erase(flag->name);

@@ -155,7 +155,7 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
           }
         }
         const std::vector<double> error = error_of(pairing, model, i, patches);
-        Tensor bias = model.modules[i].params.at("bias");
+        Tensor bias = *bias_of(model.modules[i].params);
         const auto values = bias.mutable_data<float>();
         for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
         runner.set_param(i, "bias", std::move(bias));

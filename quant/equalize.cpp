@@ -79,10 +79,10 @@ Link follow(const Model& model, int first, Relu6 relu6) {
 }
 
 Tensor& float_weight(Module& module) {
-  const Tensor* weight = weight_of(module.params);
+  Tensor* weight = weight_of(module.params);
   check(weight && weight->dtype() == DType::f32, module.path,
         ": equalization needs float32 weights; initialize or load the model, before prepare");
-  return needed_weight(module.params, module.path);
+  return *weight;
 }
 
 /// Calls act(element index, input channel) for every weight; of a linear layer behind a flattened picture, channels repeat.
@@ -191,12 +191,11 @@ std::vector<double> factors(const Model& model, int first, int second, const Cha
   const Module &one = model.modules[static_cast<size_t>(first)], &two = model.modules[static_cast<size_t>(second)];
   const std::vector<double> r1 = channel_ranges(needed_weight(one.params, one.path), 0),
                             r2 = input_ranges(groups_of(two), out_channels(one), needed_weight(two.params, two.path));
-  const auto bias = one.params.find("bias");
+  const Tensor* bias = bias_of(one.params);
   std::vector<double> s(r1.size(), 1.0);
   for (size_t c = 0; c < s.size(); ++c) {
-    const bool constant =
-        statistics ? std::abs(statistics->mean[c]) > kConstant * statistics->deviation[c]
-                   : bias != one.params.end() && std::abs(static_cast<double>(bias->second.data<float>()[c])) > kConstant * r1[c];
+    const bool constant = statistics ? std::abs(statistics->mean[c]) > kConstant * statistics->deviation[c]
+                                     : bias && std::abs(static_cast<double>(bias->data<float>()[c])) > kConstant * r1[c];
     if (r1[c] > 0 && r2[c] > 0 && !constant) s[c] = std::sqrt(r1[c] / (r2[c] + 1e-9));
     if (!std::isfinite(s[c]) || s[c] < 1e-12) s[c] = 1;
   }
@@ -233,8 +232,8 @@ void scale(Module& one, Module& two, const std::vector<double>& s) {
   const auto rows = w1.mutable_data<float>();
   const size_t row = rows.size() / s.size();
   for (size_t i = 0; i < rows.size(); ++i) rows[i] *= divide[i / row];
-  if (const auto bias = one.params.find("bias"); bias != one.params.end())
-    for (size_t c = 0; c < s.size(); ++c) bias->second.mutable_data<float>()[c] *= divide[c];
+  if (Tensor* bias = bias_of(one.params))
+    for (size_t c = 0; c < s.size(); ++c) bias->mutable_data<float>()[c] *= divide[c];
   const auto columns = w2.mutable_data<float>();
   each_input(groups_of(two), out_channels(one), w2, [&](int64_t i, int64_t c) { columns[i] *= multiply[c]; });
 }
@@ -333,14 +332,14 @@ Model absorb_bias(const Model& model, StatisticsByPath& statistics, double sigma
         relu |= activation_of(absorbed.modules[i].op) == Activation::relu;
         plain &= !traits_of(absorbed.modules[i].op).pads;
       }
-      if (found == statistics.end() || !relu || !plain || traits_of(two.op).pads || !one.params.contains("bias")) continue;
+      if (found == statistics.end() || !relu || !plain || traits_of(two.op).pads || !bias_of(one.params)) continue;
       ChannelStatistics& s = found->second;
       std::vector<float> shift(s.mean.size());
       for (size_t c = 0; c < shift.size(); ++c) {
         const double high = s.mean[c] - sigmas * s.deviation[c];
         if (high <= 0) continue;
         shift[c] = static_cast<float>(high);
-        one.params.at("bias").mutable_data<float>()[c] -= shift[c];
+        bias_of(one.params)->mutable_data<float>()[c] -= shift[c];
         s.mean[c] -= high;
         ++count;
       }

@@ -8,11 +8,15 @@
 
 namespace octet {
 
+bool is_permutation(Shape order) {
+  std::ranges::sort(order);
+  for (size_t i = 0; i < order.size(); ++i)
+    if (order[i] != static_cast<int64_t>(i)) return false;
+  return true;
+}
+
 AxisOrder::AxisOrder(Shape order) : order_(std::move(order)) {
-  Shape sorted = order_;
-  std::ranges::sort(sorted);
-  for (size_t i = 0; i < sorted.size(); ++i)
-    check(sorted[i] == static_cast<int64_t>(i), "AxisOrder: ", to_string(order_), " is no permutation of ", sorted.size(), " axes");
+  check(is_permutation(order_), "AxisOrder: ", to_string(order_), " is no permutation of ", order_.size(), " axes");
 }
 
 bool AxisOrder::is_identity() const { return std::ranges::is_sorted(order_); }

@@ -8,8 +8,12 @@
 
 namespace octet {
 
+/// Whether it names every axis once.
+bool is_permutation(Shape order);
+
 /// Axis i of the new layout is axis order[i] of the old one, as a Transpose of this order gives. The members change what an
-/// operator says of axes of the old layout; false where it does not fit tensors of this many axes.
+/// operator says of axes of the old layout. Where it does not fit tensors of this many axes they return false, and what they were
+/// given is worth nothing any more.
 class AxisOrder {
  public:
   /// Throws unless `order` names every axis once.

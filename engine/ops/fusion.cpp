@@ -21,12 +21,7 @@ Activation* activation_at(Op& op) {
       op);
 }
 
-const Tensor& param(const Module& holder, std::string_view name) {
-  const auto found = holder.params.find(name);
-  check(found != holder.params.end(), holder.path, ": parameter \"", name,
-        "\" is missing; initialize or load the model before fusing");
-  return found->second;
-}
+const Tensor& param(const Module& holder, std::string_view name) { return needed(holder.params, name, holder.path); }
 
 }  // namespace
 
@@ -69,10 +64,8 @@ void take_norm(Module& layer, const Module& norm, bool trained) {
                                   frozen == norm.params.end() ? Tensor::zeros({}, param(norm, "weight").dtype()) : frozen->second);
     return;
   }
-  const auto bias = layer.params.find("bias");
-  FoldedConv folded =
-      fold_batch_norm(param(layer, "weight"), bias == layer.params.end() ? nullptr : &bias->second, param(norm, "weight"),
-                      param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, layer.path);
+  FoldedConv folded = fold_batch_norm(param(layer, "weight"), bias_of(layer.params), param(norm, "weight"), param(norm, "bias"),
+                                      param(norm, "running_mean"), param(norm, "running_var"), bn.eps, layer.path);
   layer.params.insert_or_assign("weight", std::move(folded.weight));
   layer.params.insert_or_assign("bias", std::move(folded.bias));
   add_bias(layer.op);

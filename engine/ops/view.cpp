@@ -38,11 +38,8 @@ std::vector<View> pieces(const Split& op, const Shape& x) {
 }  // namespace
 
 View Transpose::view(const Shape& x, std::string_view path) const {
-  Shape sorted = order;
-  std::ranges::sort(sorted);
-  bool valid = sorted.size() == x.size() && x.size() <= 6;
-  for (size_t i = 0; valid && i < sorted.size(); ++i) valid = sorted[i] == static_cast<int64_t>(i);
-  check(valid, path, ": order ", to_string(order), " is no permutation of the axes of ", to_string(x), " (six axes at most)");
+  check(order.size() == x.size() && x.size() <= 6 && is_permutation(order), path, ": order ", to_string(order),
+        " is no permutation of the axes of ", to_string(x), " (six axes at most)");
   const Shape strides = row_major(x);
   View view;
   for (const int64_t axis : order) view.shape.push_back(x[axis]), view.strides.push_back(strides[axis]);

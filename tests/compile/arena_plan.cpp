@@ -50,7 +50,7 @@ bool fits(std::span<const Lifetime> all, int64_t height, int64_t* offsets, size_
   for (int64_t at = 0; at + own.bytes <= height; ++at) {
     bool free = true;
     for (size_t j = 0; j < placed && free; ++j) {
-      const Lifetime& other = all.data()[j];
+      const Lifetime& other = all.data()[j];  // under sanitizers a checked index here is most of the time of all
       const bool alive = own.first <= other.last && other.first <= own.last;
       free = !alive || at >= offsets[j] + other.bytes || offsets[j] >= at + own.bytes;
     }

@@ -28,7 +28,8 @@ int compare_in_all_orders(const OperatorCase& o) {
   Generator g(3);
   std::vector<Tensor> x;
   for (const Shape& shape : o.inputs) x.push_back(randn(g, shape));
-  const Shape shape = o.inputs.empty() ? o.op.index() == 0 ? std::get<Input>(o.op).shape : Shape{} : o.inputs[0];
+  const auto* input = std::get_if<Input>(&o.op);
+  const Shape shape = input ? input->shape : o.inputs.at(0);
   const std::vector<Tensor> expected = o.inputs.empty() ? std::vector<Tensor>{} : infer(network_of(o), x);
   Shape order;
   for (size_t i = 0; i < shape.size(); ++i) order.push_back(static_cast<int64_t>(i));
@@ -39,8 +40,8 @@ int compare_in_all_orders(const OperatorCase& o) {
     const std::optional<Op> moved = remap_axes(o.op, AxisOrder(order));
     if (!moved) continue;
     ++orders;
-    if (const auto* input = std::get_if<Input>(&*moved)) {
-      for (size_t i = 0; i < order.size(); ++i) CHECK(input->shape[i] == shape[static_cast<size_t>(order[i])]);
+    if (input) {
+      for (size_t i = 0; i < order.size(); ++i) CHECK(std::get<Input>(*moved).shape[i] == shape[static_cast<size_t>(order[i])]);
       continue;
     }
     std::vector<Tensor> y;
