@@ -103,6 +103,14 @@ std::vector<Wire> Model::output_wires() const {
   return {{static_cast<int>(modules.size()) - 1, 0}};
 }
 
+bool Model::keeps_qparams(const Module& module) const {
+  if (octet::keeps_qparams(module.op)) return true;
+  if (!may_keep_qparams(module.op) || module.out_q.empty() || module.inputs.empty()) return false;
+  const auto& [from, port] = module.inputs.front();
+  const auto& q = modules.at(static_cast<size_t>(from)).out_q;
+  return static_cast<size_t>(port) < q.size() && q[static_cast<size_t>(port)] == module.out_q.front();
+}
+
 std::string_view Model::path_at(int index) const {
   return index >= 0 && index < static_cast<int>(modules.size()) ? std::string_view(modules[static_cast<size_t>(index)].path)
                                                                 : "model";

@@ -61,6 +61,8 @@ struct Model {
   /// The module that holds this module's parameters: itself, or the one it is tied to.
   const Module& owner(const Module&) const;
   Module& owner(const Module&);
+  /// Whether the module's codes mean what its first input's do: because they always do, or may and nothing else was said.
+  bool keeps_qparams(const Module&) const;
   /// For messages: the module's path, or "model" if there is no such module.
   std::string_view path_at(int index) const;
   /// The wires a caller sees: `outputs`, or the last module if none are set.

@@ -25,9 +25,10 @@ struct Param {
 };
 
 /// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range, which
-/// is observed; `fixed`, a range that is known before; `none`, there are none: the operator computes in float, and prepare leaves
-/// it and its wires alone.
-enum class Codes : uint8_t { keep, own, fixed, none };
+/// is observed; `either`, the one or the other, as the configuration wants it (averages, whose range may be far smaller than their
+/// input's); `fixed`, a range that is known before; `none`, there are none: the operator computes in float, and prepare leaves it
+/// and its wires alone.
+enum class Codes : uint8_t { keep, own, either, fixed, none };
 
 /// Of Codes::fixed: the real values from lo up to hi, which just has no code, spread evenly over all codes (PyTorch's
 /// FixedQParams; TensorFlow Lite's logistic, tanh and softmax).

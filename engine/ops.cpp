@@ -39,6 +39,7 @@ std::optional<Op> remap_axes(Op op, const AxisOrder& order) {
 }
 
 bool keeps_qparams(const Op& op) { return traits_of(op).codes == Codes::keep; }
+bool may_keep_qparams(const Op& op) { return keeps_qparams(op) || traits_of(op).codes == Codes::either; }
 
 bool is_weighted(const Op& op) {
   return std::ranges::any_of(params_of(op), [](const Param& p) { return p.role == Role::weight; });

@@ -92,7 +92,9 @@ Activation activation_of(const Op&);
 /// The operator that computes the same in another layout: from inputs whose axes are in this order, as many as it has, outputs
 /// whose axes are in this order. Nothing where there is none: windows read N,H,W,C, a reshape knows no axes.
 std::optional<Op> remap_axes(Op, const AxisOrder&);
+/// Whether its output's codes always mean what its input's do; whether they may.
 bool keeps_qparams(const Op&);
+bool may_keep_qparams(const Op&);
 /// Whether it has weights: what int8 codes, per-channel scales and bias correction are about.
 bool is_weighted(const Op&);
 /// What gives its input's values: where codes begin on a float wire, prepare inserts one with an observer.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iomanip>
 
+#include "engine/ops/fusion.h"
 #include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/output_figures.h"
@@ -20,9 +21,16 @@ struct Accumulators {
   Statistics output, shadow;
 };
 
+/// As the layer uses it: a prepared one rounds it first, if it rounds at all.
+Tensor used_weight(const Module& owner, std::string_view path) {
+  const Tensor& weight = needed_weight(owner.params, path);
+  const auto hook = owner.hooks.find("weight");
+  return hook == owner.hooks.end() ? weight : hook->second->peek(Var(weight), path).value();
+}
+
 Metrics compare_weight(const Model& reference, const Module& a, const Model& quantized, const Module& b) {
   Statistics s(true);
-  s.add(needed_weight(reference.owner(a).params, a.path), needed_weight(quantized.owner(b).params, b.path), b.path + ".weight");
+  s.add(used_weight(reference.owner(a), a.path), used_weight(quantized.owner(b), b.path), b.path + ".weight");
   return s.metrics();
 }
 
@@ -46,8 +54,9 @@ double sqnr(const Tensor& reference, const Tensor& test) {
   return s.metrics().sqnr_db;
 }
 
-ModelComparison compare(const Model& reference, const Model& quantized, const Batches& batches, const CompareOptions& options) try {
+ModelComparison compare(const Model& reference, const Model& given, const Batches& batches, const CompareOptions& options) try {
   const FloatScope environment;
+  const Model quantized = deployed(given);  // as convert will see a prepared one; it computes the same
   check(!batches.empty(), "compare: no data");
   check(options.labels.empty() || options.outputs, "compare: labels need the outputs, which are switched off");
   check_labels(options.labels, batches, quantized, "compare");

@@ -51,8 +51,9 @@ struct ModelComparison {
   bool stopped = false;                 ///< by `progress`, before all batches were seen
 };
 
-/// Compares a float model (fused or not) with the quantized, or prepared, model made from it. Throws for models that do not
-/// correspond (pair_up), for no batches, for labels that do not fit and for a value that is not finite.
+/// Compares a float model (fused or not) with the quantized, or prepared, model made from it; a model that was trained before it
+/// was converted with to_float() of the prepared one. Throws for models that do not correspond (pair_up), for no batches, for
+/// labels that do not fit and for a value that is not finite.
 ModelComparison compare(const Model& reference, const Model& quantized, const Batches&, const CompareOptions& = {});
 
 /// One module's output against its float counterpart's, over all batches.

@@ -45,7 +45,7 @@ Variant keep_float(const Model& quantized, int index, const Pairing& pairing) {
     if (chosen) {
       const Module& twin = pairing.reference.modules[pairing.counterpart[j]];
       module.op = twin.op, module.params = twin.params, module.out_q.clear();
-    } else if (reads_float && keeps_qparams(module.op)) {
+    } else if (reads_float && quantized.keeps_qparams(quantized.modules[j])) {
       module.out_q.clear();
     }
     v.apart[j] = chosen || reads_float;
@@ -70,7 +70,7 @@ std::vector<std::string> island(const Model& quantized, const Pairing& pairing, 
     const Module& module = quantized.modules[j];
     const bool source = std::ranges::count(sources, static_cast<int>(j)) > 0;
     const bool reads = std::ranges::any_of(module.inputs, [&](const Wire& w) { return passes[w.module]; });
-    passes[j] = source || (reads && keeps_qparams(module.op));
+    passes[j] = source || (reads && quantized.keeps_qparams(module));
     // A crossing is no module of the float model: it goes away with its reader.
     if ((source || (reads && !passes[j])) && pairing.counterpart[j] >= 0) paths.push_back(module.path);
   }
@@ -131,7 +131,7 @@ Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches
   std::vector<Variant> variants;
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
-    if (pairing.counterpart[i] >= 0 && has_codes(module) && !keeps_qparams(module.op) && module.tied_to.empty())
+    if (pairing.counterpart[i] >= 0 && has_codes(module) && !quantized.keeps_qparams(module) && module.tied_to.empty())
       variants.push_back(keep_float(quantized, static_cast<int>(i), pairing));
   }
   check(!variants.empty(), "diagnose: the quantized model has no module with codes of its own; convert it first");

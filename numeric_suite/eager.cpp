@@ -114,7 +114,7 @@ ComparedByKey compare_model_outputs(const Model& real, const Model& quantized, c
       const Module& module = quantized.modules[walk.position()];
       const int twin = pairing.counterpart[walk.position()];
       const Tensor out = walk.next()[0];
-      if (twin < 0 || !is_quantized(quantized, module, out) || keeps_qparams(module.op)) continue;
+      if (twin < 0 || !is_quantized(quantized, module, out) || quantized.keeps_qparams(module)) continue;
       ComparedTensors& entry = result[module.path + ".stats"];
       entry.real.push_back(truth.next_to(twin)[0]);
       entry.quantized.push_back(out);

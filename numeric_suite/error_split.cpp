@@ -27,7 +27,7 @@ SplitSums::SplitSums(const Pairing& pairing, const Model& quantized)
 }
 
 void SplitSums::add(int index, std::span<const Tensor> inputs, const Tensor& truth, const Tensor& output, ModuleRunner& floats) {
-  if (!output.qparams() || keeps_qparams(quantized_.modules[index].op)) return;
+  if (!output.qparams() || quantized_.keeps_qparams(quantized_.modules[index])) return;
   std::vector<Tensor> in;
   for (const Tensor& t : inputs) in.push_back(dequantize(t));
   const Tensor shadow = floats.run(pairing_.counterpart[index], in)[0];  // float weights, quantized input

@@ -24,7 +24,7 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
   while (!walk.done()) {
     const int index = walk.position(), twin = pairing.counterpart[index];
     const Tensor out = walk.next()[0];
-    if (twin < 0 || !out.qparams() || keeps_qparams(quantized.modules[index].op)) continue;
+    if (twin < 0 || !out.qparams() || quantized.keeps_qparams(quantized.modules[index])) continue;
     std::vector<Tensor> in;
     for (const Tensor& t : walk.inputs()) in.push_back(dequantize(t));
     const Tensor shadow = floats.run(twin, in)[0], got = dequantize(out);

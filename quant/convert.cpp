@@ -57,6 +57,20 @@ const QParams* codes_read_by(const Model& converted, const Module& module) {
 
 }  // namespace
 
+Model to_float(const Model& prepared) try {
+  const FloatScope environment;
+  check_model(prepared);
+  for (const Module& module : prepared.modules) {
+    check(module.out_q.empty(), module.path, ": to_float takes a prepared or float model, this one is converted");
+    check_module(module, module.path);
+  }
+  Model floats = deployed(prepared);
+  for (Module& module : floats.modules) module.hooks.clear();
+  return floats;
+} catch (const std::bad_alloc&) {
+  fail("to_float: out of memory");
+}
+
 Model convert(const Model& prepared, QuantizationSummary* summary) try {
   const FloatScope environment;
   check_model(prepared);
@@ -75,7 +89,7 @@ Model convert(const Model& prepared, QuantizationSummary* summary) try {
     if (!output && !source.tied_to.empty()) output = hook_at(owner, "output");
     if (output) {
       module.out_q.assign(module.nominal.size(), output->qparams(module.path));
-    } else if (keeps_qparams(module.op) && !module.inputs.empty()) {
+    } else if (may_keep_qparams(module.op) && !module.inputs.empty()) {
       if (const QParams* q = codes_read_by(converted, module)) module.out_q.assign(module.nominal.size(), *q);
     }
     module.hooks.clear();

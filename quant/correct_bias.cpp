@@ -135,6 +135,8 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
           prefix, "\" matches no module");
   const int64_t total = std::ranges::count(wanted, true) * options.passes;
   check(total > 0, "correct_bias: no convolution or linear layer with int8 weights to correct");
+  for (int i = 0; i < count; ++i)
+    if (wanted[i]) check_origin(pairing, quantized, i);
 
   ModuleRunner runner(with_biases(quantized, wanted), options.engine);
   int64_t done = 0;

@@ -31,7 +31,8 @@ struct CorrectBiasOptions {
 /// The quantized model with corrected biases; a layer without a bias gets one. `reference` is the float model it came from, fused
 /// or not. Convolutions and linear layers with int8 weights are corrected, in order; calls that share a layer
 /// (tied) are corrected together, by their mean. Keeps the codes between the layers of all batches, each until its last reader ran.
-/// Throws for models that do not correspond, no data, a prefix that matches nothing, and if nothing can be corrected.
+/// Throws for models that do not correspond, weights that are not the float model's rounded (of a trained model that is
+/// to_float(prepared)), no data, a prefix that matches nothing, and if nothing can be corrected.
 [[nodiscard]] Model correct_bias(const Model& reference, const Model& quantized, const Batches&, const CorrectBiasOptions& = {});
 
 /// What correct_bias would take away, for the model as it is.

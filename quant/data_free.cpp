@@ -120,7 +120,7 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     return e;
   }
   Expected e = unknown("the mean behind " + module.path + " (" + std::string(name_of(module.op)) + ") is not known");
-  e.min = INFINITY, e.max = -INFINITY, e.has_range = traits.selects || traits.codes == Codes::keep;
+  e.min = INFINITY, e.max = -INFINITY, e.has_range = traits.selects || may_keep_qparams(module.op);
   for (const Wire& w : module.inputs) {
     e.min = std::min(e.min, before[w.module].min), e.max = std::max(e.max, before[w.module].max);
     e.has_range &= before[w.module].has_range;
@@ -185,6 +185,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
     if (pairing.counterpart[i] < 0 || !is_weighted(module.op) || !module.tied_to.empty()) continue;
     const Tensor* weight = weight_of(module.params);
     if (!weight || weight->dtype() != DType::i8) continue;
+    check_origin(pairing, quantized, static_cast<int>(i));
     // Calls that share the layer share its bias: the mean of what each of them expects.
     const std::vector<int> calls = calls_of(quantized, static_cast<int>(i));
     std::vector<double> error(static_cast<size_t>(weight->size(0)));

@@ -135,12 +135,32 @@ class Fuser {
 
 }  // namespace
 
-Model fuse(const Model& model, Aim aim, const FuseOptions& options) try {
+namespace {
+
+/// The model with those batch norms as layers that are in none of the sequences.
+Model with_norms_as_layers(Model model, const std::vector<Sequence>& sequences) {
+  std::set<int> taken;
+  for (const Sequence& s : sequences) taken.insert(s.begin(), s.end());
+  const auto tied = [&](const Module& module) {
+    return !module.tied_to.empty() || std::ranges::find(model.modules, module.path, &Module::tied_to) != model.modules.end();
+  };
+  for (size_t i = 0; i < model.modules.size(); ++i)
+    if (Module& module = model.modules[i]; is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module))
+      become_layer(module);
+  return model;
+}
+
+}  // namespace
+
+Model fuse(const Model& given, Aim aim, const FuseOptions& options) try {
   const FloatScope environment;
-  check_model(model);
-  const Fuser fuser(model, aim);
+  check_model(given);
   // Only "real" adds a residual before it rounds; the others add codes, as their runtimes do.
-  return fuser.apply(fuser.find({.residual = options.residual && model.rounding == Rounding::real}));
+  const FuseOptions wanted{.residual = options.residual && given.rounding == Rounding::real, .lone_norms = options.lone_norms};
+  const bool layers = aim == Aim::inference && options.lone_norms;
+  const Model model = layers ? with_norms_as_layers(given, Fuser(given, aim).find(wanted)) : given;
+  const Fuser fuser(model, aim);
+  return fuser.apply(fuser.find(wanted));
 } catch (const std::bad_alloc&) {
   fail("fuse: out of memory");
 }

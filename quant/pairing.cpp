@@ -2,6 +2,7 @@
 // Pairing by path, after the float model has been fused like the quantized one.
 #include "quant/pairing.h"
 #include "engine/module_check.h"
+#include "engine/ops/fusion.h"
 #include "engine/text.h"
 
 #include <algorithm>
@@ -10,6 +11,15 @@
 
 namespace octet {
 namespace {
+
+/// Batch norms that are layers in `quantized`, as layers.
+Model with_same_layers(Model reference, const Model& quantized) {
+  for (Module& module : reference.modules)
+    if (const auto other = quantized.find(module.path);
+        other && is_picture_norm(module) && traits_of(quantized.modules[static_cast<size_t>(*other)].op).product)
+      become_layer(module);
+  return reference;
+}
 
 /// The fusions of `quantized` that `reference` has not gone through yet.
 std::vector<std::vector<std::string>> missing_fusions(const Model& reference, const Model& quantized) {
@@ -58,8 +68,9 @@ Pairing pair_up(const Model& reference, const Model& quantized) {
   check(!is_quantized(reference) || is_quantized(quantized),
         "the models are swapped: the first is quantized and the second is not; the order is float, quantized");
   Pairing pairing;
-  const auto sequences = missing_fusions(reference, quantized);
-  pairing.reference = sequences.empty() ? reference : fuse(reference, sequences, Aim::inference);
+  const Model layered = with_same_layers(reference, quantized);
+  const auto sequences = missing_fusions(layered, quantized);
+  pairing.reference = deployed(sequences.empty() ? layered : fuse(layered, sequences, Aim::inference));
   const Model& model = pairing.reference;
   std::vector<std::string> matched;
   int previous = -1;
@@ -89,6 +100,23 @@ Pairing pair_up(const Model& reference, const Model& quantized) {
   check(!matched.empty(), "the models do not correspond: no path is in both; the quantized model begins with ",
         quantized.modules[0].path, ", the float model with ", model.modules[0].path);
   return pairing;
+}
+
+void check_origin(const Pairing& pairing, const Model& quantized, int index) {
+  const Module &module = quantized.modules[index], &twin = pairing.reference.modules[pairing.counterpart[index]];
+  const Tensor& codes = needed_weight(quantized.owner(module).params, module.path);
+  const Tensor &real = needed_weight(pairing.reference.owner(twin).params, twin.path), rounded = dequantize(codes);
+  const QParams& q = *codes.qparams();
+  const int64_t row = codes.numel() / codes.size(0);
+  for (int64_t i = 0; i < codes.numel(); ++i) {
+    const double step = static_cast<double>(q.scale[q.axis < 0 ? 0 : static_cast<size_t>(i / row)]);
+    const double is = static_cast<double>(rounded.data<float>()[i]), was = static_cast<double>(real.data<float>()[i]);
+    const int code = codes.data<int8_t>()[i];
+    const bool beyond = (code == q.qmin && was < is) || (code == q.qmax && was > is);
+    check(beyond || std::abs(is - was) <= 0.501 * step, module.path,
+          ": its int8 weights do not come from this float model: element ", i, " is ", was, ", its code stands for ", is,
+          " in steps of ", step, "; correct with the model that was converted, of one that was trained with to_float()");
+  }
 }
 
 }  // namespace octet

@@ -44,6 +44,10 @@ HookBox output_hook(const Traits& traits, const FakeQuantize& prototype) {
   return HookBox(std::make_unique<FakeQuantize>(std::move(observer), false, prototype.round));
 }
 
+bool is_observed(Codes codes, const QConfig& config) {
+  return codes == Codes::own || codes == Codes::fixed || (codes == Codes::either && config.averages);
+}
+
 void check_activation(const QConfig* config, std::string_view path) {
   if (!config || !config->activation) return;
   const Observer& observer = std::as_const(*config->activation).observer();
@@ -54,7 +58,7 @@ void check_activation(const QConfig* config, std::string_view path) {
 /// their input's parameters follow their input whatever the configuration says of them: they have nothing to quantize.
 bool gives_codes(const Module& module, const std::vector<bool>& codes) {
   if (module.hooks.contains("output")) return true;
-  if (!keeps_qparams(module.op) || module.inputs.empty()) return false;
+  if (!may_keep_qparams(module.op) || module.inputs.empty()) return false;
   for (const Wire& w : module.inputs)
     if (!codes[w.module]) return false;
   return true;
@@ -90,7 +94,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     const QConfig* config = config_for(module.path, map);
     check_activation(config, module.path);
     const Traits traits = traits_of(module.op);
-    const bool observed = config && (traits.codes == Codes::own || traits.codes == Codes::fixed);
+    const bool observed = config && is_observed(traits.codes, *config);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");
     const bool shared = ties == Ties::shared && owner_observed;

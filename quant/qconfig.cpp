@@ -113,21 +113,21 @@ QConfig default_per_channel_symmetric_qnnpack_qat_qconfig() {
 }
 
 QConfig octet_qconfig() {
-  return {guarded(observing(HistogramObserver(kOctetActivation))), at_convert(PerChannelMinMaxObserver(kOctetWeight))};
+  return {guarded(observing(HistogramObserver(kOctetActivation))), at_convert(PerChannelMinMaxObserver(kOctetWeight)), true};
 }
 
 QConfig octet_qat_qconfig() {
   return {guarded(training(MovingAverageMinMaxObserver(kOctetActivation))),
-          training(MovingAveragePerChannelMinMaxObserver(kOctetWeight, kMemoryless))};
+          training(MovingAveragePerChannelMinMaxObserver(kOctetWeight, kMemoryless)), true};
 }
 
 QConfig octet_device_qconfig() {
-  return {guarded(observing(HistogramObserver(kDeviceActivation))), at_convert(PerChannelMinMaxObserver(kDeviceWeight))};
+  return {guarded(observing(HistogramObserver(kDeviceActivation))), at_convert(PerChannelMinMaxObserver(kDeviceWeight)), true};
 }
 
 QConfig octet_device_qat_qconfig() {
   return {guarded(training(MovingAverageMinMaxObserver(kDeviceActivation))),
-          training(MovingAveragePerChannelMinMaxObserver(kDeviceWeight, kMemoryless))};
+          training(MovingAveragePerChannelMinMaxObserver(kDeviceWeight, kMemoryless)), true};
 }
 
 }  // namespace octet

@@ -13,6 +13,7 @@ namespace octet {
 /// Prototypes that prepare() copies onto modules; an empty one leaves that point alone.
 struct QConfig {
   std::optional<FakeQuantize> activation, weight;
+  bool averages = false;  ///< average pools and means have an observer of their own (Codes::either), not their input's codes
 };
 
 /// By dotted path prefix ("" is the whole model); the longest match wins, nullopt keeps the modules below in float.
@@ -40,7 +41,8 @@ QConfig default_per_channel_symmetric_qnnpack_qat_qconfig();
 // octet's own.
 /// Histogram activations and per-channel symmetric weights, both with all 256 codes: exact on every engine here, so nothing is
 /// given away. Unlike PyTorch's presets octet's have no absolute floor for scales (ObserverSpec::eps = 0), so that a network's
-/// units do not matter, and limit absurd values in calibration data (OutlierGuard).
+/// units do not matter, limit absurd values in calibration data (OutlierGuard), and give averages a range of their own: over
+/// sparse values it is a small part of their input's.
 QConfig octet_qconfig();
 /// Its training twin: moving-average activations, weights observed anew at every step.
 QConfig octet_qat_qconfig();

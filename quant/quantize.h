@@ -19,6 +19,7 @@ enum class Aim : uint8_t { inference, training };
 
 struct FuseOptions {
   bool residual = true;  ///< additions into the convolution before them: for inference, where the model's rounding has it ("real")
+  bool lone_norms = true;  ///< batch norms of pictures that no layer took become depthwise layers of one position: for inference
 };
 
 /// Finds and fuses conv-bn, conv-bn-relu, conv-relu (relu6 too), linear-bn (inference), linear-relu, add-relu and, for inference,
@@ -57,6 +58,11 @@ QuantizationSummary summarize(const Model&);
 /// In integer roundings a channel whose bias would not fit 32 bits gets a larger weight scale. `summary` gets summarize() of the
 /// result with the notes of both models. Modules with a weight hook only keep int8 weights and compute in float.
 [[nodiscard]] Model convert(const Model& prepared, QuantizationSummary* summary = nullptr);
+
+/// The float model that a prepared, perhaps trained one stands for: without hooks, batch norms folded into the layers that were
+/// trained with them, weights as they are before they are rounded. What a model converted from it is compared with and corrected
+/// by; of a float model, that model. Throws for a converted one.
+[[nodiscard]] Model to_float(const Model& prepared);
 
 /// Reports progress (done of total) and may stop the work by returning false.
 using Progress = std::function<bool(int64_t done, int64_t total)>;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/ops/product.h"
+#include "engine/ops/strided.h"
 #include "engine/ops/window.h"
 #include "kernels/geometry.h"
 
@@ -74,6 +75,9 @@ kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, 
                                         int64_t output_stride = 0);
 /// Tables of a weighted layer in float. `bias` without elements: it has none.
 ModuleTables float_layer(const Tensor& weight, const Tensor& bias);
+/// The call's one input reduced: what is walked of it along the axes of `kept` is an output element each, from what lies along
+/// those of `reduced`. Throws naming the path where a sum could exceed 32 bits.
+kernels::ReduceArgs reduce_args(const LowerCall&, kernels::ReduceKind, const View& kept, const View& reduced);
 kernels::QuantizeArgs quantize_args(int64_t count, const QParams&, Rounding);
 kernels::DequantizeArgs dequantize_args(int64_t count, const QParams&);
 /// A copy of the one input's elements, of so many bytes each.

@@ -71,6 +71,21 @@ void take_norm(Module& layer, const Module& norm, bool trained) {
   add_bias(layer.op);
 }
 
+bool is_picture_norm(const Module& module) {
+  return module.as<BatchNorm>() && module.nominal.size() == 1 && module.nominal[0].size() == 4;
+}
+
+void become_layer(Module& norm) {
+  const BatchNorm& bn = std::get<BatchNorm>(norm.op);
+  FoldedConv folded =
+      fold_batch_norm(Tensor::full({bn.channels, 1, 1, 1}, 1, param(norm, "weight").dtype()), nullptr, param(norm, "weight"),
+                      param(norm, "bias"), param(norm, "running_mean"), param(norm, "running_var"), bn.eps, norm.path);
+  norm.op = Conv2d{.in = bn.channels, .out = bn.channels, .kernel = {1, 1}, .groups = bn.channels};
+  norm.params.clear();
+  norm.params.insert_or_assign("weight", std::move(folded.weight));
+  norm.params.insert_or_assign("bias", std::move(folded.bias));
+}
+
 void deploy(Module& module) {
   if (!module.as<ConvBn2d>()) return;
   const ConvBn2d op = *module.as<ConvBn2d>();
@@ -81,6 +96,11 @@ void deploy(Module& module) {
   module.params.clear();
   module.params.insert_or_assign("weight", std::move(folded.weight));
   module.params.insert_or_assign("bias", std::move(folded.bias));
+}
+
+Model deployed(Model model) {
+  for (Module& module : model.modules) deploy(module);
+  return model;
 }
 
 ConvGeometry product_geometry(const Op& op, const Shape& input, std::string_view path) {

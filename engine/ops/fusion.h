@@ -23,9 +23,16 @@ bool takes_norm(const Op& layer, const Op& norm, bool trained);
 /// Throws naming the module whose parameters are missing, or whose folded ones are not finite.
 void take_norm(Module& layer, const Module& norm, bool trained);
 
+/// A batch norm of pictures with running statistics is a depthwise layer of one position: whether this module is one; becomes it.
+/// Throws as take_norm does.
+bool is_picture_norm(const Module&);
+void become_layer(Module& norm);
+
 /// A layer in the form that trains becomes the one that is deployed: batch norm folded into weight and bias. Every other operator
 /// stays as it is.
 void deploy(Module&);
+/// The model with every module in that form; hooks stay where they are.
+Model deployed(Model);
 
 /// The geometry of a weighted sum; a linear layer is a convolution of one position a row. Throws naming `path` if the input does
 /// not fit or the operator is none.

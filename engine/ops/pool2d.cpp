@@ -4,6 +4,7 @@
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/picked.h"
 
 namespace octet {
 namespace {
@@ -61,8 +62,18 @@ PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
   return g;
 }
 
+namespace {
+
+/// An average whose windows all count as many cells: what the kernel of means computes, to codes of another meaning, too.
+bool counts_alike(const Pool2d& op) {
+  if (op.kind == Pool::adaptive_average) return op.output == Pair{1, 1};
+  return op.kind == Pool::average && !op.ceil_mode && (op.count_include_pad || op.padding == Pads{});
+}
+
+}  // namespace
+
 Traits Pool2d::traits() const {
-  return {.codes = Codes::keep,
+  return {.codes = counts_alike(*this) ? Codes::either : Codes::keep,
           .channels = Channels::scales,
           .part = Part::other,
           .pads = kind != Pool::adaptive_average && padding != Pads{},
@@ -111,9 +122,38 @@ int64_t most_cells(int64_t in, int64_t out, int64_t kernel, bool adaptive) {
 
 }  // namespace
 
+namespace {
+
+std::vector<int64_t> padded_axis(int64_t n, int64_t before, int64_t after) {
+  std::vector<int64_t> axis = all_of(n);
+  axis.insert(axis.begin(), static_cast<size_t>(before), -1);
+  axis.insert(axis.end(), static_cast<size_t>(after), -1);
+  return axis;
+}
+
+/// Means of codes as codes of another meaning: of the picture with its padding around it, if there is any.
+Lowered lower_means(const LowerCall& call, const PoolGeometry& g) {
+  const int64_t h = g.in_h + g.pad_top + g.pad_bottom, w = g.in_w + g.pad_left + g.pad_right, row = w * g.channels;
+  const int64_t step_h = g.adaptive ? 1 : g.stride_h, step_w = g.adaptive ? 1 : g.stride_w;
+  const View kept{{g.batch, g.out_h, g.out_w, g.channels}, {h * row, step_h * row, step_w * g.channels, 1}};
+  const View window{g.adaptive ? Shape{h, w} : Shape{g.kernel_h, g.kernel_w}, {row, g.channels}};
+  const kernels::ReduceArgs means = reduce_args(call, kernels::ReduceKind::mean, kept, window);
+  if (h == g.in_h && w == g.in_w) return {{{means}}};
+  const Pick padded{{all_of(g.batch), padded_axis(g.in_h, g.pad_top, g.pad_bottom), padded_axis(g.in_w, g.pad_left, g.pad_right),
+                     all_of(g.channels)}};
+  Lowered lowered = lower_pick(call, padded);
+  lowered.temporaries = {numel(padded.output())};
+  lowered.calls[0].outputs = {Operand::temporary(0)};
+  lowered.calls.push_back({means, {Operand::temporary(0)}});
+  return lowered;
+}
+
+}  // namespace
+
 Lowered Pool2d::lower(const LowerCall& call) const {
   const PoolGeometry g = geometry(*this, call.input_shapes[0], call.path);
   const QParams& q = call.inputs[0];
+  if (q != *call.output) return lower_means(call, g);
   if (kind != Pool::max) {
     // A sum of codes, of differences from the zero point, and half a divisor on top: 256 a cell at most in int32.
     constexpr int64_t kMostCells = ((int64_t{1} << 31) - 1) / 256;

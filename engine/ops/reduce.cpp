@@ -28,13 +28,18 @@ Axes axes_of(const Reduce& op, size_t rank) {
   return axes;
 }
 
-/// The input with the axes that go last.
-View rows_view(const Shape& shape, const Axes& axes) {
+/// These axes of the input, in this order.
+View view_of(const Shape& shape, std::span<const size_t> axes) {
   const Shape packed = row_major(shape);
   View view;
-  for (const auto* part : {&axes.kept, &axes.reduced})
-    for (const size_t i : *part) view.shape.push_back(shape[i]), view.strides.push_back(packed[i]);
+  for (const size_t i : axes) view.shape.push_back(shape[i]), view.strides.push_back(packed[i]);
   return view;
+}
+
+/// The input with the axes that go last.
+View rows_view(const Shape& shape, Axes axes) {
+  axes.kept.insert(axes.kept.end(), axes.reduced.begin(), axes.reduced.end());
+  return view_of(shape, axes.kept);
 }
 
 template <class Row>
@@ -65,12 +70,11 @@ Var applied(const Row& row, const Var& rows, const Shape& to) {
 }
 
 /// Neighbours that are walked as one joined; appends to the arguments' axes and returns how many there are now.
-int32_t join_axes(kernels::ReduceArgs& a, int32_t first, const Shape& shape, const std::vector<size_t>& axes) {
-  const Shape packed = row_major(shape);
+int32_t join_axes(kernels::ReduceArgs& a, int32_t first, const View& axes) {
   int32_t count = first;
-  for (const size_t i : axes) {
-    if (shape[i] == 1) continue;
-    const auto n = static_cast<int32_t>(shape[i]), stride = static_cast<int32_t>(packed[i]);
+  for (size_t i = 0; i < axes.shape.size(); ++i) {
+    if (axes.shape[i] == 1) continue;
+    const auto n = static_cast<int32_t>(axes.shape[i]), stride = static_cast<int32_t>(axes.strides[i]);
     if (count > first && a.stride[count - 1] == stride * n)
       a.shape[count - 1] *= n;
     else
@@ -87,9 +91,10 @@ Traits Reduce::traits() const {
   const bool known = static_cast<size_t>(fn) < kEnumNames<ReduceFn>.size();  // or shapes() refuses it
   const bool int8 = known && with_row(kReduceRows, fn, [](const auto& row) { return row.kind.has_value(); });
   const bool selects = fn == ReduceFn::max || fn == ReduceFn::min;
-  return {.codes = !int8     ? Codes::none
-                   : selects ? Codes::keep
-                             : Codes::own,
+  return {.codes = !int8                  ? Codes::none
+                   : selects              ? Codes::keep
+                   : fn == ReduceFn::mean ? Codes::either
+                                          : Codes::own,
           .channels = Channels::mixes,
           .part = Part::other,
           .selects = selects};
@@ -122,36 +127,40 @@ std::vector<Var> Reduce::forward(const Call& call) const {
   return {with_row(kReduceRows, fn, [&](const auto& row) { return applied(row, rows, to); })};
 }
 
-Lowered Reduce::lower(const LowerCall& call) const {
-  const Shape& x = call.input_shapes[0];
+kernels::ReduceArgs reduce_args(const LowerCall& call, kernels::ReduceKind kind, const View& kept, const View& reduced) {
   const QParams &qx = call.inputs[0], &qy = *call.output;
-  const auto kind = with_row(kReduceRows, fn, [](const auto& row) { return row.kind; });
-  check(kind.has_value(), call.path, ": ", kEnumNames<ReduceFn>[static_cast<size_t>(fn)], " has no int8 form");
-  kernels::ReduceArgs a{};
-  a.kind = *kind;
-  const Axes axes = axes_of(*this, x.size());
-  int64_t cells = 1;
-  for (const size_t i : axes.reduced) cells *= x[i];
+  const bool mean = kind == kernels::ReduceKind::mean;
+  const int64_t cells = numel(reduced.shape);
   // Differences from the zero point summed in int32.
   check(cells <= ((int64_t{1} << 31) - 1) / 256, call.path, ": the sum of ", cells,
         " cells can exceed 32 bits; reduce in two steps");
-  a.kept = join_axes(a, 0, x, axes.kept);
-  a.reduced = join_axes(a, a.kept, x, axes.reduced) - a.kept;
+  kernels::ReduceArgs a{};
+  a.kind = kind;
+  a.kept = join_axes(a, 0, kept);
+  a.reduced = join_axes(a, a.kept, reduced) - a.kept;
   a.input_zero_point = qx.zero_point[0];
   a.input_type = code_type(qx), a.output_type = code_type(qy);
   a.rounding = call.rounding;
   a.output = output_args(qy, Activation::none, call.rounding, false);
-  const float sx = qx.scale[0], sy = qy.scale[0], n = fn == ReduceFn::mean ? static_cast<float>(cells) : 1;
+  const float sx = qx.scale[0], sy = qy.scale[0], n = mean ? static_cast<float>(cells) : 1;
   a.scale = call.rounding == Rounding::int_bias ? sx / (sy * n) : sx / n;
   check(std::isnormal(a.scale), call.path, ": scales ", sx, " and ", sy, " over ", cells, " cells give ", a.scale);
   FixedMultiplier m = quantize_multiplier(static_cast<double>(sx) / static_cast<double>(sy));
-  if (fn == ReduceFn::mean) {  // TensorFlow Lite: divided with as many bits more as its shift has room for
+  if (mean) {  // TensorFlow Lite: divided with as many bits more as its shift has room for
     const int bits = std::min({static_cast<int>(std::bit_width(static_cast<uint64_t>(cells))) - 1, 32, 31 + m.shift});
     m.multiplier = static_cast<int32_t>((int64_t{m.multiplier} << bits) / cells);
     m.shift -= bits;
   }
   a.multiplier = m.multiplier, a.shift = m.shift;
-  return {{{a}}};
+  return a;
+}
+
+Lowered Reduce::lower(const LowerCall& call) const {
+  const Shape& x = call.input_shapes[0];
+  const auto kind = with_row(kReduceRows, fn, [](const auto& row) { return row.kind; });
+  check(kind.has_value(), call.path, ": ", kEnumNames<ReduceFn>[static_cast<size_t>(fn)], " has no int8 form");
+  const Axes axes = axes_of(*this, x.size());
+  return {{{reduce_args(call, *kind, view_of(x, axes.kept), view_of(x, axes.reduced))}}};
 }
 
 }  // namespace octet

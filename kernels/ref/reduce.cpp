@@ -45,14 +45,39 @@ inline int32_t code(const ReduceArgs& a, const uint8_t* from) {
   return rescaled<R>(a, combined(a, from, 0, qmath::wrapping_add));
 }
 
+constexpr int32_t kNeighbours = 64;  // summed at once
+
+/// Sums and means of n neighbours in memory, row after row of them.
+template <Rounding R>
+void sum_neighbours(const ReduceArgs& a, const uint8_t* from, int32_t n, uint8_t* __restrict to) {
+  int32_t sum[kNeighbours];
+  const Codes codes(a.input_type, a.input_zero_point);
+  const size_t step = static_cast<size_t>(a.stride[a.kept + a.reduced - 1]);
+  for (int32_t i = 0; i < n; ++i) sum[i] = 0;
+  for (Rows rows(a.reduced, a.shape + a.kept, 0, a.shape[a.kept]); rows.more(); rows.next()) {
+    const uint8_t* row = from + rows.input(a.stride + a.kept);
+    for (int32_t k = 0; k < rows.length(); ++k) {
+      const uint8_t* __restrict x = row + static_cast<size_t>(k) * step;
+      for (int32_t i = 0; i < n; ++i) sum[i] = qmath::wrapping_add(sum[i], codes(x[i]));
+    }
+  }
+  for (int32_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(rescaled<R>(a, sum[i]));
+}
+
 }  // namespace
 
 template <Rounding R>
 void reduce(const ReduceArgs& a, const void* input, void* output, int32_t begin, int32_t end) {
   const size_t step = static_cast<size_t>(a.stride[a.kept - 1]);
+  const bool sums = a.kind == ReduceKind::sum || a.kind == ReduceKind::mean;
   for (Rows rows(a.kept, a.shape, begin, end); rows.more(); rows.next()) {
     const uint8_t* from = bytes(input) + rows.input(a.stride);
     uint8_t* to = bytes(output) + rows.output();
+    if (sums && step == 1) {
+      for (int32_t i = 0; i < rows.length(); i += kNeighbours)
+        sum_neighbours<R>(a, from + i, smaller(kNeighbours, rows.length() - i), to + i);
+      continue;
+    }
     for (int32_t i = 0; i < rows.length(); ++i) to[i] = static_cast<uint8_t>(code<R>(a, from + static_cast<size_t>(i) * step));
   }
 }

@@ -84,12 +84,22 @@ void draw_parameters(Model& m, Generator& g, int64_t most, float denominator) {
     }
 }
 
+// What is frozen is arithmetic, not what is done by default: as in the beginning averages keep their input's codes and a batch norm
+// alone stays one.
+QConfig u8_qconfig() {
+  QConfig qconfig = octet_qconfig();
+  qconfig.averages = false;
+  return qconfig;
+}
+
+Model fused(const Model& m) { return fuse(m, Aim::inference, {.residual = m.rounding == Rounding::real, .lone_norms = false}); }
+
 /// The network in codes, its ranges told to the observers.
 Model in_codes(const Model& net, Rounding rounding, const QConfig& qconfig, Generator& g) {
   Model m = net;
   m.rounding = rounding;
   draw_parameters(m, g, 127, 64);
-  Model prepared = prepare(fuse(m, Aim::inference, {.residual = rounding == Rounding::real}), {{"", qconfig}});
+  Model prepared = prepare(fused(m), {{"", qconfig}});
   int observed = 0;
   for (Module& module : prepared.modules) {
     const auto hook = module.hooks.find("output");
@@ -231,7 +241,7 @@ Lines stored() {
 Lines all_lines() {
   Lines lines;
   Counts counts;
-  const std::pair<const char*, QConfig> qconfigs[] = {{"u8", octet_qconfig()},
+  const std::pair<const char*, QConfig> qconfigs[] = {{"u8", u8_qconfig()},
                                                       {"i8", default_per_channel_symmetric_qnnpack_qconfig()}};
   for (const Rounding rounding : kRoundings)
     for (const auto& [type, qconfig] : qconfigs) {
@@ -267,7 +277,7 @@ void add_float_lines(Lines& lines) {
   for (const Rounding rounding : kRoundings) {
     Model m = net;
     m.rounding = rounding;
-    Model prepared = prepare(fuse(m, Aim::inference, {.residual = rounding == Rounding::real}), {{"", octet_qconfig()}});
+    Model prepared = prepare(fused(m), {{"", u8_qconfig()}});
     calibrate(prepared, data);
     const Model int8 = convert(prepared);
     const std::string how(to_string(rounding));

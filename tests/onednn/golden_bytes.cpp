@@ -61,7 +61,9 @@ Model quantized(Model m, bool i8) {
   Generator g(7);
   initialize(m, g);
   const Tensor x = pictures(m);
-  Model p = prepare(m, {{"", octet_qconfig()}});
+  QConfig config = octet_qconfig();
+  config.averages = false;  // average pools among the operators
+  Model p = prepare(m, {{"", config}});
   calibrate(p, {&x, 1});
   Model int8 = convert(p);
   for (size_t i = 0; i < int8.modules.size(); ++i) {

@@ -2,6 +2,7 @@
 // What fuses, what is left alone, and what an explicit list refuses.
 #include <cmath>
 
+#include "numeric_suite/compare.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
 #include "tests/quant/support.h"
@@ -193,4 +194,52 @@ TEST_CASE("linear layers fold their batch norm for inference only") {
   CHECK(std::get<Linear>(f["fc"].op).bias);
   CHECK(std::get<Linear>(f["fc"].op).act == Activation::relu6);
   CHECK(fuse(m, Aim::training).modules.size() == 4);
+}
+
+TEST_CASE("a batch norm of pictures that no layer took becomes a depthwise layer, and runs on codes") {
+  Model m;
+  m.add("x", Input{{1, 6, 6, 5}});
+  m.add("bn", BatchNorm{5});  // before any layer, as after a sum or a concatenation
+  m.add("relu", Unary{UnaryFn::relu});
+  m.add("conv", Conv2d{.in = 5, .out = 6, .padding = pad_all(1)});
+  m.add("clip", Unary{UnaryFn::relu});
+  m.add("bn2", BatchNorm{6});
+  m.add("pool", Pool2d{.kind = Pool::adaptive_average});
+  m.add("rows", Reshape{{0, -1}});
+  m.add("bn3", BatchNorm{6});  // of rows: stays
+  m = drawn(std::move(m));
+  Generator g(4);
+  for (Module& module : m.modules)
+    if (module.as<BatchNorm>())
+      for (auto& [name, tensor] : module.params) tensor = uniform(g, tensor.shape(), name == "running_mean" ? -1 : 0.5, 2);
+  const Tensor x = randn(g, {8, 6, 6, 5});
+  const Model f = fuse(m, Aim::inference);
+  CHECK(paths(f) == std::vector<std::string>{"x", "bn", "conv", "bn2", "pool", "rows", "bn3"});
+  CHECK(f["bn"].fused == std::vector<std::string>{"relu"});
+  CHECK(std::get<Conv2d>(f["bn"].op) == Conv2d{.in = 5, .out = 5, .kernel = {1, 1}, .groups = 5, .act = Activation::relu});
+  CHECK(f["bn2"].as<Conv2d>() != nullptr);
+  CHECK(f["bn3"].as<BatchNorm>() != nullptr);
+  CHECK(sqnr(infer(m, {&x, 1})[0], infer(f, {&x, 1})[0]) > 110);
+  for (const Model& other : {fuse(m, Aim::training), fuse(m, Aim::inference, {.lone_norms = false})})
+    CHECK(other["bn"].as<BatchNorm>() != nullptr);
+  for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+    CAPTURE(to_string(rounding));
+    Model rounded = m;
+    rounded.rounding = rounding;
+    Model prepared = prepare(fuse(rounded, Aim::inference), {{"", octet_qconfig()}});
+    calibrate(prepared, {&x, 1});
+    const Model int8 = convert(prepared);
+    for (const char* path : {"bn", "conv", "bn2", "pool"}) CHECK(runs_quantized(int8, int8.index(path)));
+    const ModelComparison c = compare(m, int8, {&x, 1});  // the reference comes with its batch norms
+    CHECK(c.unmatched.empty());
+    REQUIRE(std::isfinite(c.output.sqnr_db));
+    CHECK(c.output.sqnr_db > 30);
+  }
+  // A batch norm that is called twice stays what it is.
+  Model twice;
+  twice.add("x", Input{{1, 4, 4, 2}});
+  twice.add("bn", BatchNorm{2});
+  twice.add_tied("again", "bn");
+  twice = drawn(std::move(twice));
+  for (const Module& module : fuse(twice, Aim::inference).modules) CHECK(module.as<Conv2d>() == nullptr);
 }

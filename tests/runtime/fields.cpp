@@ -205,7 +205,7 @@ Model in_codes(const Model& net, Rounding rounding, bool weight_zero_points) {
   for (size_t i = 0; i < m.modules.size(); ++i) {
     Module& module = m.modules[i];
     const auto at = static_cast<int32_t>(i);
-    if (keeps_qparams(module.op))
+    if (keeps_qparams(module.op) || module.as<Pool2d>())
       module.out_q = m.modules[static_cast<size_t>(module.inputs[0].module)].out_q;
     else
       module.out_q = {QParams{{0.03125F + 0.0078125F * static_cast<float>(at % 5)}, {at * 29 % 120 - 60}, -1, 0, -128, 127}};

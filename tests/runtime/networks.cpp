@@ -117,8 +117,9 @@ Example quantized(const std::string& name, Model net, Rounding rounding, bool i8
   Generator random(7);
   initialize(net, random);
   net.rounding = rounding;
-  Model prepared =
-      prepare(fuse(net, Aim::inference), {{"", i8 ? default_per_channel_symmetric_qnnpack_qconfig() : octet_qconfig()}});
+  QConfig config = i8 ? default_per_channel_symmetric_qnnpack_qconfig() : octet_qconfig();
+  config.averages = false;  // average pools among the operators
+  Model prepared = prepare(fuse(net, Aim::inference), {{"", config}});
   Shape shape = net.modules[0].nominal[0];
   shape[0] = 16;
   const Tensor pictures = randn(random, shape);
