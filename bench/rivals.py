@@ -23,8 +23,9 @@ OWN = {'octet-f32': ('float', 'automatic'), 'octet-int8': ('int8', 'automatic'),
 # One column for every engine and precision that was ever the fastest; the others only cost time.
 DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
            'ncnn-f32']
-MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv2', 'resnet18', 'resnet50']
-LARGE = {'mobilenetv2', 'resnet18', 'resnet50'}  # seconds a batch of 32: measured at batch 1 only, unless asked for
+MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv3_small', 'mobilenetv2',
+          'efficientnet_b0', 'resnet18', 'resnet50']
+LARGE = {'mobilenetv3_small', 'mobilenetv2', 'efficientnet_b0', 'resnet18', 'resnet50'}  # seconds a batch of 32: measured at batch 1 only, unless asked for
 SOFTMAX = {'dscnn'}  # the rivals' file ends in one, octet's network in the layer before
 
 

@@ -224,7 +224,8 @@ class PlanMaker {
     for (size_t k = 0; k < lowered.calls.size(); ++k) {
       Plan::Run& run = step.runs[k];
       const Plan::Place &from = run.inputs[0], &to = run.outputs[0];
-      const bool whole = from.offset == 0 && copied_bytes(lowered.calls[k]) == plan_.values[static_cast<size_t>(from.value)].bytes;
+      const int64_t copied = copied_bytes(lowered.calls[k]);  // 0: it does something else, were it with nothing
+      const bool whole = copied > 0 && from.offset == 0 && copied == plan_.values[static_cast<size_t>(from.value)].bytes;
       if (!whole || run.outputs.size() != 1 || !memory_.absorb(from.value, to.value, to.offset, 1)) left.push_back(std::move(run));
     }
     step.runs = std::move(left);

@@ -120,6 +120,8 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
         }
       },
       module.op);
+  for (const int64_t bytes : lowered.temporaries)
+    check(bytes < kLimit, module.path, ": a temporary of ", bytes, " bytes is too large for one kernel call");
   for (LoweredCall& call : lowered.calls) {
     check(call.table < static_cast<int>(tables.size()), module.path, ": ", tables.size(),
           " tables were given, its kernel reads number ", call.table);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
+#include <set>
 
 #include "compile/memory_planner.h"
 #include "engine/module_check.h"
@@ -199,20 +201,41 @@ class FirmwarePlanner {
       }
       const bool fresh = memory_.values[static_cast<size_t>(to.value)].block < 0;
       const bool taken = fresh && open(item, static_cast<int>(t) + 1);
-      const bool copies_whole =
-          from.offset == 0 && copied_bytes(item.call) == memory_.values[static_cast<size_t>(from.value)].bytes;
-      const bool elided = copies_whole && memory_.absorb(from.value, to.value, to.offset, image::kAlignment);
+      const int64_t copied = copied_bytes(item.call);
+      const bool copies_whole = copied > 0 && from.offset == 0 && copied == memory_.values[static_cast<size_t>(from.value)].bytes;
+      const bool elided =
+          copies_whole && !read_by_others(item) && memory_.absorb(from.value, to.value, to.offset, image::kAlignment);
       for (const FirmwareOperand& o : item.outputs) number(o.value);
       if (elided)
         part_of_[number(to.value)] = number(from.value);
       else
         add_step(item, taken, static_cast<int>(t) + 1);
     }
-    for (const FirmwareStep& step : plan_.steps)
+    // Elided copies complete nothing: the last step that is left for a value does.
+    std::set<int> completed;
+    for (FirmwareStep& step : plan_.steps | std::views::reverse) {
+      if (step.outputs.size() == 1) step.completes = completed.insert(step.outputs[0].value).second;
       for (const FirmwareOperand& o : step.outputs) part_of_.erase(o.value);
+    }
     for (const auto& [whole, part] : part_of_) plan_.values[static_cast<size_t>(whole)].of = part;
     for (FirmwarePort& p : plan_.inputs) p.value = number(p.value);
     for (FirmwarePort& p : plan_.outputs) p.value = number(p.value);
+  }
+
+  /// Whether another run that writes to this copy's output would read, were the copied value a part of it, what it writes onto: a
+  /// device counts all from where a run writes to the value's end.
+  bool read_by_others(const Item& copy) const {
+    const int part = copy.inputs[0].value, whole = copy.outputs[0].value;
+    const auto at = [&](int v) -> const MemoryPlanner::Value& { return memory_.values[static_cast<size_t>(v)]; };
+    for (const Item& item : items_) {
+      if (&item == &copy || item.outputs[0].value != whole) continue;
+      for (const FirmwareOperand& o : item.inputs) {
+        if (o.value == whole || at(o.value).block < 0 || at(o.value).block != at(part).block) continue;
+        const int64_t begin = copy.outputs[0].offset + at(o.value).offset - at(part).offset;
+        if (begin + at(o.value).bytes > item.outputs[0].offset) return true;
+      }
+    }
+    return false;
   }
 
   /// Memory for what the item writes; whether it took over an input's.

@@ -33,6 +33,7 @@ class Opening {
     for (uint32_t i = 0; i < uint32_t{header_.inputs} + header_.outputs; ++i)
       if (const octet_status s = port(walk, i)) return s;
     next_value_ = header_.inputs;
+    find_next_value();
     for (uint32_t i = 0; i < header_.steps; ++i)
       if (const octet_status s = step(walk, i + 1 == header_.steps)) return s;
     if (!walk.done()) return OCTET_ERROR_RECORD;
@@ -86,7 +87,6 @@ class Opening {
       if (!inside(v.offset - other.offset, v.bytes, other.bytes) && !inside(other.offset - v.offset, other.bytes, v.bytes))
         return OCTET_ERROR_RANGE;
     }
-    find_next_value();
     walk.skip();
     return OCTET_OK;
   }

@@ -7,6 +7,7 @@
 #include "bench/networks/mobilenet.h"
 #include "bench/networks/resnet.h"
 #include "bench/networks/small.h"
+#include "bench/networks/unet.h"
 #include "examples/fashion_mnist/network.h"
 #include "quant/quantize.h"
 
@@ -36,8 +37,12 @@ const std::vector<Network>& networks() {
       {"resnet8", resnet8, 10},
       {"mobilenetv1_025_96", mobilenetv1_025_96, 28},
       {"small_cnn", small_cnn, 4, 64},
+      {"mobilenetv3_small", mobilenetv3_small, 54},
+      {"shufflenetv2", shufflenetv2, 57},
+      {"unet", unet, 18},
       {"mobilenetv2", mobilenetv2, 53},
       {"resnet18_32", resnet18_32, 21, 32},
+      {"efficientnet_b0", efficientnet_b0, 82},
       {"resnet18", resnet18, 21},
       {"resnet50", resnet50, 54},
   };

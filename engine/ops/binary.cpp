@@ -67,6 +67,8 @@ void set_sum(Args& a, const LowerCall& call, bool subtracts) {
       const float shifted = a.b_scale * static_cast<float>(a.b_zero_point);
       const float inner = std::fma(a.a_scale, static_cast<float>(a.a_zero_point), subtracts ? -shifted : shifted);
       a.offset = static_cast<float>(a.output.zero_point) - inner;
+      check(std::isfinite(a.a_scale) && std::isfinite(a.b_scale) && std::isfinite(a.offset), call.path, ": scales ", sa, " and ",
+            sb, " over ", so, " are beyond a float");
       break;
     }
     case Rounding::fixed_double:
@@ -152,6 +154,8 @@ std::vector<Shape> Binary::shapes(const ShapeCall& call) const {
   check(static_cast<size_t>(fn) < kEnumNames<BinaryFn>.size(), call.path, ": unknown binary function ", static_cast<int>(fn));
   check_activation(act, call.path);
   const Shape &a = call.inputs[0], &b = call.inputs[1];
+  check(a == b || std::max(a.size(), b.size()) <= 6, call.path, ": inputs of shapes ", to_string(a), " and ", to_string(b),
+        " cannot be broadcast over more than six axes");
   Shape y(std::max(a.size(), b.size()), 1);
   for (size_t back = 1; back <= y.size(); ++back) {
     const int64_t na = back <= a.size() ? a[a.size() - back] : 1, nb = back <= b.size() ? b[b.size() - back] : 1;

@@ -69,7 +69,7 @@ Pick turned(const Shape& weight) {
 std::vector<Param> ConvTranspose2d::params() const { return plain(*this).params(); }
 
 Traits ConvTranspose2d::traits() const {
-  return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::layer, .pads = padding != Pads{}};
+  return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::layer, .pads = true};
 }
 
 std::vector<Shape> ConvTranspose2d::shapes(const ShapeCall& call) const {

@@ -46,8 +46,9 @@ int64_t nearest_place(float x, float less, NearestMode mode) {
   switch (mode) {
     case NearestMode::floor: return static_cast<int64_t>(std::floor(x - less));
     case NearestMode::ceil: return static_cast<int64_t>(std::ceil(x - less));
-    case NearestMode::round_prefer_floor: return static_cast<int64_t>(std::ceil(x - (less + 0.5F)));
-    case NearestMode::round_prefer_ceil: return static_cast<int64_t>(std::floor(x + (0.5F - less)));
+    // In binary64, where the sum is exact: the number below 1/2 plus 1/2 would be 1.
+    case NearestMode::round_prefer_floor: return static_cast<int64_t>(std::ceil(double{x} - (double{less} + 0.5)));
+    case NearestMode::round_prefer_ceil: return static_cast<int64_t>(std::floor(double{x} + (0.5 - double{less})));
   }
   return 0;
 }

@@ -32,7 +32,8 @@ struct Pad {
   bool operator==(const Pad&) const = default;
   std::vector<Param> params() const { return {}; }
   Traits traits() const {
-    return {.codes = Codes::keep, .channels = Channels::mixes, .part = Part::other, .selects = mode != PadMode::constant};
+    const bool fills = mode == PadMode::constant && value != 0;  // with what may be outside the input's range
+    return {.codes = fills ? Codes::own : Codes::keep, .channels = Channels::mixes, .part = Part::other, .selects = !fills};
   }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return order.reorder(before) && order.reorder(after); }

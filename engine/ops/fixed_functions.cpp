@@ -104,7 +104,9 @@ std::function<int32_t(int32_t)> leaky_relu(float alpha, float sx, float sy, int3
 
 int32_t to_16_bits(int32_t x) { return std::clamp(x, -32768, 32767); }
 /// A multiplier's upper half.
-int32_t upper_half(int32_t multiplier) { return std::min((multiplier + (1 << 15)) >> 16, 32767); }
+int32_t upper_half(int32_t multiplier) {
+  return static_cast<int32_t>(std::min<int64_t>((int64_t{multiplier} + (1 << 15)) >> 16, 32767));
+}
 int32_t multiply_high_16(int32_t a, int32_t b) { return to_16_bits((a * b + (1 << 14)) >> 15); }
 
 /// x relu6(x + 3) / 6 in 16 bits: x times 128 on the output's scale, times the same on the scale 3 / 32768, moved to [0, 1].

@@ -44,8 +44,8 @@ ModuleTables lookup_tables(const LowerCall& call, const std::function<int32_t(in
   const int32_t shift = code_dtype(y) == DType::u8 ? 128 : 0;
   std::vector<int8_t> codes;
   for (int64_t byte = 0; byte < kCodes; ++byte) {
-    const int32_t q = code(code_of_byte(byte, x) - x.zero_point[0]) + shift;
-    codes.push_back(static_cast<int8_t>(std::clamp(q, y.qmin, y.qmax)));
+    const int64_t q = int64_t{code(code_of_byte(byte, x) - x.zero_point[0])} + shift;  // a saturated code has no room above it
+    codes.push_back(static_cast<int8_t>(std::clamp<int64_t>(q, y.qmin, y.qmax)));
   }
   return tables_of(std::move(codes));
 }

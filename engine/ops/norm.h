@@ -102,7 +102,7 @@ struct L2Normalize {
 };
 
 /// Exponentials along an axis (negative: from the end) over their sum, of beta times the input; `log`: their logarithm, which
-/// computes in float. Codes of 1/256 from 0 on, along the last axis.
+/// computes in float. Codes of 1/256 from 0 on.
 struct Softmax {
   int64_t axis = -1;
   bool log = false;

@@ -107,12 +107,27 @@ Var picked(const Var& x, const Pick& pick) {
   return Var::made(picked(x.value(), pick), {x}, std::move(vjp));
 }
 
-Lowered lower_pick(const LowerCall& call, const Pick& pick) {
-  const QParams& q = call.inputs[0];
+namespace {
+
+/// The kernel on codes of this meaning.
+LoweredCall pick_call(const LowerCall& call, const Pick& pick, const QParams& q) {
   Walk g = walk_of(pick, call.input_shapes[0], 1);
   const Tensor fill = quantize(Tensor::of<float>({1}, std::vector<float>{static_cast<float>(pick.fill)}), q, call.rounding);
   std::memcpy(g.args.constant, fill.raw(), 1);
-  return {{{.args = g.args, .blobs = blobs_of(g)}}};
+  return {.args = g.args, .blobs = blobs_of(g)};
+}
+
+}  // namespace
+
+Lowered lower_pick(const LowerCall& call, const Pick& pick) { return {{pick_call(call, pick, call.inputs[0])}}; }
+
+Lowered lower_rescaled_pick(const LowerCall& call, const Pick& pick) {
+  const QParams &from = call.inputs[0], &to = *call.output;
+  if (from == to) return lower_pick(call, pick);
+  const int64_t n = numel(call.input_shapes[0]);
+  LoweredCall picks = pick_call(call, pick, to);
+  picks.inputs = {Operand::temporary(0)};
+  return {{{.args = requantize_args(from, to, call.rounding, n), .outputs = {Operand::temporary(0)}}, std::move(picks)}, {n}};
 }
 
 LoweredFloats lower_pick(const FloatLowerCall& call, const Pick& pick) {

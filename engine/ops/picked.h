@@ -25,6 +25,8 @@ Tensor picked(const Tensor&, const Pick&);
 Var picked(const Var& x, const Pick&);
 /// A gather kernel with its table of indices; codes keep their meaning.
 Lowered lower_pick(const LowerCall&, const Pick&);
+/// The same to codes of the output's meaning.
+Lowered lower_rescaled_pick(const LowerCall&, const Pick&);
 LoweredFloats lower_pick(const FloatLowerCall&, const Pick&);
 
 // The members of an operator that is one pick: op.pick(shape, path) says which, and throws naming `path` for a shape it has none
@@ -42,7 +44,7 @@ std::vector<Var> forward_of_pick(const Op& op, const Call& call) {
 }
 template <class Op>
 Lowered lower_of_pick(const Op& op, const LowerCall& call) {
-  return lower_pick(call, op.pick(call.input_shapes[0], call.path));
+  return lower_rescaled_pick(call, op.pick(call.input_shapes[0], call.path));
 }
 template <class Op>
 LoweredFloats lower_float_of_pick(const Op& op, const FloatLowerCall& call) {

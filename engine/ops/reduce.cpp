@@ -104,6 +104,7 @@ std::vector<Shape> Reduce::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   check(static_cast<size_t>(fn) < kEnumNames<ReduceFn>.size(), call.path, ": unknown reduction ", static_cast<int>(fn));
   const Shape& x = call.inputs[0];
+  check(x.size() <= 6, call.path, ": shape ", to_string(x), " has more than six axes");
   for (size_t i = 0; i < axes.size(); ++i) {
     check(axes[i] >= 0 && axes[i] < static_cast<int64_t>(x.size()), call.path, ": axis ", axes[i], " of shape ", to_string(x));
     check(std::ranges::count(axes, axes[i]) == 1, call.path, ": axis ", axes[i], " is named twice");

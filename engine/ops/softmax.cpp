@@ -112,11 +112,11 @@ ModuleTables Softmax::tables(const LowerCall& call) const {
 Lowered Softmax::lower(const LowerCall& call) const {
   const Shape& x = call.input_shapes[0];
   const QParams& y = *call.output;
-  check(!log && axis_of(*this, x, call.path) + 1 == x.size(), call.path,
-        ": softmax of codes runs along the last axis; transpose first");
+  check(!log, call.path, ": the logarithm of a softmax has no int8 form");
+  const size_t axis = axis_of(*this, x, call.path);
   kernels::SoftmaxArgs a{};
-  a.n = static_cast<int32_t>(x.back());
-  a.rows = static_cast<int32_t>(x.back() == 0 ? 0 : numel(x) / x.back());
+  a.n = static_cast<int32_t>(x[axis]);
+  a.rows = static_cast<int32_t>(x[axis] == 0 ? 0 : numel(x) / x[axis]);
   a.input_type = code_type(call.inputs[0]), a.output_type = code_type(y);
   a.rounding = call.rounding;
   a.output = output_args(y, Activation::none, call.rounding, false);
@@ -126,7 +126,15 @@ Lowered Softmax::lower(const LowerCall& call) const {
           " softmax gives codes of 1/256 from ", lowest, " on, got scale ", y.scale[0], " and zero point ", y.zero_point[0]);
     check(a.n < 1 << 12, call.path, ": in rounding ", to_string(call.rounding), " softmax sums 4095 elements at most, got ", a.n);
   }
-  return {{{.args = a, .table = 0}}};
+  if (axis + 1 == x.size()) return {{{.args = a, .table = 0}}};
+  const View last = swapped(x, axis), back = swapped(last.shape, axis);
+  Lowered there = lowered({&last, 1}), home = lowered({&back, 1});
+  there.calls[0].outputs = {Operand::temporary(0)};
+  there.calls.push_back({.args = a, .inputs = {Operand::temporary(0)}, .outputs = {Operand::temporary(1)}, .table = 0});
+  home.calls[0].inputs = {Operand::temporary(1)};
+  there.calls.push_back(std::move(home.calls[0]));
+  there.temporaries = {numel(x), numel(x)};
+  return there;
 }
 
 }  // namespace octet

@@ -2,6 +2,8 @@
 // Views as tensors, their gradients, and as copies by stride.
 #include "engine/ops/strided.h"
 
+#include <algorithm>
+
 #include "engine/ops/functional.h"
 #include "kernels/ref/ref.h"
 
@@ -9,6 +11,11 @@ namespace octet {
 namespace {
 
 kernels::TransposeArgs arguments(const View& view, size_t element_size) {
+  constexpr int64_t kLimit = int64_t{1} << 31;
+  const auto fits = [](int64_t n) { return n < kLimit; };
+  check(view.shape.size() <= 6 && std::ranges::all_of(view.shape, fits) && std::ranges::all_of(view.strides, fits),
+        "a view of shape ", to_string(view.shape), " with steps ", to_string(view.strides),
+        ": at most six axes, whose lengths and steps are below 2^31");
   kernels::TransposeArgs a{};
   a.rank = static_cast<int32_t>(view.shape.size());
   a.element_size = static_cast<int32_t>(element_size);

@@ -113,7 +113,8 @@ std::vector<Shape> Unary::shapes(const ShapeCall& call) const {
   if (is_clamp()) {
     check_activation(activation(), call.path);
   } else {
-    check(std::isfinite(k.alpha) && std::isfinite(k.beta), call.path, ": ", name, " with alpha ", k.alpha, " and beta ", k.beta);
+    check(std::isfinite(static_cast<float>(k.alpha)) && std::isfinite(static_cast<float>(k.beta)), call.path, ": ", name,
+          " with alpha ", k.alpha, " and beta ", k.beta);
     const bool divides = fn == UnaryFn::celu || fn == UnaryFn::softplus;
     check(!divides || static_cast<float>(k.alpha) != 0, call.path, ": ", name, " divides by alpha, which is ", k.alpha);
   }

@@ -159,7 +159,8 @@ inline constexpr auto kUnaryRows = [] {
                                                          : x < 0 ? -1
                                                                  : 0; }, {}, 0, Channels::scales),
       row(
-          F::neg, [](auto x, auto) { return -x; }, [](auto x, auto, auto) -> decltype(x) { return -1; }, {}, 0, Channels::scales),
+          // Channels scale through it, but it turns large values into small ones, which who moves biases could not bear.
+          F::neg, [](auto x, auto) { return -x; }, [](auto x, auto, auto) -> decltype(x) { return -1; }),
       row(
           F::erf, [](auto x, auto) { return std::erf(x); },
           [](auto x, auto, auto) { return static_cast<decltype(x)>(2 * std::numbers::inv_sqrtpi) * std::exp(-x * x); }),

@@ -52,6 +52,15 @@ m4::Rescale vector_shift(Rounding rounding, int32_t multiplier, int32_t shift, c
   return {multiplier, 0, twice ? shift : shift + 1};
 }
 
+/// The code of an accumulator (bias included), as the reference computes it.
+int32_t code_of(const kernels::Channels& t, Rounding rounding, const kernels::OutputArgs& o, int32_t c, int64_t acc) {
+  const auto at = static_cast<int32_t>(acc);
+  if (rounding == Rounding::real) return qmath::requantize<Rounding::real>(at, {t.scale[c], t.bias[c], 0, 0, 0}, o, -128);
+  const qmath::Scale s{0, 0, 0, t.multiplier[c], t.shift[c]};
+  return rounding == Rounding::fixed_double ? qmath::requantize<Rounding::fixed_double>(at, s, o, -128)
+                                            : qmath::requantize<Rounding::fixed_single>(at, s, o, -128);
+}
+
 }  // namespace
 
 void refuse(const std::string& reason) { throw Refusal{reason}; }
@@ -67,14 +76,12 @@ Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kern
                      int32_t c, const int8_t* weights, int32_t count, Target target) {
   const kernels::Channels& t = data.channels;
   if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
-  Channel r{{weights, weights + count}, 0, 0, 0, {}, {}};
+  Channel r;
+  r.weights = {weights, weights + count};
   const bool real = rounding == Rounding::real;
-  int32_t multiplier = real ? 0 : t.multiplier[c], shift = real ? 0 : t.shift[c];
-  int64_t bias = real ? 0 : t.bias_codes[c];
-  if (!real && multiplier == 0) {  // every accumulator gives the zero point: as if nothing were summed
-    r.weights.assign(r.weights.size(), 0);
-    multiplier = 1 << 30, shift = -2, bias = 0;
-  }
+  r.scale = real ? t.scale[c] : 0, r.bias = real ? t.bias[c] : 0;
+  r.multiplier = real ? 0 : t.multiplier[c], r.shift = real ? 0 : t.shift[c];
+  const int64_t bias = real ? 0 : t.bias_codes[c];
   int64_t start = bias;
   r.least = r.most = bias;
   for (const int8_t w : r.weights) {
@@ -83,31 +90,44 @@ Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kern
     start -= w * int64_t{input_zero_point};
   }
   if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
+  // A code never decreases with its accumulator, so a channel whose ends have one code has no other: as if nothing were summed. Its
+  // constants can be such that no step of a kernel needs more than 32 bits.
+  if (const int32_t code = code_of(t, rounding, o, c, r.least); code == code_of(t, rounding, o, c, r.most)) {
+    r.weights.assign(r.weights.size(), 0);
+    if (real)
+      r.bias = static_cast<float>(r.least) * r.scale + r.bias, r.scale = 0, start = 0;
+    else
+      r.multiplier = 1 << 30, r.shift = -2, start = 8 * (code - o.zero_point);
+    r.least = r.most = start;
+  }
   r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
   if (real)
-    r.rescale = {bits(t.scale[c]), bits(t.bias[c]), 0};
+    r.rescale = {bits(r.scale), bits(r.bias), 0};
   else
-    r.rescale = make_rescale(target, rounding, multiplier, shift, o.zero_point, r.least, r.most, at_channel(c));
+    r.rescale = make_rescale(target, rounding, r.multiplier, r.shift, o.zero_point, r.least, r.most, at_channel(c));
   r.high = r.rescale;
   return r;
 }
 
-void make_high(Channel& r, const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
+void make_high(Channel& r, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
   if (r.least <= -(int64_t{1} << 23) || r.most >= int64_t{1} << 23)
     refuse(at_channel(c) + "accumulator may reach 2^23, too large for the high half of a pair");
   if (rounding == Rounding::fixed_single) {
-    const bool dead = data.channels.multiplier[c] == 0;
-    r.high = fixed_single(dead ? 1 << 30 : data.channels.multiplier[c], dead ? -2 : data.channels.shift[c], o.zero_point, r.least,
-                          r.most, 256, at_channel(c));
+    r.high = fixed_single(r.multiplier, r.shift, o.zero_point, r.least, r.most, 256, at_channel(c));
   } else if (rounding == Rounding::real) {
-    const float scale = data.channels.scale[c], part = scale / 256;
-    if (scale != 0 && !(std::fabs(part) >= 1e-30f && std::fabs(part) <= 1e30f))
+    const float part = r.scale / 256;
+    if (r.scale != 0 && !(std::fabs(part) >= 1e-30f && std::fabs(part) <= 1e30f))
       refuse(at_channel(c) + "scale is too small to be divided by 256");
     r.high.multiplier = bits(part);
   }
 }
 
-Channel filler(size_t weights) { return {std::vector<int8_t>(weights, 0), 0, 0, 0, {0, 0, 1}, {0, 0, 1}}; }
+Channel filler(size_t weights) {
+  Channel r;
+  r.weights.assign(weights, 0);
+  r.rescale = r.high = {0, 0, 1};
+  return r;
+}
 
 void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel) {
   for (int32_t p = 0; p < n; p += 2) {

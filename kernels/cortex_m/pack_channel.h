@@ -16,11 +16,13 @@ namespace octet::cortex_m {
 
 /// One output channel as the device sees it.
 struct Channel {
-  std::vector<int8_t> weights;
-  int32_t start;        ///< bias codes - zero point * sum of the weights (real: without the bias)
-  int64_t least, most;  ///< bounds of the accumulator over all int8 inputs
-  m4::Rescale rescale;  ///< of the accumulator itself
-  m4::Rescale high;     ///< by make_high: of the pair's high channel (fixed_single, real: 256 times the accumulator)
+  std::vector<int8_t> weights{};
+  int32_t start = 0;                  ///< bias codes - zero point * sum of the weights (real: without the bias)
+  int64_t least = 0, most = 0;        ///< bounds of the accumulator over all int8 inputs
+  int32_t multiplier = 0, shift = 0;  ///< of the fixed modes
+  float scale = 0, bias = 0;          ///< of real
+  m4::Rescale rescale{};              ///< of the accumulator itself
+  m4::Rescale high{};                 ///< by make_high: of the pair's high channel (fixed_single, real: 256 times the accumulator)
 };
 
 /// Thrown inside pack, returned as Packed::refusal.
@@ -34,7 +36,8 @@ struct Refusal {
 /// differently.
 m4::Rescale make_rescale(Target, Rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least, int64_t most,
                          const std::string& where);
-/// Channel c with `count` weights from `weights`; throws Refusal naming the channel.
+/// Channel c with `count` weights from `weights`; one whose code is the same for every input gets weights of zero. Throws Refusal
+/// naming the channel.
 Channel make_channel(const kernels::Buffers&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
                      const int8_t* weights, int32_t count, Target);
 /// Little-endian words in order.
@@ -54,7 +57,7 @@ class Words {
 };
 
 /// Makes channel c's constants for the high half of a pair; throws Refusal unless |A| < 2^23.
-void make_high(Channel&, const kernels::Buffers&, Rounding, const kernels::OutputArgs&, int32_t c);
+void make_high(Channel&, Rounding, const kernels::OutputArgs&, int32_t c);
 /// A channel that only fills up a group: zero weights, code 0.
 Channel filler(size_t weights);
 /// `n` channels as the M4 blocks stream them: start values pair by pair (256 A + B, B), 16-bit weight pairs, rescaling constants.

@@ -27,7 +27,7 @@ std::vector<uint8_t> m4_conv2d(const Conv2dArgs& a, const kernels::Buffers& data
     }
     Channel channel = make_channel(data, a.rounding, a.output, a.input_zero_point, c, data.weight + c * window, window, Target::m4);
     channel.weights = padded(a, channel.weights.data());
-    if (c % 2 == 0) make_high(channel, data, a.rounding, a.output, c);
+    if (c % 2 == 0) make_high(channel, a.rounding, a.output, c);
     channels.push_back(std::move(channel));
   }
   Words words;

@@ -16,7 +16,7 @@ std::vector<uint8_t> m4_linear(const kernels::LinearArgs& a, const kernels::Buff
     Channel channel =
         make_channel(data, a.rounding, a.output, a.input_zero_point, c, data.weight + int64_t{c} * a.in, a.in, Target::m4);
     channel.weights.resize(inputs, 0);
-    if (c % 2 == 0) make_high(channel, data, a.rounding, a.output, c);
+    if (c % 2 == 0) make_high(channel, a.rounding, a.output, c);
     channels.push_back(std::move(channel));
   }
   Words words;

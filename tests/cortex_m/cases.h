@@ -97,6 +97,10 @@ inline Tables device_tables(Rng& rng, Fill fill, int32_t channels, const std::ve
     const bool dead = fill == Fill::random && uniform(rng, 0, 15) == 0;
     t.multiplier.push_back(dead ? 0 : m.multiplier);
     t.shift.push_back(dead ? 0 : m.shift);
+    // Channels that give one code for every input: saturated by their bias, or rounded to nothing.
+    const int kind = fill == Fill::random ? uniform(rng, 0, 31) : 31;
+    if (kind < 2) t.bias_codes.back() = kind == 0 ? 1 << 24 : -(1 << 24), t.bias.back() = kind == 0 ? 1e6f : -1e6f;
+    if (kind == 2 && !dead) t.shift.back() = -27, t.scale.back() = 1e-30f;
   }
   return t;
 }

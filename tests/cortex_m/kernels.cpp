@@ -143,16 +143,33 @@ TEST_CASE("packing refuses what the M4 kernels cannot compute exactly, and says 
   refused("output channel 1: shift 0, double rounding needs", [](Small& s) { s.shift[1] = 0; });
   refused("output channel 0: shift -1, single rounding needs",
           [](Small& s) { s.shift[0] = -1, s.a.rounding = Rounding::fixed_single; });
-  refused("output channel 0: accumulator may reach 2^23", [](Small& s) { s.bias[0] = 1 << 23; });
-  refused("output channel 0: accumulator may reach 2^23", [](Small& s) { s.bias[0] = -(1 << 23); });
+  // The code must vary, or the channel is a constant: at an accumulator of 2^23 from 100 to 101.
+  refused("output channel 0: accumulator may reach 2^23", [](Small& s) {
+    s.bias[0] = 1 << 23, s.weight[0] = 127, s.multiplier[0] = 1686110208, s.shift[0] = -16, s.a.output.zero_point = 0;
+  });
   refused("output channel 0: a weight of -128 cannot be paired", [](Small& s) { s.weight = {-128, -1}; });
   refused("output channel 1: weights have a zero point", [](Small& s) { s.zero[1] = 1; });
   refused("output channel 1: accumulator exceeds 32 bits", [](Small& s) { s.bias[1] = INT32_MAX; });
   refused("output channel 1: rounding constant and accumulator exceed 32 bits",
-          [](Small& s) { s.shift[1] = -30, s.a.output.zero_point = 127; });
+          [](Small& s) { s.shift[1] = -30, s.bias[1] = 1 << 30, s.a.output.zero_point = 126; });
   refused("int8 codes", [](Small& s) { s.a.input_type = CodeType::u8; });
   refused("int8 codes", [](Small& s) { s.a.rounding = Rounding::int_bias; });
   refused("no dilation", [](Small& s) { s.a.dilation_w = 2; });
+}
+
+TEST_CASE("a channel that gives one code for every input is packed whatever its constants are") {
+  for (const Rounding rounding : {Rounding::fixed_double, Rounding::fixed_single}) {
+    Small s;
+    s.a.rounding = rounding;
+    for (const int32_t channel : {0, 1}) {
+      s.bias[channel] = 1 << 23;  // saturates
+      CHECK(s.refusal().empty());
+      s.bias[channel] = -(1 << 23);
+      CHECK(s.refusal().empty());
+      s.bias[channel] = 0, s.shift[channel] = -27, s.a.output.zero_point = 127;  // rounds to nothing
+      CHECK(s.refusal().empty());
+    }
+  }
 }
 
 TEST_CASE("packing takes additions whose larger operand has the multiplier 1/2, in either place, and refuses others") {

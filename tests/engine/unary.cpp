@@ -18,7 +18,7 @@ using octet::testing::kRoundings;
 
 namespace {
 
-constexpr size_t kFunctions = kEnumNames<UnaryFn>.size();
+constexpr size_t kUnaryFunctions = kEnumNames<UnaryFn>.size();
 
 std::string_view name_of(UnaryFn fn) { return kEnumNames<UnaryFn>[static_cast<size_t>(fn)]; }
 
@@ -101,7 +101,7 @@ TEST_CASE("every unary function has the values that an independent computation g
   for (const auto& [fn, values] : above_zero)
     for (size_t i = 0; i < values.size(); ++i)
       CHECK(std::abs(static_cast<double>(value_of({fn}, std::vector<float>{0.25F, 1, 2, 9}[i])) - values[i]) <= 3e-7);
-  CHECK(kValues.size() + std::size(above_zero) + 2 == kFunctions);  // and identity, clip
+  CHECK(kValues.size() + std::size(above_zero) + 2 == kUnaryFunctions);  // and identity, clip
   for (const float x : kPoints) {
     CHECK(value_of({UnaryFn::identity}, x) == x);
     CHECK(value_of({UnaryFn::clip, -1, 2.75}, x) == std::clamp(x, -1.0F, 2.75F));
@@ -115,7 +115,7 @@ TEST_CASE("every unary function has the values that an independent computation g
 }
 
 TEST_CASE("unary functions pass NaN on, and limits are met at infinity") {
-  for (size_t i = 0; i < kFunctions; ++i) {
+  for (size_t i = 0; i < kUnaryFunctions; ++i) {
     INFO(kEnumNames<UnaryFn>[i]);
     CHECK(std::isnan(value_of({static_cast<UnaryFn>(i)}, NAN)));
   }
@@ -131,7 +131,7 @@ TEST_CASE("unary functions pass NaN on, and limits are met at infinity") {
 
 TEST_CASE("every unary function's derivative is that of finite differences") {
   int checked = 0;
-  for (size_t i = 0; i < kFunctions; ++i) {
+  for (size_t i = 0; i < kUnaryFunctions; ++i) {
     Unary op{static_cast<UnaryFn>(i)};
     if (op.fn == UnaryFn::clip) op.alpha = -0.6, op.beta = 0.7;
     if (op.fn == UnaryFn::leaky_relu || op.fn == UnaryFn::elu || op.fn == UnaryFn::celu) op.alpha = 0.3;
@@ -167,7 +167,7 @@ TEST_CASE("a unary function refuses coefficients that it does not read or cannot
 TEST_CASE("codes of a unary function are the nearest to its value, for every code and rounding") {
   int64_t compared = 0;
   std::set<std::string_view> tables;
-  for (size_t i = 0; i < kFunctions; ++i)
+  for (size_t i = 0; i < kUnaryFunctions; ++i)
     for (const Rounding rounding : kRoundings)
       for (const bool i8 : {false, true})
         for (const float reach : {0.5F, 4.0F, 20.0F}) {
@@ -194,7 +194,7 @@ TEST_CASE("codes of a unary function are the nearest to its value, for every cod
           }
           tables.insert(name_of(op.fn));
         }
-  CHECK(tables.size() == kFunctions - 4);
+  CHECK(tables.size() == kUnaryFunctions - 4);
   CHECK(compared > 100'000);
 }
 

@@ -7,6 +7,7 @@
 #include "quant/equalize.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/quant/support.h"
 
 using namespace octet;
 using Catch::Matchers::Contains;
@@ -202,6 +203,28 @@ TEST_CASE("a high bias is absorbed where nothing is padded between, and stays wh
     Generator g(8);
     CHECK(relative_difference(m, absorbed, {uniform(g, {1, kSide, kSide, 4}, -0.5, 0.5)}) < 1e-5);
   }
+}
+
+TEST_CASE("no bias is absorbed through a function that turns large values into small ones") {
+  for (const UnaryFn fn : {UnaryFn::neg, UnaryFn::abs, UnaryFn::leaky_relu})
+    for (const bool before : {false, true}) {
+      INFO(kEnumNames<UnaryFn>[static_cast<size_t>(fn)] << (before ? " before" : " behind") << " the relu");
+      Model m;
+      m.add("x", Input{{1, 4}});
+      m.add("a", Linear{4, 4});
+      if (before) m.add("f", Unary{fn});
+      m.add("relu", Unary{UnaryFn::relu});
+      if (!before) m.add("f", Unary{fn});
+      m.add("b", Linear{4, 3});
+      m = drawn(std::move(m), 3);
+      m["a"].params["bias"] = Tensor::full({4}, 10);
+      StatisticsByPath s{{"a", {{10, 10, 10, 10}, {0.6, 0.6, 0.6, 0.6}}}};
+      int moved = 0;
+      const Model absorbed = absorb_bias(m, s, 3, &moved);
+      CHECK((moved > 0) == (fn != UnaryFn::neg));
+      Generator g(8);
+      CHECK(relative_difference(m, absorbed, {uniform(g, {16, 4}, -0.5, 0.5)}) < 1e-5);
+    }
 }
 
 TEST_CASE("a channel whose bias is more than ten times its weights' range is little but its bias, and stays") {

@@ -66,7 +66,7 @@ class Builder {
   }
   /// Values moved about, and means, of a picture.
   Op moved(const Shape& s) {
-    switch (below(8)) {
+    switch (below(13)) {
       case 0: return Slice{{1, 3}, {0, -std::min<int64_t>(s[3], 3)}, {s[1], s[3]}, {2, 1}};
       case 1: return Pad{{0, 1, 0, 0}, {0, 0, 2, 0}};
       case 2: return Pad{{0, 0, 1, 0}, {0, 1, 0, 1}, PadMode::replicate};
@@ -74,6 +74,11 @@ class Builder {
       case 4: return Gather{3, {0, s[3] - 1, 0}};
       case 5: return ResizeNearest{{s[1] + 1, s[2]}};
       case 6: return Reduce{static_cast<ReduceFn>(below(4)), {1, 2}, true};
+      case 7: return Slice{{1}, {0}, {(s[1] + 1) / 2}};  // of one picture: a piece of memory
+      case 8: return Slice{{1}, {s[1] / 2}, {s[1]}};
+      case 9: return Pad{{0, 1, 0, 0}, {0, 0, 0, 1}, PadMode::constant, 0.5};
+      case 10: return Softmax{.axis = 3 - static_cast<int64_t>(below(2))};
+      case 11: return Transpose{{0, 2, 1, 3}};
       default: return ChannelShuffle{s[3] % 2 == 0 ? 2 : 1};
     }
   }
@@ -124,10 +129,11 @@ class Builder {
   void add_two(const std::string& path, int from, bool sum) {
     const Shape s = shape(from);
     std::vector<int> partners;
+    const size_t joined = functions_ && below(2) == 0 ? 1 : 3;  // the axis of a concatenation
     for (int i = 0; i <= last(); ++i) {
       Shape t = shape(i);
       if (t.size() != 4) continue;
-      if (!sum) t[3] = s[3];
+      if (!sum) t[joined] = s[joined];
       bool repeats = sum && functions_;  // axes of length 1
       for (size_t axis = 0; axis < 4; ++axis) repeats &= t[axis] == s[axis] || t[axis] == 1;
       if (t == s || repeats) partners.push_back(i);
@@ -137,7 +143,7 @@ class Builder {
     if (sum)
       model_.add(path, Binary{sum_function(), act()}, two);
     else
-      model_.add(path, Concat{3}, two);
+      model_.add(path, Concat{static_cast<int64_t>(joined)}, two);
   }
 
   void finish() {
@@ -157,6 +163,23 @@ bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) { return a 
 
 Model random_wiring(Generator& g, bool functions) { return Builder(g, functions).build(); }
 
+namespace {
+
+/// What is joined means the same on both sides, where it has a meaning of its own: then nothing has to be copied.
+void share_meanings(Model& int8, Generator& g) {
+  for (size_t i = int8.modules.size(); i-- > 0;) {
+    Module& join = int8.modules[i];
+    if (!join.as<Concat>() || g.next32() % 2 == 0) continue;
+    for (const Wire& w : join.inputs)
+      if (Module& from = int8.modules[static_cast<size_t>(w.module)]; traits_of(from.op).codes == Codes::own && w.module > 0)
+        from.out_q = join.out_q;
+  }
+  for (Module& module : int8.modules)
+    if (keeps_qparams(module.op)) module.out_q = int8.modules[static_cast<size_t>(module.inputs[0].module)].out_q;
+}
+
+}  // namespace
+
 RandomNetwork random_network(uint64_t seed) {
   Generator g(seed);
   Model net = random_wiring(g, true);
@@ -170,6 +193,7 @@ RandomNetwork random_network(uint64_t seed) {
   const Tensor data = randn(g, rows);
   calibrate(prepared, {&data, 1});
   Model int8 = convert(prepared);
+  share_meanings(int8, g);
   Tensor input = quantize(randn(g, net.modules[0].nominal[0]), *int8.modules[0].out_q[0], int8.rounding);
   return {std::move(int8), std::move(input)};
 }

@@ -102,6 +102,79 @@ TEST_CASE("pieces of a tensor are views on a device where they may lie there, an
   }
 }
 
+namespace {
+
+/// The model in codes, with the first sample of what it was calibrated with; what `like` names means what `path` does.
+RandomNetwork in_codes(Model m, const std::string& path = "", const std::vector<std::string>& like = {}) {
+  m.rounding = Rounding::fixed_double;
+  QConfig config = octet_device_qconfig();
+  Model p = prepare(m, {{"", config}});
+  Generator g(4);
+  Shape shape = m.modules[0].nominal[0];
+  shape[0] = 4;
+  const Tensor x = randn(g, shape);
+  calibrate(p, {&x, 1});
+  Model int8 = convert(p);
+  for (const std::string& other : like) int8[other].out_q = int8[path].out_q;
+  return {int8, quantize(slice_rows(x, 0, 1), *int8.modules[0].out_q[0], int8.rounding)};
+}
+
+void check_on_devices(const RandomNetwork& network) {
+  Generator g(3);
+  for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+    const FirmwarePlan plan = plan_firmware(network.int8, {.target = target});
+    CHECK(difference(network, plan) == "");
+    for (int i = 0; i < 20; ++i) CHECK(difference(network, placed_anew(plan, g)) == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the first value behind the inputs may be a piece of one") {
+  Model slice;
+  slice.add("x", Input{{1, 32}});
+  slice.add("piece", Slice{{1}, {0}, {16}});
+  slice.add("f", Unary{UnaryFn::silu});
+  check_on_devices(in_codes(slice));
+  Model split;
+  split.add("x", Input{{1, 32}});
+  split.add("pieces", Split{1, {16, 16}});
+  split.add("f", Unary{UnaryFn::silu}, {{1, 1}});
+  split.outputs = {{2, 0}, {1, 0}};
+  check_on_devices(in_codes(split));
+}
+
+TEST_CASE("a concatenation is complete when its last copy is made, whichever were not needed") {
+  for (const bool copied_first : {false, true}) {
+    Model m;
+    m.add("x", Input{{1, 16}});
+    const int a = m.add("a", Unary{UnaryFn::sigmoid}, {0}), b = m.add("b", Unary{UnaryFn::silu}, {0});
+    m.add("cat", Concat{1}, copied_first ? std::initializer_list<int>{a, b} : std::initializer_list<int>{b, a});
+    m.add("f", Unary{UnaryFn::gelu});
+    const RandomNetwork network = in_codes(m, "cat", {"b"});
+    CHECK(steps_of(plan_firmware(network.int8), "cat") == 1);
+    check_on_devices(network);
+  }
+}
+
+TEST_CASE("a value that is in a concatenation several times is read only where nobody writes") {
+  for (const int shape : {0, 1, 2, 3}) {
+    CAPTURE(shape);
+    Model m;
+    m.add("x", Input{{1, 16}});
+    const int u = m.add("u", Unary{UnaryFn::silu}, {0}), v = m.add("v", Unary{UnaryFn::gelu}, {0});
+    const int inner = m.add("inner", Concat{1}, {u, u});
+    switch (shape) {
+      case 0: m.add("outer", Concat{1}, {u, inner}); break;
+      case 1: m.add("outer", Concat{1}, {inner, u}); break;
+      case 2: m.add("outer", Concat{1}, {u, u, v}); break;
+      default: m.add("outer", Concat{1}, {v, inner, u, inner}); break;
+    }
+    m.add("f", Unary{UnaryFn::tanh});
+    check_on_devices(in_codes(m, "outer", {"u", "v", "inner"}));
+  }
+}
+
 TEST_CASE("layers that share weights store them once") {
   Model m;
   m.add("x", Input{{1, 8}});
