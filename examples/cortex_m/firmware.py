@@ -26,7 +26,7 @@ BOARDS = {
     'cortex-m55': ('cortex_m55', ARM, 'mps3.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps3-an547'], 31.25),
     'rv32imac': ('portable', RISCV, 'virt.ld', 'startup_riscv.cpp', ['qemu-system-riscv32', '-M', 'virt', '-bios', 'none'], 1),
 }
-MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8']
+MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8', 'mobilenet', 'mobilenet_pruned']
 ROUNDINGS = ['real', 'fixed_double', 'fixed_single']
 CI_MODELS, CI_BOARDS = ['tiny_separable', 'every_op'], ['cortex-m4', 'cortex-m55']
 SIZED_BOARDS = CI_BOARDS  # one per kernel family

@@ -17,6 +17,16 @@ int32_t bits(float f) {
 
 bool fits(int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; }
 
+/// Throws unless the rounding constant, and its sums with the scaled accumulators, are 32 bits.
+void check_sums(int64_t addend, int64_t least, int64_t most, int32_t shift, const std::string& where) {
+  const std::string at = " at shift " + std::to_string(shift);
+  if (!fits(addend)) refuse(where + "rounding constant " + std::to_string(addend) + " exceeds 32 bits" + at);
+  for (const int64_t scaled : {least, most})
+    if (!fits(scaled + addend))
+      refuse(where + "rounding constant " + std::to_string(addend) + " and scaled accumulator " + std::to_string(scaled) +
+             " exceed 32 bits" + at);
+}
+
 std::string at_channel(int32_t c) { return "output channel " + std::to_string(c) + ": "; }
 
 /// The double-rounding record; every step of m4_requantize.h stays inside 32 bits for accumulators from least to most.
@@ -25,8 +35,7 @@ m4::Rescale fixed_double(int32_t multiplier, int32_t shift, int32_t zero, int64_
   const int32_t e = -shift;
   const int64_t addend = (int64_t{1} << (e - 1)) + zero * (int64_t{1} << e);
   const auto high = [&](int64_t acc) { return (acc * multiplier + (int64_t{1} << 30)) >> 31; };
-  if (!fits(addend) || !fits(high(least) - 1 + addend) || !fits(high(most) + addend))
-    refuse(where + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+  check_sums(addend, high(least) - 1, high(most), shift, where);
   return {static_cast<int32_t>(static_cast<uint32_t>(multiplier) * 2), static_cast<int32_t>(addend), e};
 }
 
@@ -38,8 +47,7 @@ m4::Rescale fixed_single(int32_t multiplier, int32_t shift, int32_t zero, int64_
   if (s > 31) refuse(where + "shift " + std::to_string(shift) + " is too large for a paired channel");
   const int64_t addend = (int64_t{1} << (s - 1)) + zero * (int64_t{1} << s);
   const auto high = [&](int64_t acc) { return acc * scaled * multiplier >> 32; };
-  if (!fits(addend) || !fits(high(least) + addend) || !fits(high(most) + addend))
-    refuse(where + "rounding constant and accumulator exceed 32 bits at shift " + std::to_string(shift));
+  check_sums(addend, high(least), high(most), shift, where);
   return {multiplier, static_cast<int32_t>(addend), s};
 }
 

@@ -150,7 +150,7 @@ TEST_CASE("packing refuses what the M4 kernels cannot compute exactly, and says 
   refused("output channel 0: a weight of -128 cannot be paired", [](Small& s) { s.weight = {-128, -1}; });
   refused("output channel 1: weights have a zero point", [](Small& s) { s.zero[1] = 1; });
   refused("output channel 1: accumulator exceeds 32 bits", [](Small& s) { s.bias[1] = INT32_MAX; });
-  refused("output channel 1: rounding constant and accumulator exceed 32 bits",
+  refused("output channel 1: rounding constant 135828340736 exceeds 32 bits at shift -30",
           [](Small& s) { s.shift[1] = -30, s.bias[1] = 1 << 30, s.a.output.zero_point = 126; });
   refused("int8 codes", [](Small& s) { s.a.input_type = CodeType::u8; });
   refused("int8 codes", [](Small& s) { s.a.rounding = Rounding::int_bias; });

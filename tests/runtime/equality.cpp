@@ -6,6 +6,7 @@
 #include "tests/catch.h"
 #include "tests/runtime/device.h"
 #include "tests/runtime/networks.h"
+#include "tests/runtime/random_networks.h"
 
 using namespace octet;
 using namespace octet::device;
@@ -195,4 +196,22 @@ TEST_CASE("an image describes its inputs and outputs") {
   CHECK(std::string(info.name, info.name_bytes) == "again");
   CHECK(octet_output_info(device.model(), 2, &info) == OCTET_ERROR_INDEX);
   CHECK(octet_output(device.model(), &info, 2) == nullptr);
+}
+
+TEST_CASE("dead channels leave their layers to the packed kernels") {
+  for (const Rounding rounding : {Rounding::real, Rounding::fixed_double, Rounding::fixed_single})
+    for (const FirmwareTarget target : {FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+      CAPTURE(to_string(rounding), static_cast<int>(target));
+      const Example e = quantized("pruned", tiny_separable(), rounding, true, 2, prune_some);
+      const FirmwarePlan plan = plan_firmware(e.int8, {.target = target});
+      int packed = 0;
+      for (const FirmwareStep& step : plan.steps)
+        if (std::holds_alternative<kernels::Conv2dArgs>(step.args)) {
+          INFO(step.path << ": " << step.why_not);
+          CHECK_FALSE(step.packed.empty());
+          ++packed;
+        }
+      CHECK(packed == 5);
+      for (const Tensor& sample : e.samples) CHECK(difference({e.int8, sample}, plan) == "");
+    }
 }

@@ -3,6 +3,7 @@
 // them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,15 +30,19 @@ Model resnet8();
 Model demo();
 /// Convolution, depthwise, pointwise, mean, linear on an 8x8 picture: small enough for a CI run on a simulator.
 Model tiny_separable();
+/// MobileNetV1 of MLPerf Tiny, visual wake words: 96x96, a quarter of the channels.
+Model mobilenet();
+/// Two channels of every convolution become dead or nearly so: all they give is their bias.
+void prune_some(Model&);
 
-/// Initialised, calibrated on random pictures and converted; `i8`: signed activations, which a device prefers.
-Example quantized(const std::string& name, Model net, Rounding, bool i8, int samples);
+/// Initialised, edited, calibrated on random pictures and converted; `i8`: signed activations, which a device prefers.
+Example quantized(const std::string& name, Model net, Rounding, bool i8, int samples, const std::function<void(Model&)>& edit = {});
 
 /// A trained model of ../shared/models (MLPerf Tiny), loaded from its own int8 parameters; nullopt if the folder is not there.
 /// OCTET_MODELS names the folder that holds it. `golden` gets the expected logits in this rounding, if not null.
 std::optional<Example> mlperf_tiny(const std::string& folder, Rounding, int samples, Tensor* golden = nullptr);
 
-/// By name: every_op, resnet8, demo, tiny_separable, dscnn, autoencoder; the last two may be missing.
+/// By name: every_op, resnet8, demo, tiny_separable, mobilenet, mobilenet_pruned, dscnn, autoencoder; the last two may be missing.
 std::optional<Example> example(const std::string& name, Rounding, int samples);
 
 }  // namespace octet::device
