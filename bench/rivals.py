@@ -25,7 +25,8 @@ DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-
            'ncnn-f32']
 MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv3_small', 'mobilenetv2',
           'efficientnet_b0', 'resnet18', 'resnet50']
-LARGE = {'mobilenetv3_small', 'mobilenetv2', 'efficientnet_b0', 'resnet18', 'resnet50'}  # seconds a batch of 32: measured at batch 1 only, unless asked for
+# Seconds a batch of 32: measured at batch 1 only, unless asked for.
+LARGE = {'mobilenetv3_small', 'mobilenetv2', 'efficientnet_b0', 'resnet18', 'resnet50'}
 SOFTMAX = {'dscnn'}  # the rivals' file ends in one, octet's network in the layer before
 
 

@@ -19,15 +19,22 @@ void loop(const LoopData& d, int32_t begin, int32_t end) {
 
 // octet's own, where compilers do poorly.
 template <Rounding R>
-void own_loops(Loop (&add)[kRoundings], Loop (&pool)[kRoundings], Loop (&limit)[kRoundings]) {
+void own_loops(Loops& t) {
   constexpr int r = static_cast<int>(R);
-  if (R == Rounding::real) add[r] = add_real;
-  pool[r] = [](const LoopData& d, int32_t begin, int32_t end) {
+  if (R == Rounding::real) {
+    t.of[Kernels::index<AddArgs>()][r] = add_real;
+    t.of[Kernels::index<BinaryArgs>()][r] = binary_real;
+  }
+  t.of[Kernels::index<LookupArgs>()][r] = [](const LoopData& d, int32_t begin, int32_t end) {
+    if (args_of<LookupArgs>(d).channels == 1) return OCTET_ISA::lookup(d, begin, end);
+    loop<R, LookupArgs>(d, begin, end);
+  };
+  t.of[Kernels::index<Pool2dArgs>()][r] = [](const LoopData& d, int32_t begin, int32_t end) {
     if (args_of<Pool2dArgs>(d).kind == PoolKind::max) return max_pool2d(d, begin, end);
     if (R == Rounding::real) return average_pool2d_real(d, begin, end);
     loop<R, Pool2dArgs>(d, begin, end);
   };
-  limit[r] = clamp;
+  t.of[Kernels::index<ClampArgs>()][r] = clamp;
 }
 
 template <Rounding R>
@@ -36,7 +43,7 @@ void fill(Loops& t) {
     using Args = typename decltype(info)::Args;
     t.of[at++][static_cast<int>(R)] = loop<R, Args>;
   });
-  own_loops<R>(t.of[Kernels::index<AddArgs>()], t.of[Kernels::index<Pool2dArgs>()], t.of[Kernels::index<ClampArgs>()]);
+  own_loops<R>(t);
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ template <class Args>
 
 void add_real(const LoopData&, int32_t begin, int32_t end);
 void clamp(const LoopData&, int32_t begin, int32_t end);
+void binary_real(const LoopData&, int32_t begin, int32_t end);
+/// One table for all elements.
+void lookup(const LoopData&, int32_t begin, int32_t end);
 void max_pool2d(const LoopData&, int32_t begin, int32_t end);
 void average_pool2d_real(const LoopData&, int32_t begin, int32_t end);
 

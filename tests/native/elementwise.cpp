@@ -139,6 +139,72 @@ TEST_CASE("native clamp gives the reference's bytes, in place too") {
   tally.print("clamp");
 }
 
+TEST_CASE("native functions of two tensors give the reference's bytes for every way of broadcasting") {
+  struct Shape {
+    int32_t rank, output[3], a[3], b[3];
+  };
+  constexpr Shape kShapes[] = {{1, {1000}, {1}, {1}},
+                               {1, {65}, {1}, {0}},
+                               {1, {63}, {0}, {1}},
+                               {2, {7, 16}, {16, 1}, {0, 1}},               // a row for all
+                               {2, {9, 130}, {130, 1}, {1, 0}},             // a number for each row
+                               {3, {2, 5, 40}, {200, 40, 1}, {40, 0, 1}}};  // gates of channels
+  Tally tally;
+  for_all("binary", [&](Rng& rng, Fill fill, CodeType from, CodeType to, Rounding rounding) {
+    for (const Shape& s : kShapes)
+      for (const BinaryKind kind : {BinaryKind::add, BinaryKind::sub, BinaryKind::mul, BinaryKind::minimum, BinaryKind::maximum}) {
+        const bool selects = kind == BinaryKind::minimum || kind == BinaryKind::maximum;
+        BinaryArgs a{};
+        a.rank = s.rank, a.kind = kind, a.rounding = rounding;
+        int32_t last_a = 0, last_b = 0;
+        for (int32_t axis = 0; axis < s.rank; ++axis) {
+          a.output_shape[axis] = s.output[axis], a.a_stride[axis] = s.a[axis], a.b_stride[axis] = s.b[axis];
+          last_a += (s.output[axis] - 1) * s.a[axis], last_b += (s.output[axis] - 1) * s.b[axis];
+        }
+        a.a_type = selects ? to : from, a.b_type = selects || uniform(rng, 0, 1) == 0 ? to : from, a.output_type = to;
+        a.output = output_args(rng, fill, to);
+        a.a_zero_point = zero_point(rng, a.a_type), a.b_zero_point = selects ? a.a_zero_point : zero_point(rng, a.b_type);
+        if (selects) a.output.zero_point = a.a_zero_point;
+        const bool ties = fill == Fill::ties;
+        a.a_scale = ties ? 0.5f : uniform_real(rng, 0.001f, 1), a.b_scale = ties ? 0.25f : uniform_real(rng, 0.01f, 1);
+        a.offset = rounding == Rounding::int_bias ? uniform_real(rng, -100, 100) : 0;
+        const FixedMultiplier ma = quantize_multiplier(0.4), mb = quantize_multiplier(0.5),
+                              mo = quantize_multiplier(kind == BinaryKind::mul ? 0.01 : 1.0 / (1 << 18));
+        a.a_multiplier = ma.multiplier, a.a_shift = ma.shift, a.b_multiplier = mb.multiplier, a.b_shift = mb.shift;
+        a.output_multiplier = mo.multiplier, a.output_shift = mo.shift;
+        const auto x = codes_of(rng, fill, last_a + 1, a.a_type, a.a_zero_point),
+                   y = codes_of(rng, fill, last_b + 1, a.b_type, a.b_zero_point);
+        const void* inputs[] = {x.data(), y.data()};
+        const size_t sizes[] = {x.size(), y.size()};
+        INFO("kind " << static_cast<int>(kind) << ", shape " << &s - kShapes);
+        compare(a, nullptr, inputs, sizes, tally);
+      }
+  });
+  tally.print("binary");
+}
+
+TEST_CASE("native lookups give the reference's bytes for every code, in place too") {
+  Tally tally;
+  for_all("lookup", [&](Rng& rng, Fill, CodeType from, CodeType to, Rounding) {
+    for (const int32_t n : kCounts)
+      for (const int32_t channels : {1, 5}) {
+        LookupArgs a{};
+        a.count = n / channels * channels, a.channels = channels, a.input_type = from, a.output_type = to;
+        Blobs blobs;
+        std::vector<int8_t> table;
+        for (int32_t i = 0; i < 256 * channels; ++i) table.push_back(static_cast<int8_t>(uniform(rng, -128, 127)));
+        blobs.weight = Weights(std::move(table));
+        std::vector<uint8_t> x;
+        for (int32_t i = 0; i < a.count; ++i) x.push_back(static_cast<uint8_t>(i < 256 ? i : uniform(rng, 0, 255)));
+        const void* inputs[] = {x.data()};
+        const size_t sizes[] = {x.size()};
+        INFO(n << " codes, " << channels << " tables");
+        compare(a, std::make_shared<const Blobs>(std::move(blobs)), inputs, sizes, tally);
+      }
+  });
+  tally.print("lookup");
+}
+
 TEST_CASE("native quantize and dequantize give the reference's bytes for every kind of float") {
   Tally tally;
   for_all("quantize", [&](Rng& rng, Fill fill, CodeType, CodeType to, Rounding rounding) {

@@ -25,6 +25,7 @@ FAULTS = {
         ('in.bytes != out.bytes || access', 'access', 'a larger output on a smaller input'),
     ],
     'compile/plan.cpp': [
+        ('copied > 0 && from.offset == 0', 'from.offset == 0', 'a pad of nothing is not run'),
         ('plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());',
          'plan_.memory.scratch = run.kernel->scratch_bytes();',
          'scratch memory of the last kernel'),
@@ -50,6 +51,8 @@ FAULTS = {
          'a replaced file loses its permissions'),
     ],
     'io/firmware_plan.cpp': [
+        ('!read_by_others(item) && ', '', 'a part absorbed although it is read behind'),
+        ('if (step.outputs.size() == 1) step.completes = completed', 'if (step.outputs.size() == 7) step.completes = completed', 'a value that is never complete'),
         ('o.value)].last = static_cast<int>(t) + 1;', 'o.value)].last = static_cast<int>(t);', 'writes over what is still read'),
         ('p.value)].last = static_cast<int>(items_.size()) + 1;',
          'p.value)].last = 1;',

@@ -214,11 +214,13 @@ FAULTS = {
         ('return a.lo == 0 ? Channels::clips : Channels::mixes;', 'return Channels::clips;', 'a clamp from -1 becomes relu'),
     ],
     'engine/ops/lookup.cpp': [
+        ('const int64_t q = int64_t{code(', 'const int32_t q = int32_t{code(', 'a saturated code wraps'),
         ('code_dtype(q) == DType::i8 ? static_cast<int8_t>(byte) : static_cast<int32_t>(byte)', 'static_cast<int32_t>(byte)',
          'tables of i8 codes in the order of u8'),
         ('code_dtype(y) == DType::u8 ? 128 : 0', '0', "TensorFlow Lite's codes on u8"),
     ],
     'engine/ops/fixed_functions.cpp': [
+        ('(int64_t{multiplier} + (1 << 15)) >> 16, 32767)', '(int64_t{multiplier} + (1 << 15)) >> 16, 65535)', 'the upper half of a multiplier beyond 16 bits'),
         ('(u < 0 && slope < 0 ? -y : y)', 'y', 'a negative slope'),
         ('exp_of_negative(-std::abs(v), 5)', 'exp_of_negative(-std::abs(v), 4)', 'tanh of half the argument'),
         ('if (relu.shift > 0) r = to_16_bits(2 * r);', '', 'hard_swish of a large scale'),
@@ -227,7 +229,7 @@ FAULTS = {
     'engine/ops/reduce.cpp': [
         ('call.rounding == Rounding::int_bias ? sx / (sy * n) : sx / n', 'sx / n', "the mean's scale in int_bias"),
         ('m.shift -= bits;', 'm.shift -= bits - 1;', "the mean's shift"),
-        ('if (shape[i] == 1) continue;', 'if (shape[i] == 1 || i == 0) continue;', 'the first axis is not reduced'),
+        ('if (axes.shape[i] == 1) continue;', 'if (axes.shape[i] == 1 || i == 0) continue;', 'the first axis is not reduced'),
     ],
     'engine/ops/picked.cpp': [
         ('while (rank > 0 && is_whole(pick.axes[rank - 1], x[rank - 1])) run *= x[--rank];',
@@ -238,6 +240,7 @@ FAULTS = {
          'the gradient of what fills'),
     ],
     'engine/ops/softmax.cpp': [
+        ('back = swapped(last.shape, axis)', 'back = swapped(x, axis)', 'a softmax of codes is not turned back'),
         ('log ? d - std::exp(own) * sum : own * (d - sum)', 'log ? d - own * sum : own * (d - sum)', "log_softmax's gradient"),
         ('return {shown(y, swapped(y.shape(), axis))};', 'return {y};', 'an axis that is not the last stays swapped'),
     ],
@@ -283,6 +286,9 @@ FAULTS = {
         ('return conv && !conv->residual;', 'return conv;', 'a second residual takes the place of the first'),
     ],
     'engine/ops/pool2d.cpp': [
+        ('!op.ceil_mode && (op.count_include_pad || op.padding == Pads{})', '!op.ceil_mode', 'averages that count differently rescaled'),
+        ('if (q != *call.output) return lower_means(call, g);', '', "an average's own range ignored"),
+        ('padded_axis(g.in_h, g.pad_top, g.pad_bottom)', 'padded_axis(g.in_h, g.pad_bottom, g.pad_top)', 'padding of an average upside down'),
         ('check(v < kLimit, path, ": attribute ", v, " is too large");', ';', 'a stride that wraps in 32 bits'),
         ('if (ceil_mode && (out - 1) * stride >= in + before) --out;', '', 'a window that begins in the padding behind'),
         ('a.count_include_pad = count_include_pad;', '', 'int8 averages never count padding'),
@@ -324,5 +330,11 @@ FAULTS = {
          'return std::numeric_limits<To>::min();',
          'NaN becomes the least integer'),
         ('return x.qparams() && x.qparams()->axis < 0 ? y.with(*x.qparams()) : y;', 'return y;', "rows lose their codes' meaning"),
+    ],
+    'engine/ops/copy.h': [
+        ('mode == PadMode::constant && value != 0;', 'false;', "a padding's constant outside the codes"),
+    ],
+    'engine/ops/copy.cpp': [
+        ('std::floor(double{x} + (0.5 - double{less}))', 'std::floor(x + (0.5F - less))', 'halves in binary32'),
     ],
 }

@@ -41,6 +41,8 @@ FAULTS = {
         ('if (!equal && shift > -1) refuse("add: the other operand\'s multiplier is above 1/2");', '', 'an operand above 1/2'),
     ],
     'kernels/cortex_m/pack_channel.cpp': [
+        ('start = 8 * (code - o.zero_point)', 'start = 8 * (code - o.zero_point + 1)', "a constant channel's code"),
+        ('code == code_of(t, rounding, o, c, r.most)', 'true', 'a channel that varies is taken for a constant'),
         ('r.most >= int64_t{1} << 23)', 'false)', 'a high half beyond 24 bits'),
         ('if (both[i] < INT16_MIN) refuse(at_channel(first_channel + p) + "a weight of -128 cannot be paired");',
          '',
@@ -54,7 +56,6 @@ FAULTS = {
         ('if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");',
          '',
          'weights with zero points'),
-        ('if (!real && multiplier == 0) {', 'if (false) {', 'a multiplier of zero'),
     ],
     'kernels/cortex_m/pack_m55.cpp': [
         ('weights[4 * column + line] = channel.weights[columns ? column * 3 + line : line * 3 + column];',
@@ -110,6 +111,9 @@ FAULTS = {
         ('if (shift < -31) return {0, 0};', 'if (shift < -40) return {0, 0};', 'a shift no kernel takes'),
     ],
     'kernels/native/elementwise.cpp': [
+        ('__builtin_memset(block, *row, kBlock);', '__builtin_memset(block, *row, kBlock / 2);', 'half of a repeated operand'),
+        ('for (int k = 1; k < 16; ++k) y |=', 'for (int k = 1; k < 15; ++k) y |=', 'the last sixteenth of a lookup table'),
+        ('code(real(a, g.a_scale) - real(b, g.b_scale))', 'code(real(b, g.a_scale) - real(a, g.b_scale))', 'operands of a difference swapped'),
         ('static_cast<uint8_t>(g.clamp_min) ^ flip, hi', 'static_cast<uint8_t>(g.clamp_min), hi', 'i8 limits in the wrong domain'),
     ],
     'kernels/native/engine.cpp': [
@@ -199,5 +203,8 @@ FAULTS = {
         ('for (int32_t i = 0; i < n; ++i) to[i] = block[i];',
          'for (int32_t i = 0; i + 1 < n; ++i) to[i] = block[i];',
          'the last channel of a block'),
+    ],
+    'kernels/ref/reduce.cpp': [
+        ('smaller(kNeighbours, rows.length() - i), to + i', 'kNeighbours, to + i', 'sums of neighbours beyond the row'),
     ],
 }

@@ -7,6 +7,7 @@ FAULTS = {
         ('    hook.observe = false;\n    hook.refresh();\n', '    hook.observe = false;\n', 'observer off, parameters not fixed'),
     ],
     'quant/convert.cpp': [
+        ('for (Module& module : floats.modules) module.hooks.clear();', '', 'to_float rounds'),
         ('if (!seen.observer().calibrated()) seen.observer().observe(weight, where);',
          'seen.observer().observe(weight, where);',
          'a trained range is moved once more'),
@@ -71,6 +72,7 @@ FAULTS = {
          'channels of an inner axis mixed up'),
     ],
     'quant/fuse.cpp': [
+        ('is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module)', 'is_picture_norm(module) && !taken.contains(static_cast<int>(i))', 'a batch norm that is called twice becomes a layer'),
         ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && whole;', 'y = c + c as a residual of c'),
         ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && other != s.back();',
          'a residual that is repeated along an axis'),
@@ -128,12 +130,14 @@ FAULTS = {
         ('  clipped_ += above;\n', '', 'clipped values are not counted'),
     ],
     'quant/pairing.cpp': [
+        ('std::abs(is - was) <= 0.501 * step', 'std::abs(is - was) <= 50 * step', 'a bias corrected by another model'),
         ('if (*found < previous) refuse("the float model runs it in another order");', '', 'pairs models of another order'),
         ('if (is_weighted(module.op)) refuse("the float model has no module of this path");',
          '',
          'a layer without counterpart is skipped'),
     ],
     'quant/prepare.cpp': [
+        ('(codes == Codes::either && config.averages)', 'codes == Codes::either', "PyTorch's averages are observed"),
         ('(!best || prefix.size() >= length)', '(!best || prefix.size() <= length)', 'the shortest prefix wins'),
         ('const bool shared = ties == Ties::shared && owner_observed;',
          'const bool shared = owner_observed;',
