@@ -59,7 +59,8 @@ bool runs_quantized(const Model& model, int index) {
   if (!lowers || traits_of(module.op).codes == Codes::none || std::holds_alternative<Input>(module.op) ||
       !has_output_codes(module) || !wire_qparams(model, module))
     return false;
-  if (const Tensor* weight = weight_of(model.owner(module).params); weight && weight->dtype() != DType::i8) return false;
+  const Tensor* weight = is_weighted(module.op) ? weight_of(model.owner(module).params) : nullptr;
+  if (weight && weight->dtype() != DType::i8) return false;
   // Where the output's codes are said to mean something else than the input's, only the float path rescales them.
   return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
 }

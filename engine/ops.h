@@ -44,7 +44,7 @@ struct Input {
 using OpVariant =
     std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split,
                  Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip, Roll, Gather,
-                 Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize>;
+                 Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize, LinearBn, PRelu>;
 
 template <class T, class Variant>
 inline constexpr bool kIsOneOf = false;
@@ -58,6 +58,10 @@ class Op : public OpVariant {
   Op();
   template <class T>
   requires kIsOneOf<T, OpVariant> Op(T op) : OpVariant(std::move(op)) {}
+  /// One that is another of pictures of one line (Conv1d, Pool1d).
+  template <class T>
+  requires requires(const T& op) { op.over_pictures(); }
+  Op(const T& op) : OpVariant(op.over_pictures()) {}
   Op(const Op&);
   Op(Op&&) noexcept;
   Op& operator=(const Op&);

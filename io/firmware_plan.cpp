@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 #include <set>
 
 #include "compile/memory_planner.h"
@@ -213,7 +212,8 @@ class FirmwarePlanner {
     }
     // Elided copies complete nothing: the last step that is left for a value does.
     std::set<int> completed;
-    for (FirmwareStep& step : plan_.steps | std::views::reverse) {
+    for (size_t s = plan_.steps.size(); s-- > 0;) {
+      FirmwareStep& step = plan_.steps[s];
       if (step.outputs.size() == 1) step.completes = completed.insert(step.outputs[0].value).second;
       for (const FirmwareOperand& o : step.outputs) part_of_.erase(o.value);
     }

@@ -14,7 +14,7 @@
 
 namespace octet {
 
-/// What fusion is for: inference folds batch norm into weights, training keeps it as ConvBn2d.
+/// What fusion is for: inference folds batch norm into weights, training keeps it as ConvBn2d or LinearBn.
 enum class Aim : uint8_t { inference, training };
 
 struct FuseOptions {
@@ -22,7 +22,7 @@ struct FuseOptions {
   bool lone_norms = true;  ///< batch norms of pictures that no layer took become depthwise layers of one position: for inference
 };
 
-/// Finds and fuses conv-bn, conv-bn-relu, conv-relu (relu6 too), linear-bn (inference), linear-relu, add-relu and, for inference,
+/// Finds and fuses conv-bn, conv-bn-relu, conv-relu (relu6 too), linear-bn, linear-relu, add-relu and, for inference,
 /// conv-add(-relu). A tied module or an intermediate value that somebody else reads is left alone.
 [[nodiscard]] Model fuse(const Model&, Aim, const FuseOptions& = {});
 /// Fuses exactly these sequences of paths. Throws naming the paths that do not form one of the sequences above.
@@ -75,8 +75,8 @@ void enable_observer(Model&, std::string_view prefix = "");
 void disable_observer(Model&, std::string_view prefix = "");
 void enable_fake_quant(Model&, std::string_view prefix = "");
 void disable_fake_quant(Model&, std::string_view prefix = "");
-/// Batch norms, those of ConvBn2d modules and standing alone, use (and keep) their running statistics even in training. Throw if
-/// the prefix matches none.
+/// Batch norms, those of ConvBn2d and LinearBn modules and standing alone, use (and keep) their running statistics even in
+/// training. Throw if the prefix matches none.
 void freeze_bn_stats(Model&, std::string_view prefix = "");
 void update_bn_stats(Model&, std::string_view prefix = "");
 

@@ -7,7 +7,20 @@
 
 namespace octet {
 
-ConvGeometry geometry(const Conv2d& op, const Shape& x, std::string_view path) {
+Shape as_picture(const Shape& x, Pair kernel, Pads padding, std::string_view path) {
+  check(x.size() == 3 || x.size() == 4, path, ": expected an N,H,W,C input, or N,L,C, got shape ", to_string(x));
+  if (x.size() == 4) return x;
+  check(kernel.h == 1 && padding.top == 0 && padding.bottom == 0, path, ": a kernel of height ", kernel.h, " and padding ",
+        padding.top, " and ", padding.bottom, " above and below for an N,L,C input of shape ", to_string(x));
+  return {x[0], 1, x[1], x[2]};
+}
+
+Shape like(const Shape& input, Shape picture) {
+  if (input.size() == 3) picture.erase(picture.begin() + 1);
+  return picture;
+}
+
+ConvGeometry geometry(const Conv2d& op, const Shape& input, std::string_view path) {
   check(op.in > 0 && op.out > 0, path, ": channels must be positive, got ", op.in, " -> ", op.out);
   check(op.groups > 0 && op.in % op.groups == 0 && op.out % op.groups == 0, path, ": groups ", op.groups,
         " must divide the channels ", op.in, " and ", op.out);
@@ -20,7 +33,7 @@ ConvGeometry geometry(const Conv2d& op, const Shape& x, std::string_view path) {
                           op.padding.left, op.padding.bottom, op.padding.right, op.in, op.out})
     check(v < kLimit, path, ": attribute ", v, " is too large");
   check_activation(op.act, path);
-  check(x.size() == 4, path, ": conv2d needs an N,H,W,C input, got shape ", to_string(x));
+  const Shape x = as_picture(input, op.kernel, op.padding, path);
   check(x[3] == op.in, path, ": expected ", op.in, " input channels, got ", x[3], " (input shape ", to_string(x), ")");
   const int64_t reach_h = op.dilation.h * (op.kernel.h - 1) + 1, reach_w = op.dilation.w * (op.kernel.w - 1) + 1;
   const int64_t h = x[1] + op.padding.top + op.padding.bottom - reach_h, w = x[2] + op.padding.left + op.padding.right - reach_w;
@@ -34,7 +47,7 @@ ConvGeometry geometry(const Conv2d& op, const Shape& x, std::string_view path) {
 std::vector<Shape> Conv2d::shapes(const ShapeCall& call) const {
   call.expect_inputs(residual ? 2 : 1);
   const ConvGeometry g = geometry(*this, call.inputs[0], call.path);
-  const Shape y{g.batch, g.out_h, g.out_w, g.out_c};
+  const Shape y = like(call.inputs[0], {g.batch, g.out_h, g.out_w, g.out_c});
   if (residual)
     check(call.inputs[1] == y, call.path, ": the residual input has shape ", to_string(call.inputs[1]), ", the output ",
           to_string(y));
@@ -77,7 +90,7 @@ Var conv2d(const Conv2d& op, const Var& x, const Var& weight, const Var* bias, A
         bias ? to_string(bias->shape()) : "");
   check(x.dtype() == weight.dtype(), path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(weight.dtype()));
   return dispatch_float(x.dtype(), path, [&]<class T>() {
-    Tensor y({g.batch, g.out_h, g.out_w, g.out_c}, x.dtype());
+    Tensor y(like(x.shape(), {g.batch, g.out_h, g.out_w, g.out_c}), x.dtype());
     fk::conv2d(g, x.value().data<T>().data(), weight.value().data<T>().data(), bias ? bias->value().data<T>().data() : nullptr,
                T(act.lo), T(act.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, weight};

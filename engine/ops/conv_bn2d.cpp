@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConvBn2d: convolution and batch norm trained as one, so that the weight's fake quantization sees the weight that will be
-// deployed.
+// ConvBn2d and LinearBn: a layer and its batch norm trained as one, so that the weight's fake quantization sees the weight that
+// will be deployed.
 //
 // Training: k = gamma / sqrt(running_var + eps), y0 = conv(x, hook(W * k)), out = batch norm of y0 / k (+ bias) with the batch's
 // moments. The division by k is folded into the batch norm, where only eps * k^2 is left of it, so k may be as small as it likes:
@@ -176,15 +176,19 @@ Moments unscaled(const Moments& m, const Tensor& k, const Tensor* b) {
 
 }  // namespace
 
-std::vector<Shape> ConvBn2d::shapes(const ShapeCall& call) const {
-  check(!conv.residual, call.path, ": conv_bn2d takes no residual");
-  check_norm(eps, momentum, call.path);
-  return conv.shapes(call);
+namespace {
+
+Var applied(const Conv2d& op, const Var& x, const Var& w, const Var* b, Activation act, std::string_view path) {
+  return conv2d(op, x, w, b, act, path);
+}
+Var applied(const Linear& op, const Var& x, const Var& w, const Var* b, Activation act, std::string_view path) {
+  return linear(op, x, w, b, act, path);
 }
 
-std::vector<Param> ConvBn2d::params() const {
-  std::vector<Param> all = conv.params();
-  const Shape channels{conv.out};
+template <class Layer>
+std::vector<Param> params_with_norm(const Layer& layer) {
+  std::vector<Param> all = layer.params();
+  const Shape channels{layer.out};
   all.insert(all.end(), {{"bn.weight", channels, Role::gain},
                          {"bn.bias", channels, Role::bias},
                          {"bn.running_mean", channels, Role::statistic},
@@ -193,19 +197,21 @@ std::vector<Param> ConvBn2d::params() const {
   return all;
 }
 
-void ConvBn2d::init(Params& params, Generator& g) const {
-  conv.init(params, g);
-  params.insert_or_assign("bn.weight", Tensor::full({conv.out}, 1));
-  params.insert_or_assign("bn.bias", Tensor::zeros({conv.out}));
-  params.insert_or_assign("bn.running_mean", Tensor::zeros({conv.out}));
-  params.insert_or_assign("bn.running_var", Tensor::full({conv.out}, 1));
+template <class Layer>
+void init_with_norm(const Layer& layer, Params& params, Generator& g) {
+  layer.init(params, g);
+  params.insert_or_assign("bn.weight", Tensor::full({layer.out}, 1));
+  params.insert_or_assign("bn.bias", Tensor::zeros({layer.out}));
+  params.insert_or_assign("bn.running_mean", Tensor::zeros({layer.out}));
+  params.insert_or_assign("bn.running_var", Tensor::full({layer.out}, 1));
   params.insert_or_assign("bn.frozen", Tensor::zeros({}));
 }
 
-std::vector<Var> ConvBn2d::forward(const Call& call) const {
+template <class Layer>
+Var forward_with_norm(const Layer& layer, double eps, double momentum, const Call& call) {
   const Var& x = call.inputs[0];
   const Var w = call.param("weight"), gamma = call.param("bn.weight"), beta = call.param("bn.bias");
-  const Var b = conv.bias ? call.param("bias") : Var();
+  const Var b = layer.bias ? call.param("bias") : Var();
   const Tensor mean = call.param("bn.running_mean").value(), variance = call.param("bn.running_var").value();
   const Tensor r = inverse_std(variance, eps);
   const bool frozen = call.param("bn.frozen").value().item() != 0;
@@ -213,31 +219,50 @@ std::vector<Var> ConvBn2d::forward(const Call& call) const {
   Tensor k = training ? quotient(gamma.value(), variance, eps) : product(gamma.value(), r);
   if (!training || frozen) {
     const Var weight = call.hooked("weight", fold_weight(w, gamma, r, k));
-    const Var bias = fold_bias(conv.bias ? &b : nullptr, gamma, beta, mean, r);
-    return {conv2d(conv, x, weight, &bias, conv.act, call.path)};
+    const Var bias = fold_bias(layer.bias ? &b : nullptr, gamma, beta, mean, r);
+    return applied(layer, x, weight, &bias, layer.act, call.path);
   }
   Var weight = call.hooked("weight", scale_rows(w, k));
   if (const std::vector<bool> none = without_factor(k, gamma.value()); std::ranges::find(none, true) != none.end()) {
     weight = with_rows(weight, scale_rows(w, r), none);
     k = with_rows(k, r, none).value();
   }
-  const Var y0 = conv2d(conv, x, weight, nullptr, Activation::none, call.path);
-  const int64_t n = y0.value().numel() / conv.out;
+  const Var y0 = applied(layer, x, weight, nullptr, Activation::none, call.path);
+  const int64_t n = y0.value().numel() / layer.out;
   check(n > 1, call.path, ": batch norm needs more than one value per channel when training, got output shape ",
         to_string(y0.shape()));
   const Moments batch = moments(y0.value());
-  const Moments next = updated(mean, variance, unscaled(batch, k, conv.bias ? &b.value() : nullptr), n, momentum);
+  const Moments next = updated(mean, variance, unscaled(batch, k, layer.bias ? &b.value() : nullptr), n, momentum);
   call.store("bn.running_mean", next.mean);
   call.store("bn.running_var", next.variance);
-  // A convolution bias cancels in the batch's own mean: it only moves the running mean. Its gradient is zero, but it has one, so
-  // that weight decay reaches it.
-  const Var out = batch_norm_train(y0, gamma, beta, batch, &k, eps, conv.act);
-  if (!conv.bias) return {out};
+  // A layer's bias cancels in the batch's own mean: it only moves the running mean. Its gradient is zero, but it has one, so that
+  // weight decay reaches it.
+  const Var out = batch_norm_train(y0, gamma, beta, batch, &k, eps, layer.act);
+  if (!layer.bias) return out;
   auto vjp = [shape = b.shape(), dtype = b.dtype()](const Tensor& grad, const Needs&) {
     return std::vector<Tensor>{grad, Tensor::zeros(shape, dtype)};
   };
-  return {Var::made(out.value(), {out, b}, std::move(vjp))};
+  return Var::made(out.value(), {out, b}, std::move(vjp));
 }
+
+}  // namespace
+
+std::vector<Shape> ConvBn2d::shapes(const ShapeCall& call) const {
+  check(!conv.residual, call.path, ": conv_bn2d takes no residual");
+  check_norm(eps, momentum, call.path);
+  return conv.shapes(call);
+}
+std::vector<Param> ConvBn2d::params() const { return params_with_norm(conv); }
+void ConvBn2d::init(Params& params, Generator& g) const { init_with_norm(conv, params, g); }
+std::vector<Var> ConvBn2d::forward(const Call& call) const { return {forward_with_norm(conv, eps, momentum, call)}; }
+
+std::vector<Shape> LinearBn::shapes(const ShapeCall& call) const {
+  check_norm(eps, momentum, call.path);
+  return linear.shapes(call);
+}
+std::vector<Param> LinearBn::params() const { return params_with_norm(linear); }
+void LinearBn::init(Params& params, Generator& g) const { init_with_norm(linear, params, g); }
+std::vector<Var> LinearBn::forward(const Call& call) const { return {forward_with_norm(linear, eps, momentum, call)}; }
 
 namespace {
 
@@ -249,16 +274,27 @@ FoldedConv unchecked_fold(const Tensor& weight, const Tensor* bias, const Tensor
   return {fold_weight(weight, gamma, r, product(gamma, r)).value(), fold_bias(bias ? &b : nullptr, gamma, beta, mean, r).value()};
 }
 
-}  // namespace
-
-LoweredFloats ConvBn2d::lower_float(const FloatLowerCall& call) const { return conv.lower_float(call); }
-
-ModuleTables ConvBn2d::float_tables(const FloatLowerCall& call) const {
-  const Tensor bias = conv.bias ? call.param("bias") : Tensor();
-  const FoldedConv folded = unchecked_fold(call.param("weight"), conv.bias ? &bias : nullptr, call.param("bn.weight"),
+template <class Layer>
+ModuleTables tables_with_norm(const Layer& layer, double eps, const FloatLowerCall& call) {
+  const Tensor bias = layer.bias ? call.param("bias") : Tensor();
+  const FoldedConv folded = unchecked_fold(call.param("weight"), layer.bias ? &bias : nullptr, call.param("bn.weight"),
                                            call.param("bn.bias"), call.param("bn.running_mean"), call.param("bn.running_var"), eps);
   return float_layer(folded.weight, folded.bias);
 }
+
+template <class Layer>
+FoldedConv folded_with_norm(const Layer& layer, double eps, const Params& params, std::string_view path) {
+  const auto at = [&](std::string_view name) -> const Tensor& { return needed(params, name, path); };
+  return fold_batch_norm(at("weight"), layer.bias ? &at("bias") : nullptr, at("bn.weight"), at("bn.bias"), at("bn.running_mean"),
+                         at("bn.running_var"), eps, path);
+}
+
+}  // namespace
+
+LoweredFloats ConvBn2d::lower_float(const FloatLowerCall& call) const { return conv.lower_float(call); }
+LoweredFloats LinearBn::lower_float(const FloatLowerCall& call) const { return linear.lower_float(call); }
+ModuleTables ConvBn2d::float_tables(const FloatLowerCall& call) const { return tables_with_norm(conv, eps, call); }
+ModuleTables LinearBn::float_tables(const FloatLowerCall& call) const { return tables_with_norm(linear, eps, call); }
 
 FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                            const Tensor& variance, double eps, std::string_view path) {
@@ -276,13 +312,10 @@ FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tenso
 }
 
 FoldedConv deployed(const ConvBn2d& op, const Params& params, std::string_view path) {
-  const auto at = [&](std::string_view name) -> const Tensor& {
-    const auto found = params.find(name);
-    check(found != params.end(), path, ": parameter \"", name, "\" is missing");
-    return found->second;
-  };
-  return fold_batch_norm(at("weight"), op.conv.bias ? &at("bias") : nullptr, at("bn.weight"), at("bn.bias"), at("bn.running_mean"),
-                         at("bn.running_var"), op.eps, path);
+  return folded_with_norm(op.conv, op.eps, params, path);
+}
+FoldedConv deployed(const LinearBn& op, const Params& params, std::string_view path) {
+  return folded_with_norm(op.linear, op.eps, params, path);
 }
 
 }  // namespace octet

@@ -30,7 +30,7 @@ std::vector<int64_t> spread(int64_t n, int64_t stride, int64_t before, int64_t a
   return axis;
 }
 
-Pick spread(const ConvTranspose2d& op, const Shape& x, std::string_view path) {
+Pick spread(const ConvTranspose2d& op, const Shape& input, std::string_view path) {
   check(op.kernel.h > 0 && op.kernel.w > 0 && op.stride.h > 0 && op.stride.w > 0 && op.dilation.h > 0 && op.dilation.w > 0, path,
         ": kernel, stride and dilation must be positive");
   check(op.padding.top >= 0 && op.padding.left >= 0 && op.padding.bottom >= 0 && op.padding.right >= 0, path,
@@ -42,7 +42,7 @@ Pick spread(const ConvTranspose2d& op, const Shape& x, std::string_view path) {
   for (const int64_t v : {op.kernel.h, op.kernel.w, op.stride.h, op.stride.w, op.dilation.h, op.dilation.w, op.padding.top,
                           op.padding.left, op.padding.bottom, op.padding.right})
     check(v < kLimit, path, ": attribute ", v, " is too large");
-  check(x.size() == 4, path, ": conv_transpose2d needs an N,H,W,C input, got shape ", to_string(x));
+  const Shape x = as_picture(input, op.kernel, op.padding, path);
   check(x[1] > 0 && x[2] > 0 && x[1] < kLimit && x[2] < kLimit, path, ": shape ", to_string(x), ", expected pictures");
   const int64_t reach_h = op.dilation.h * (op.kernel.h - 1), reach_w = op.dilation.w * (op.kernel.w - 1);
   const int64_t long_h = (x[1] - 1) * op.stride.h + 2 * reach_h + 1, long_w = (x[2] - 1) * op.stride.w + 2 * reach_w + 1;
@@ -53,6 +53,10 @@ Pick spread(const ConvTranspose2d& op, const Shape& x, std::string_view path) {
                all_of(x[3])};
   check(static_cast<int64_t>(pick.axes[1].size()) > reach_h && static_cast<int64_t>(pick.axes[2].size()) > reach_w, path,
         ": padding takes the whole output away");
+  if (input.size() == 3) {
+    check(pick.axes[1].size() == 1, path, ": output padding ", op.output_padding.h, " below for an N,L,C input");
+    pick.axes.erase(pick.axes.begin() + 1);
+  }
   return pick;
 }
 

@@ -118,6 +118,25 @@ struct Binary {
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
+/// x where it is positive, weight[c] x elsewhere: a slope for each channel (the last axis), or one for all. params: weight
+/// [channels].
+struct PRelu {
+  int64_t channels = 1;
+
+  static constexpr std::string_view name = "prelu";
+  static constexpr auto fields = std::tuple{Field{"channels", &PRelu::channels}};
+  bool operator==(const PRelu&) const = default;
+  std::vector<Param> params() const { return {{"weight", {channels}, Role::gain}}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::scales, .part = Part::other}; }
+  Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder& order) const { return channels == 1 || order.keeps_last(); }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+  ModuleTables tables(const LowerCall&) const;
+  Lowered lower(const LowerCall&) const;
+};
+
 /// In training zeroes each element with probability p and scales the rest by 1/(1-p); otherwise the identity.
 struct Dropout {
   double p = 0.5;

@@ -23,6 +23,8 @@ Tensor masked_gradient(const Tensor& y, const Tensor& grad, Activation);
 Var add(const Var& a, const Var& b, Activation, std::string_view path);
 /// act(conv(x, weight) + bias); `bias` may be null. The residual attribute is the caller's business.
 Var conv2d(const Conv2d&, const Var& x, const Var& weight, const Var* bias, Activation, std::string_view path);
+/// act(x weight^T + bias) over the last axis; `bias` may be null.
+Var linear(const Linear&, const Var& x, const Var& weight, const Var* bias, Activation, std::string_view path);
 /// A value with its elements passed through unchanged under another shape.
 Var reshape(const Var& x, const Shape& shape);
 
@@ -49,10 +51,17 @@ struct FoldedConv {
   Tensor weight, bias;
 };
 FoldedConv deployed(const ConvBn2d&, const Params&, std::string_view path);
+FoldedConv deployed(const LinearBn&, const Params&, std::string_view path);
 FoldedConv fold_batch_norm(const Tensor& weight, const Tensor* bias, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                            const Tensor& variance, double eps, std::string_view path);
 
 // --- checks ----------------------------------------------------------------------------------------------------------
+
+/// A sequence N,L,C as a picture of one line, N,1,L,C; a picture as it is. Throws naming `path` for any other shape, and for a
+/// window that would reach beyond the line.
+Shape as_picture(const Shape&, Pair kernel, Pads padding, std::string_view path);
+/// The picture of an operator whose input has this shape: a sequence's is one.
+Shape like(const Shape& input, Shape picture);
 
 ConvGeometry geometry(const Conv2d&, const Shape& input, std::string_view path);
 PoolGeometry geometry(const Pool2d&, const Shape& input, std::string_view path);

@@ -15,6 +15,8 @@ Activation* activation_at(Op& op) {
           return &o.act;
         else if constexpr (requires { o.conv.act; })
           return &o.conv.act;
+        else if constexpr (requires { o.linear.act; })
+          return &o.linear.act;
         else
           return nullptr;
       },
@@ -50,13 +52,17 @@ void take_residual(Op& op) { std::get<Conv2d>(op).residual = true; }
 bool takes_norm(const Op& layer, const Op& norm, bool trained) {
   const auto* bn = std::get_if<BatchNorm>(&norm);
   const std::optional<Product> product = traits_of(layer).product;
-  return bn && product && product->out == bn->channels && !product->residual && (!trained || std::holds_alternative<Conv2d>(layer));
+  return bn && product && product->out == bn->channels && !product->residual &&
+         (!trained || std::holds_alternative<Conv2d>(layer) || std::holds_alternative<Linear>(layer));
 }
 
 void take_norm(Module& layer, const Module& norm, bool trained) {
   const BatchNorm& bn = std::get<BatchNorm>(norm.op);
   if (trained) {
-    layer.op = ConvBn2d{.conv = std::get<Conv2d>(layer.op), .eps = bn.eps, .momentum = bn.momentum};
+    if (const auto* linear = layer.as<Linear>())
+      layer.op = LinearBn{Linear(*linear), bn.eps, bn.momentum};
+    else
+      layer.op = ConvBn2d{.conv = std::get<Conv2d>(layer.op), .eps = bn.eps, .momentum = bn.momentum};
     for (const char* name : {"weight", "bias", "running_mean", "running_var"})
       layer.params.insert_or_assign(std::string("bn.") + name, param(norm, name));
     const auto frozen = norm.params.find("frozen");
@@ -72,7 +78,7 @@ void take_norm(Module& layer, const Module& norm, bool trained) {
 }
 
 bool is_picture_norm(const Module& module) {
-  return module.as<BatchNorm>() && module.nominal.size() == 1 && module.nominal[0].size() == 4;
+  return module.as<BatchNorm>() && module.nominal.size() == 1 && (module.nominal[0].size() == 4 || module.nominal[0].size() == 3);
 }
 
 void become_layer(Module& norm) {
@@ -86,16 +92,25 @@ void become_layer(Module& norm) {
   norm.params.insert_or_assign("bias", std::move(folded.bias));
 }
 
-void deploy(Module& module) {
-  if (!module.as<ConvBn2d>()) return;
-  const ConvBn2d op = *module.as<ConvBn2d>();
-  module.op = op.conv;
+namespace {
+
+template <class Trained>
+void deploy_as(Module& module, const Trained& op, const Op& layer) {
+  module.op = layer;
   add_bias(module.op);
   if (!module.tied_to.empty()) return;  // a tied call has no parameters of its own
   FoldedConv folded = deployed(op, module.params, module.path);
   module.params.clear();
   module.params.insert_or_assign("weight", std::move(folded.weight));
   module.params.insert_or_assign("bias", std::move(folded.bias));
+}
+
+}  // namespace
+
+void deploy(Module& module) {
+  const Op op = module.op;
+  if (const auto* conv = std::get_if<ConvBn2d>(&op)) deploy_as(module, *conv, conv->conv);
+  if (const auto* linear = std::get_if<LinearBn>(&op)) deploy_as(module, *linear, linear->linear);
 }
 
 Model deployed(Model model) {

@@ -23,8 +23,8 @@ bool takes_norm(const Op& layer, const Op& norm, bool trained);
 /// Throws naming the module whose parameters are missing, or whose folded ones are not finite.
 void take_norm(Module& layer, const Module& norm, bool trained);
 
-/// A batch norm of pictures with running statistics is a depthwise layer of one position: whether this module is one; becomes it.
-/// Throws as take_norm does.
+/// A batch norm of pictures or sequences with running statistics is a depthwise layer of one position: whether this module is one;
+/// becomes it. Throws as take_norm does.
 bool is_picture_norm(const Module&);
 void become_layer(Module& norm);
 

@@ -35,27 +35,24 @@ void Linear::init(Params& params, Generator& g) const {
   if (bias) params.insert_or_assign("bias", uniform(g, {out}, -bias_bound, bias_bound));
 }
 
-std::vector<Var> Linear::forward(const Call& call) const {
-  const Var& x = call.inputs[0];
-  const Var w = call.hooked("weight", call.param("weight"));
-  const Var b = bias ? call.param("bias") : Var();
-  check(!x.shape().empty() && x.shape().back() == in, call.path, ": expected ", in, " input features, got shape ",
-        to_string(x.shape()));
-  check(w.shape() == Shape{out, in}, call.path, ": expected weight of shape ", to_string(Shape{out, in}), ", got ",
+Var linear(const Linear& op, const Var& x, const Var& w, const Var* bias, Activation act, std::string_view path) {
+  const int64_t in = op.in, out = op.out;
+  check(!x.shape().empty() && x.shape().back() == in, path, ": expected ", in, " input features, got shape ", to_string(x.shape()));
+  check(w.shape() == Shape{out, in}, path, ": expected weight of shape ", to_string(Shape{out, in}), ", got ",
         to_string(w.shape()));
-  check(x.dtype() == w.dtype(), call.path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(w.dtype()));
+  check(x.dtype() == w.dtype(), path, ": input is ", to_string(x.dtype()), ", weight is ", to_string(w.dtype()));
   const int64_t rows = x.value().numel() / in;
-  return dispatch_float(x.dtype(), call.path, [&]<class T>() {
+  return dispatch_float(x.dtype(), path, [&]<class T>() {
     Shape shape = x.shape();
     shape.back() = out;
     Tensor y(std::move(shape), x.dtype());
     const f32::Matmul product{.m = rows, .n = out, .k = in, .transpose_b = true};
-    fk::matmul(product, x.value().data<T>().data(), w.value().data<T>().data(), bias ? b.value().data<T>().data() : nullptr,
+    fk::matmul(product, x.value().data<T>().data(), w.value().data<T>().data(), bias ? bias->value().data<T>().data() : nullptr,
                y.mutable_data<T>().data());
     if (act != Activation::none) fk::clamp(y.numel(), y.data<T>().data(), T(act.lo), T(act.hi), y.mutable_data<T>().data());
     std::vector<Var> inputs{x, w};
-    if (bias) inputs.push_back(b);
-    auto vjp = [rows, act = act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
+    if (bias) inputs.push_back(*bias);
+    auto vjp = [rows, act, x = x.value(), w = w.value(), y](const Tensor& grad, const Needs& needs) {
       const int64_t out = w.size(0), in = w.size(1);
       const Tensor dy = act == Activation::none ? grad : masked_gradient(y, grad, act);
       std::vector<Tensor> grads(needs.size());
@@ -75,8 +72,14 @@ std::vector<Var> Linear::forward(const Call& call) const {
       }
       return grads;
     };
-    return std::vector<Var>{Var::made(std::move(y), std::move(inputs), std::move(vjp))};
+    return Var::made(std::move(y), std::move(inputs), std::move(vjp));
   });
+}
+
+std::vector<Var> Linear::forward(const Call& call) const {
+  const Var w = call.hooked("weight", call.param("weight"));
+  const Var b = bias ? call.param("bias") : Var();
+  return {linear(*this, call.inputs[0], w, bias ? &b : nullptr, act, call.path)};
 }
 
 Lowered Linear::lower(const LowerCall& call) const {

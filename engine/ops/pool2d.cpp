@@ -19,25 +19,11 @@ int64_t pooled(int64_t in, int64_t kernel, int64_t stride, int64_t before, int64
 
 }  // namespace
 
-PoolGeometry geometry(const Pool2d& op, const Shape& x, std::string_view path) {
+PoolGeometry geometry(const Pool2d& op, const Shape& input, std::string_view path) {
   check(op.kind <= Pool::adaptive_average, path, ": unknown kind of pool ", static_cast<int>(op.kind));
-  check(x.size() == 4, path, ": pool2d needs an N,H,W,C input, got shape ", to_string(x));
-  PoolGeometry g{x[0],
-                 x[1],
-                 x[2],
-                 x[3],
-                 op.output.h,
-                 op.output.w,
-                 0,
-                 0,
-                 0,
-                 0,
-                 0,
-                 0,
-                 0,
-                 0,
-                 op.kind == Pool::adaptive_average,
-                 op.count_include_pad};
+  const bool adaptive = op.kind == Pool::adaptive_average;
+  const Shape x = as_picture(input, adaptive ? op.output : op.kernel, adaptive ? Pads{} : op.padding, path);
+  PoolGeometry g{x[0], x[1], x[2], x[3], op.output.h, op.output.w, 0, 0, 0, 0, 0, 0, 0, 0, adaptive, op.count_include_pad};
   if (g.adaptive) {
     check(op.output.h > 0 && op.output.w > 0 && op.output.h < int64_t{1} << 20 && op.output.w < int64_t{1} << 20 && x[1] > 0 &&
               x[2] > 0,
@@ -84,14 +70,14 @@ Traits Pool2d::traits() const {
 std::vector<Shape> Pool2d::shapes(const ShapeCall& call) const {
   call.expect_inputs(1);
   const PoolGeometry g = geometry(*this, call.inputs[0], call.path);
-  return {{g.batch, g.out_h, g.out_w, g.channels}};
+  return {like(call.inputs[0], {g.batch, g.out_h, g.out_w, g.channels})};
 }
 
 std::vector<Var> Pool2d::forward(const Call& call) const {
   const Var& x = call.inputs[0];
   const PoolGeometry g = geometry(*this, x.shape(), call.path);
   return dispatch_float(x.dtype(), call.path, [&]<class T>() {
-    Tensor y({g.batch, g.out_h, g.out_w, g.channels}, x.dtype());
+    Tensor y(like(x.shape(), {g.batch, g.out_h, g.out_w, g.channels}), x.dtype());
     T* out = y.mutable_data<T>().data();
     if (kind == Pool::max) {
       fk::pool2d_max(g, x.value().data<T>().data(), out);

@@ -6,8 +6,8 @@
 
 namespace octet {
 
-/// N,H,W,C convolution. params: weight [out, kH, kW, in/groups], bias [out]. A second input (residual) is added before
-/// the activation.
+/// N,H,W,C convolution, or N,L,C with a kernel of height 1. params: weight [out, kH, kW, in/groups], bias [out]. A second input
+/// (residual) is added before the activation.
 struct Conv2d {
   int64_t in = 0, out = 0;
   Pair kernel{3, 3}, stride{1, 1}, dilation{1, 1};
@@ -40,6 +40,26 @@ struct Conv2d {
   ModuleTables float_tables(const FloatLowerCall&) const;
   Lowered lower(const LowerCall&) const;
   LoweredFloats lower_float(const FloatLowerCall&) const;
+};
+
+/// PyTorch's Conv1d over N,L,C: a Conv2d whose weight is [out, 1, kernel, in/groups].
+struct Conv1d {
+  int64_t in = 0, out = 0;
+  int64_t kernel = 3, stride = 1, dilation = 1, padding = 0, groups = 1;
+  bool bias = true;
+  Activation act = Activation::none;
+
+  Conv2d over_pictures() const {
+    return {.in = in,
+            .out = out,
+            .kernel = {1, kernel},
+            .stride = {1, stride},
+            .dilation = {1, dilation},
+            .padding = {0, padding, 0, padding},
+            .groups = groups,
+            .bias = bias,
+            .act = act};
+  }
 };
 
 /// N,H,W,C transposed convolution (ConvTranspose2d): what a convolution of this stride would have read to give the input. params:
@@ -75,6 +95,27 @@ struct ConvTranspose2d {
   std::vector<Var> forward(const Call&) const;
   ModuleTables tables(const LowerCall&) const;
   Lowered lower(const LowerCall&) const;
+};
+
+/// PyTorch's ConvTranspose1d over N,L,C.
+struct ConvTranspose1d {
+  int64_t in = 0, out = 0;
+  int64_t kernel = 3, stride = 1, dilation = 1, padding = 0, output_padding = 0, groups = 1;
+  bool bias = true;
+  Activation act = Activation::none;
+
+  ConvTranspose2d over_pictures() const {
+    return {.in = in,
+            .out = out,
+            .kernel = {1, kernel},
+            .stride = {1, stride},
+            .dilation = {1, dilation},
+            .padding = {0, padding, 0, padding},
+            .output_padding = {0, output_padding},
+            .groups = groups,
+            .bias = bias,
+            .act = act};
+  }
 };
 
 /// Convolution and batch norm trained as one for quantization-aware training: the weight hook sees the folded weight.
@@ -118,6 +159,26 @@ struct Linear {
   ModuleTables tables(const LowerCall&) const;
   ModuleTables float_tables(const FloatLowerCall&) const;
   Lowered lower(const LowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
+};
+
+/// The same of a linear layer (LinearBn1d). params: weight, [bias], bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.frozen.
+struct LinearBn {
+  Linear linear;
+  double eps = 1e-5, momentum = 0.1;
+
+  static constexpr std::string_view name = "linear_bn";
+  static constexpr auto fields =
+      std::tuple{Field{"linear", &LinearBn::linear}, Field{"eps", &LinearBn::eps}, Field{"momentum", &LinearBn::momentum}};
+  bool operator==(const LinearBn&) const = default;
+  std::vector<Param> params() const;
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other}; }
+  Activation activation() const { return linear.act; }
+  static bool remap_axes(const AxisOrder& order) { return order.keeps_last(); }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  void init(Params&, Generator&) const;
+  std::vector<Var> forward(const Call&) const;
+  ModuleTables float_tables(const FloatLowerCall&) const;
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 

@@ -26,8 +26,8 @@ kernels::TransposeArgs arguments(const View& view, size_t element_size) {
 }
 
 Tensor copy_of(const Tensor& x, const View& view) {
-  Tensor y(view.output(), x.dtype());
   const kernels::TransposeArgs a = arguments(view, size_of(x.dtype()));
+  Tensor y(view.output(), x.dtype());
   const auto* from = static_cast<const std::byte*>(x.raw()) + view.offset * static_cast<int64_t>(size_of(x.dtype()));
   if (y.numel() > 0) kernels::transpose(a, from, y.mutable_raw(), 0, kernels::units(a));
   return y;

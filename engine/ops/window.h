@@ -11,7 +11,8 @@ enum class Pool : uint8_t { max, average, adaptive_average };
 template <>
 inline constexpr std::array<std::string_view, 3> kEnumNames<Pool>{"max", "average", "adaptive_average"};
 
-/// Pooling over N,H,W,C. Adaptive pooling reads `output`; the other kinds read kernel, stride, padding, ceil_mode.
+/// Pooling over N,H,W,C, or N,L,C with a kernel of height 1. Adaptive pooling reads `output`; the other kinds read kernel, stride,
+/// padding, ceil_mode.
 struct Pool2d {
   Pool kind = Pool::max;
   Pair kernel{2, 2}, stride{2, 2};
@@ -34,6 +35,24 @@ struct Pool2d {
   std::vector<Var> forward(const Call&) const;
   Lowered lower(const LowerCall&) const;
   LoweredFloats lower_float(const FloatLowerCall&) const;
+};
+
+/// PyTorch's MaxPool1d, AvgPool1d and AdaptiveAvgPool1d over N,L,C.
+struct Pool1d {
+  Pool kind = Pool::max;
+  int64_t kernel = 2, stride = 2, padding = 0;
+  bool ceil_mode = false, count_include_pad = true;
+  int64_t output = 1;
+
+  Pool2d over_pictures() const {
+    return {.kind = kind,
+            .kernel = {1, kernel},
+            .stride = {1, stride},
+            .padding = {0, padding, 0, padding},
+            .ceil_mode = ceil_mode,
+            .count_include_pad = count_include_pad,
+            .output = {1, output}};
+  }
 };
 
 }  // namespace octet

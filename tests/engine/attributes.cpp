@@ -65,9 +65,8 @@ void each_number(const std::string& name, T& value, const auto& act) {
     act(name + ".right", value.right);
   } else if constexpr (std::is_base_of_v<Shape, T>) {
     for (size_t i = 0; i < value.size(); ++i) act(name + "[" + std::to_string(i) + "]", value[i]);
-  } else if constexpr (std::is_same_v<T, Conv2d>) {
-    std::apply([&](const auto&... f) { (each_number(name + "." + std::string(f.name), value.*f.member, act), ...); },
-               Conv2d::fields);
+  } else if constexpr (std::is_same_v<T, Conv2d> || std::is_same_v<T, Linear>) {
+    std::apply([&](const auto&... f) { (each_number(name + "." + std::string(f.name), value.*f.member, act), ...); }, T::fields);
   }
 }
 
@@ -128,6 +127,8 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
             accepted);
   probe_all("conv_bn2d", ConvBn2d{.conv = {.in = 4, .out = 6, .bias = false}}, {picture}, accepted);
   probe_all("linear", Linear{4, 3}, {{5, 4}}, accepted);
+  probe_all("linear_bn", LinearBn{.linear = {4, 3, false}}, {{5, 4}}, accepted);
+  probe_all("prelu", PRelu{4}, {picture}, accepted);
   probe_all("batch_norm", BatchNorm{4}, {picture}, accepted);
   probe_all("unary", Unary{}, {picture}, accepted);
   for (const UnaryFn fn : {UnaryFn::clip, UnaryFn::leaky_relu, UnaryFn::celu, UnaryFn::softplus, UnaryFn::sigmoid})

@@ -40,7 +40,7 @@ TEST_CASE("more axes than kernels walk are refused where the network is built") 
   CHECK_THROWS_WITH(network_of({Reduce{ReduceFn::max, {0, 2, 4, 6}}, {twos(7)}}), Contains("op: shape") && Contains("six axes"));
   CHECK_THROWS_WITH(network_of({Reduce{}, {twos(15)}}), Contains("six axes"));
   const Model wide = network_of({Expand{{int64_t{1} << 32, 1}}, {{1, 1}}});
-  CHECK_THROWS_WITH(infer(wide, {{Tensor::full({1, 1}, 3)}}), Contains("below 2^31") || Contains("memory"));
+  CHECK_THROWS_WITH(infer(wide, {{Tensor::full({1, 1}, 3)}}), Contains("below 2^31"));
 }
 
 TEST_CASE("a hard_swish whose multiplier is just below a power of two stays beside its function") {
@@ -64,6 +64,15 @@ TEST_CASE("a hard_swish whose multiplier is just below a power of two stays besi
       // One code; where the output's is an eighth of the input's, 16 bits between them leave a few.
       CHECK(worst <= (row.y_scale * 2 < row.x_scale ? 3 : 1));
     }
+}
+
+TEST_CASE("a multiplier just below a power of two has the upper half that TensorFlow Lite gives it, 32767") {
+  // Computed from the formulas of TensorFlow Lite's reference kernel: with 32768 these codes would be one more.
+  for (const auto& [y_scale, code, want] : {std::tuple{0.0117187351561F, 94, 112}, {0.0234374703122F, 79, 48}}) {
+    const QParams from{{0.0117187F}, {-50}, -1, 0, -128, 127}, to{{y_scale}, {0}, -1, 0, -128, 127};
+    const Tensor got = through(Unary{UnaryFn::hard_swish}, all_codes(), from, to, Rounding::fixed_double);
+    CHECK(int{got.data<int8_t>()[code + 128]} == want);
+  }
 }
 
 TEST_CASE("codes beyond 32 bits saturate to the side they are on") {

@@ -153,6 +153,37 @@ TEST_CASE("training conv_bn2d equals convolution then batch norm: value, gradien
           kFoldTolerance * (name == "running_mean" ? size : size * size));
 }
 
+TEST_CASE("training linear_bn equals linear then batch norm: value, gradients, running statistics") {
+  for (const bool bias : {false, true}) {
+    CAPTURE(bias);
+    Model apart, together;
+    for (Model* m : {&apart, &together}) m->add("x", Input{{7, 5}});
+    apart.add("fc", Linear{5, 4, bias});
+    apart.add("bn", BatchNorm{4});
+    together.add("fc", LinearBn{.linear = {5, 4, bias}});
+    Generator g(11);
+    initialize(apart, g);
+    initialize(together, g);
+    apart = cast(apart, DType::f64);
+    together = cast(together, DType::f64);
+    for (auto& [name, tensor] : apart["fc"].params) together["fc"].params[name] = tensor = random_tensor(g, tensor.shape());
+    for (const std::string name : {"weight", "bias", "running_mean", "running_var"}) {
+      Tensor& t = apart["bn"].params[name];
+      together["fc"].params["bn." + name] = t = random_tensor(g, t.shape(), 0.5, 2);
+    }
+    const Tensor x = random_tensor(g, {7, 5}), weights = random_tensor(g, {7, 4});
+    const Var a = forward(apart, {&x, 1}, Mode::train)[0], b = forward(together, {&x, 1}, Mode::train)[0];
+    CHECK(largest_difference(a.value(), b.value()) < kFoldTolerance);
+    const Grads ga = backward(weighted_sum(a, weights)), gb = backward(weighted_sum(b, weights));
+    CHECK(largest_difference(ga.at("fc.weight"), gb.at("fc.weight")) < kFoldTolerance);
+    CHECK(largest_difference(ga.at("bn.weight"), gb.at("fc.bn.weight")) < kFoldTolerance);
+    CHECK(largest_difference(ga.at("bn.bias"), gb.at("fc.bn.bias")) < kFoldTolerance);
+    for (const std::string name : {"running_mean", "running_var"})
+      CHECK(largest_difference(apart["bn"].params.at(name), together["fc"].params.at("bn." + name)) < kFoldTolerance);
+    CHECK(largest_difference(infer(apart, {&x, 1})[0], infer(together, {&x, 1})[0]) < kFoldTolerance);
+  }
+}
+
 TEST_CASE("conv_bn2d trains on when gamma is zero") {
   Model m;
   m.add("x", Input{{2, 4, 4, 2}});
@@ -192,6 +223,10 @@ TEST_CASE("element-wise, pooling and shape operators have the right derivatives"
   check_op(Reshape{{-1, 6}}, {{2, 3, 4}});
   check_op(Transpose{{0, 3, 1, 2}}, {{2, 3, 4, 2}});
   check_op(Dropout{0.4}, {{6, 5}});
+  check_op(PRelu{5}, {{6, 5}});
+  check_op(PRelu{}, {{6, 5}});
+  check_op(Conv1d{.in = 4, .out = 3, .stride = 2, .padding = 1}, {{2, 9, 4}});
+  check_op(Pool1d{.kernel = 3, .stride = 2, .padding = 1}, {{2, 9, 4}});
 }
 
 TEST_CASE("the losses have the right derivatives") {

@@ -24,6 +24,8 @@ inline std::vector<OperatorCase> every_operator() {
       {ConvBn2d{.conv = {.in = 8, .out = 3, .bias = false}}, {picture}},
       {ConvTranspose2d{.in = 8, .out = 3, .stride = {2, 1}}, {picture}},
       {Linear{8, 5}, {picture}},
+      {LinearBn{.linear = {8, 5, false}}, {picture}},
+      {PRelu{8}, {picture}},
       {BatchNorm{8}, {picture}},
       {LayerNorm{8}, {picture}},
       {GroupNorm{2, 8}, {picture}},

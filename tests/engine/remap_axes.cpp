@@ -72,6 +72,8 @@ TEST_CASE("operators in another layout give what they gave, in that layout") {
                                                           {"conv_bn2d", none},
                                                           {"conv_transpose2d", none},
                                                           {"linear", last},
+                                                          {"linear_bn", last},
+                                                          {"prelu", last},
                                                           {"batch_norm", last},
                                                           {"layer_norm", last},
                                                           {"group_norm", none},

@@ -182,7 +182,7 @@ TEST_CASE("prepared and converted models are not fused again") {
   CHECK_THROWS_WITH(fuse(convert(p), Aim::inference), Contains("fuse takes a float model"));
 }
 
-TEST_CASE("linear layers fold their batch norm for inference only") {
+TEST_CASE("linear layers fold their batch norm for inference and keep it for training") {
   Model m;
   m.add("x", Input{{4, 3}});
   m.add("fc", Linear{.in = 3, .out = 5, .bias = false});
@@ -193,7 +193,10 @@ TEST_CASE("linear layers fold their batch norm for inference only") {
   CHECK(f.modules.size() == 2);
   CHECK(std::get<Linear>(f["fc"].op).bias);
   CHECK(std::get<Linear>(f["fc"].op).act == Activation::relu6);
-  CHECK(fuse(m, Aim::training).modules.size() == 4);
+  const Model t = fuse(m, Aim::training);
+  CHECK(t.modules.size() == 2);
+  CHECK(std::get<LinearBn>(t["fc"].op) == LinearBn{.linear = {3, 5, false, Activation::relu6}});
+  CHECK(t["fc"].params.contains("bn.running_var"));
 }
 
 TEST_CASE("a batch norm of pictures that no layer took becomes a depthwise layer, and runs on codes") {

@@ -35,12 +35,16 @@ Trained trained() {
   m.add("bn2", BatchNorm{8});
   m.add("pool", Pool2d{.kind = Pool::adaptive_average});
   m.add("rows", Reshape{{0, -1}});
-  m.add("fc", Linear{8, 4});
+  m.add("hidden", Linear{8, 12});
+  m.add("bn3", BatchNorm{12});
+  m.add("relu3", Unary{UnaryFn::relu});
+  m.add("fc", Linear{12, 4});
   m = drawn(std::move(m), 7);
   Generator g(9);
   for (int i = 0; i < 4; ++i) t.data.push_back(randn(g, {16, 6, 6, 3}));
   t.prepared = prepare(fuse(m, Aim::training), {{"", octet_qat_qconfig()}});
   REQUIRE(t.prepared["conv"].as<ConvBn2d>());
+  REQUIRE(t.prepared["hidden"].as<LinearBn>());
   Sgd sgd({.momentum = 0.9});
   for (int step = 0; step < 12; ++step) {
     Tensor labels(Shape{16}, DType::i32);
@@ -48,7 +52,7 @@ Trained trained() {
     sgd.step(t.prepared, backward(cross_entropy(forward(t.prepared, {&t.data[step % 4], 1}, Mode::train)[0], labels)), 0.05);
   }
   t.int8 = convert(t.prepared);
-  REQUIRE(summarize(t.int8).int8_kernels == 3);
+  REQUIRE(summarize(t.int8).int8_kernels == 4);
   return t;
 }
 
@@ -59,7 +63,7 @@ TEST_CASE("to_float gives what a trained model computes without rounding") {
   const Model floats = to_float(t.prepared);
   for (const Module& m : floats.modules) {
     CHECK(m.hooks.empty());
-    CHECK(m.as<ConvBn2d>() == nullptr);
+    CHECK((!m.as<ConvBn2d>() && !m.as<LinearBn>()));
   }
   CHECK(floats["conv"].as<Conv2d>()->act == Activation::relu);
   CHECK_FALSE(t.prepared["conv"].hooks.empty());  // the argument stays what it was
@@ -84,10 +88,10 @@ TEST_CASE("a trained model is compared with its own float weights, prepared or c
         if (row.weight) {
           ++weights;
           REQUIRE(std::isfinite(row.weight->sqnr_db));
-          CHECK(row.op != "conv_bn2d");
+          CHECK((row.op == "conv2d" || row.op == "linear"));
           CHECK((row.weight->sqnr_db > 30) == own);
         }
-      CHECK(weights == 3);
+      CHECK(weights == 4);
       REQUIRE(std::isfinite(c.output.sqnr_db));
       CHECK((c.output.sqnr_db > 25) == own);
     }
@@ -98,7 +102,7 @@ TEST_CASE("a batch norm that is still beside its layer pairs with the folded one
   // The prepared model itself as the reference: its ConvBn2d stand for the converted convolutions.
   const std::vector<MeanError> by_prepared = own_mean_errors(t.prepared, t.int8, t.data),
                                by_floats = own_mean_errors(to_float(t.prepared), t.int8, t.data);
-  REQUIRE(by_prepared.size() == 3);
+  REQUIRE(by_prepared.size() == 4);
   for (size_t i = 0; i < by_floats.size(); ++i) CHECK(by_prepared[i].error == by_floats[i].error);
 }
 
@@ -106,7 +110,7 @@ TEST_CASE("biases are corrected by the model that was converted and by no other"
   const Trained t = trained();
   CHECK_THROWS_WITH(correct_bias(t.untrained, t.int8, t.data),
                     Contains("conv: its int8 weights do not come from this float model") && Contains("to_float()"));
-  CHECK_THROWS_WITH(correct_bias_analytic(fuse(t.untrained, Aim::inference), t.int8, {}, {.min = -4, .max = 4}),
+  CHECK_THROWS_WITH(correct_bias_analytic(fuse(t.untrained, Aim::inference), t.int8, {}, InputPrior{-4, 4, {}, {}}),
                     Contains("do not come from this float model"));
   const Model floats = to_float(t.prepared), corrected = correct_bias(floats, t.int8, t.data);
   const auto worst = [&](const Model& m) {

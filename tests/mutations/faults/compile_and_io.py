@@ -52,7 +52,9 @@ FAULTS = {
     ],
     'io/firmware_plan.cpp': [
         ('!read_by_others(item) && ', '', 'a part absorbed although it is read behind'),
-        ('if (step.outputs.size() == 1) step.completes = completed', 'if (step.outputs.size() == 7) step.completes = completed', 'a value that is never complete'),
+        ('if (step.outputs.size() == 1) step.completes = completed',
+         'if (step.outputs.size() == 7) step.completes = completed',
+         'a value that is never complete'),
         ('o.value)].last = static_cast<int>(t) + 1;', 'o.value)].last = static_cast<int>(t);', 'writes over what is still read'),
         ('p.value)].last = static_cast<int>(items_.size()) + 1;',
          'p.value)].last = 1;',

@@ -113,7 +113,9 @@ FAULTS = {
     'kernels/native/elementwise.cpp': [
         ('__builtin_memset(block, *row, kBlock);', '__builtin_memset(block, *row, kBlock / 2);', 'half of a repeated operand'),
         ('for (int k = 1; k < 16; ++k) y |=', 'for (int k = 1; k < 15; ++k) y |=', 'the last sixteenth of a lookup table'),
-        ('code(real(a, g.a_scale) - real(b, g.b_scale))', 'code(real(b, g.a_scale) - real(a, g.b_scale))', 'operands of a difference swapped'),
+        ('code(real(a, g.a_scale) - real(b, g.b_scale))',
+         'code(real(b, g.a_scale) - real(a, g.b_scale))',
+         'operands of a difference swapped'),
         ('static_cast<uint8_t>(g.clamp_min) ^ flip, hi', 'static_cast<uint8_t>(g.clamp_min), hi', 'i8 limits in the wrong domain'),
     ],
     'kernels/native/engine.cpp': [

@@ -72,7 +72,9 @@ FAULTS = {
          'channels of an inner axis mixed up'),
     ],
     'quant/fuse.cpp': [
-        ('is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module)', 'is_picture_norm(module) && !taken.contains(static_cast<int>(i))', 'a batch norm that is called twice becomes a layer'),
+        ('is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module)',
+         'is_picture_norm(module) && !taken.contains(static_cast<int>(i))',
+         'a batch norm that is called twice becomes a layer'),
         ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && whole;', 'y = c + c as a residual of c'),
         ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && other != s.back();',
          'a residual that is repeated along an axis'),

@@ -46,7 +46,9 @@ FAULTS = {
          'the bias is not in the bound'),
     ],
     'runtime/model.cpp': [
-        ('    next_value_ = header_.inputs;\n    find_next_value();', '    next_value_ = header_.inputs;', 'a piece of an input taken for the first output'),
+        ('    next_value_ = header_.inputs;\n    find_next_value();',
+         '    next_value_ = header_.inputs;',
+         'a piece of an input taken for the first output'),
         ('if (s.scratch_bytes != 0 && !apart(s.scratch_offset, s.scratch_bytes, outs[i].offset, outs[i].bytes))',
          'if (false)',
          'scratch may overlap the output'),
