@@ -23,6 +23,7 @@ struct Walk {
 };
 
 Walk walk_of(const Pick& pick, const Shape& x, int32_t element_size) {
+  check(pick.axes.size() == x.size(), "a pick of ", pick.axes.size(), " axes from shape ", to_string(x));
   Walk g;
   size_t rank = x.size();
   int64_t run = 1;

@@ -127,7 +127,10 @@ Lowered lower_means(const LowerCall& call, const PoolGeometry& g) {
   if (h == g.in_h && w == g.in_w) return {{{means}}};
   const Pick padded{{all_of(g.batch), padded_axis(g.in_h, g.pad_top, g.pad_bottom), padded_axis(g.in_w, g.pad_left, g.pad_right),
                      all_of(g.channels)}};
-  Lowered lowered = lower_pick(call, padded);
+  const Shape picture{g.batch, g.in_h, g.in_w, g.channels};  // which the input may be a line of
+  LowerCall of_picture = call;
+  of_picture.input_shapes = {&picture, 1};
+  Lowered lowered = lower_pick(of_picture, padded);
   lowered.temporaries = {numel(padded.output())};
   lowered.calls[0].outputs = {Operand::temporary(0)};
   lowered.calls.push_back({means, {Operand::temporary(0)}});

@@ -21,10 +21,10 @@ Tensor sparse(Generator& g, const Shape& shape) {
   return x;
 }
 
-Model averaging(const Op& op, Rounding rounding) {
+Model averaging(const Op& op, Rounding rounding, const Shape& x = {1, 8, 8, 70}) {
   Model m;
   m.rounding = rounding;
-  m.add("x", Input{{1, 8, 8, 70}});
+  m.add("x", Input{x});
   m.add("average", op);
   return m;
 }
@@ -78,6 +78,21 @@ TEST_CASE("averages of sparse values with codes of their own lose half as many d
         }
       }
       WARN(what << ", " << to_string(rounding) << ": " << before << " dB with the input's codes, " << after << " with its own");
+    }
+}
+
+TEST_CASE("averages of sequences have codes of their own, too") {
+  Generator g(4);
+  const Tensor x = sparse(g, {3, 40, 20});
+  for (const Pool1d& op :
+       {Pool1d{.kind = Pool::adaptive_average}, Pool1d{.kind = Pool::average, .kernel = 9, .stride = 2, .padding = 4}})
+    for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+      CAPTURE(to_string(rounding), op.kernel);
+      const Model m = averaging(op, rounding, {1, 40, 20}), own = in_codes(m, true, x);
+      CHECK(measured(m, own, x) > measured(m, in_codes(m, false, x), x) + 6);
+      for (const QEngineInfo& info : qengines())
+        if (info.available)
+          CHECK(same(Session(Program::bind(own, info.engine), {x.shape()}).run({&x, 1})[0], infer(own, {&x, 1})[0]));
     }
 }
 
