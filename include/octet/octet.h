@@ -23,6 +23,7 @@
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 #include "quant/outlier_guard.h"
+#include "quant/prune.h"
 #include "quant/qconfig.h"
 #include "quant/quantize.h"
 

@@ -163,10 +163,11 @@ std::optional<Example> example(const std::string& name, Rounding rounding, int s
   if (name == "resnet8") return quantized(name, resnet8(), rounding, true, samples);
   if (name == "demo") return quantized(name, demo(), rounding, true, samples);
   if (name == "tiny_separable") return quantized(name, tiny_separable(), rounding, true, samples);
+  if (name == "tiny_pruned") return quantized(name, tiny_separable(), rounding, true, samples, prune_some);
   if (name == "mobilenet") return quantized(name, mobilenet(), rounding, true, samples);
   if (name == "mobilenet_pruned") return quantized(name, mobilenet(), rounding, true, samples, prune_some);
   fail("no model \"", name,
-       "\"; there are dscnn, autoencoder, every_op, resnet8, demo, tiny_separable, mobilenet, mobilenet_pruned");
+       "\"; there are dscnn, autoencoder, every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned");
 }
 
 }  // namespace octet::device

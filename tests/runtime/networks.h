@@ -42,7 +42,8 @@ Example quantized(const std::string& name, Model net, Rounding, bool i8, int sam
 /// OCTET_MODELS names the folder that holds it. `golden` gets the expected logits in this rounding, if not null.
 std::optional<Example> mlperf_tiny(const std::string& folder, Rounding, int samples, Tensor* golden = nullptr);
 
-/// By name: every_op, resnet8, demo, tiny_separable, mobilenet, mobilenet_pruned, dscnn, autoencoder; the last two may be missing.
+/// By name: every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned, dscnn, autoencoder; the last two may
+/// be missing.
 std::optional<Example> example(const std::string& name, Rounding, int samples);
 
 }  // namespace octet::device

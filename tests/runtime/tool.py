@@ -24,7 +24,7 @@ def main():
 
   with tempfile.TemporaryDirectory() as folder:
     work = pathlib.Path(folder)
-    subprocess.run([board_models, work, '1', 'tiny_separable'], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([board_models, work, '1', 'tiny_separable', 'tiny_pruned'], check=True, stdout=subprocess.DEVNULL)
     data = work / 'tiny_separable-fixed_double-portable'
     model = data / 'model.octet'
     status, out, err = octet('plan', model)
@@ -43,6 +43,13 @@ def main():
     expect('inspect reads it back', status == 0 and 'rounding fixed_double' in out and 'separable1.dw' in out, out + err)
     status, out, err = octet('inspect', work / 'm4.octi')
     expect('inspect sees packed weights', status == 0 and 'packed weights of family 1' in out, out + err)
+    pruned = work / 'tiny_pruned-fixed_double-portable' / 'model.octet'
+    status, out, err = octet('prune', pruned)
+    expect('prune says what it would save', status == 0 and 'stem: 1 of 8 channels\n' in out and ' MACs, then ' in out, out + err)
+    status, again, err = octet('prune', pruned, '-o', work / 'small.octet')
+    expect('prune writes a model', status == 0 and again == out and octet('plan', work / 'small.octet')[0] == 0, again + err)
+    status, out, err = octet('prune', work / 'small.octet')
+    expect('nothing is left to prune', status == 0 and out.startswith('0 layers lost 0 of 0 channels'), out + err)
     damaged = bytearray((work / 'a.octi').read_bytes())
     damaged[200] ^= 1
     (work / 'bad.octi').write_bytes(damaged)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 ERROR, USAGE = 1, 2
-VERBS = ['explain', 'report', 'compare-reports', 'plan', 'image', 'inspect']
+VERBS = ['explain', 'report', 'compare-reports', 'plan', 'image', 'inspect', 'prune']
 findings = []
 
 
@@ -60,7 +60,7 @@ def wrong_files(tool, good):
         tool.refused(ERROR, [work / wrong], verb, *given, *extra)
   model, image, array = ('this is a model file', 'octet explain'), ('this is a firmware image', 'octet inspect'), \
       ('this is a NumPy array',)
-  for verb in 'explain', 'plan':
+  for verb in 'explain', 'plan', 'prune':
     tool.refused(ERROR, [good['image'], 'expected a model file', *image], verb, good['image'])
     tool.refused(ERROR, [good['data'], 'expected a model file', *array], verb, good['data'])
     tool.refused(ERROR, [work / 'cut'], verb, work / 'cut')
@@ -68,6 +68,8 @@ def wrong_files(tool, good):
   tool.refused(ERROR, [good['data'], 'expected a firmware image', *array], 'inspect', good['data'])
   tool.refused(ERROR, [work / 'cut_image', 'firmware image'], 'inspect', work / 'cut_image')
   tool.refused(ERROR, [good['float'], 'float input'], 'plan', good['float'])
+  tool.refused(ERROR, [good['float'], 'expected a converted model'], 'prune', good['float'])
+  tool.refused(ERROR, [good['int8']], 'prune', good['int8'], '-o', good['int8'])
   tool.refused(ERROR, [good['int8'], 'quantized model', 'FLOAT INT8 DATA'], 'report', good['int8'], good['float'], good['data'])
   tool.refused(ERROR, [good['float'], 'float model', 'FLOAT INT8 DATA'], 'report', good['float'], good['float'], good['data'])
   tool.refused(ERROR, [good['int8'], 'expected inputs', *model], 'report', good['float'], good['int8'], good['int8'])

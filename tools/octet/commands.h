@@ -13,6 +13,7 @@ void add_explain(CLI::App&);
 void add_image(CLI::App&);
 void add_inspect(CLI::App&);
 void add_plan(CLI::App&);
+void add_prune(CLI::App&);
 void add_report(CLI::App&);
 
 /// A limit that was asked for is not kept: lines for standard error, and kLimitStatus.

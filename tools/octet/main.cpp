@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   add_report(app);
   add_compare_reports(app);
   add_plan(app);
+  add_prune(app);
   add_image(app);
   add_inspect(app);
   return octet::tools::run_program("octet", [&] {

@@ -172,4 +172,18 @@ FAULTS = {
          's.quantized_outputs += module.hooks.contains("output");',
          'quantized outputs are counted as hooks'),
     ],
+    'quant/prune.cpp': [
+        (' && code(most) == y.zero_point[0];',
+         ';',
+         'a channel is dead that is so at its lowest only'),
+        ('cut.dead[c] = cut.dead[c] && dead[c];',
+         'static_cast<void>(dead);',
+         'a depthwise channel that is read goes with its input'),
+        ('if (!cut.dead[static_cast<size_t>(i % channels)]) inputs.push_back(i);',
+         'if (!cut.dead[static_cast<size_t>(i % channels)] || i < channels) inputs.push_back(i);',
+         'flattened inputs of a dead channel stay'),
+        ('if (reader == graph.end()) return false;',
+         'if (reader == graph.end()) continue;',
+         "a model's output loses channels"),
+    ],
 }
