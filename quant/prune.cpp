@@ -12,6 +12,7 @@
 #include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "kernels/qmath.h"
+#include "kernels/with_rounding.h"
 #include "quant/pairing.h"
 
 namespace octet {
@@ -27,13 +28,9 @@ int32_t code_of(const kernels::OutputArgs& output, kernels::CodeType type, Round
   const qmath::Scale s{at(tables.scale), at(tables.bias), at(tables.bias_codes), at(tables.multiplier), at(tables.shift)};
   const auto acc = static_cast<int32_t>(sum);  // 32 bits hold it, or the layer would have been refused
   const int32_t low = type == kernels::CodeType::i8 ? -128 : 0;
-  switch (rounding) {
-    case Rounding::real: return qmath::requantize<Rounding::real>(acc, s, output, low);
-    case Rounding::int_bias: return qmath::requantize<Rounding::int_bias>(acc, s, output, low);
-    case Rounding::fixed_double: return qmath::requantize<Rounding::fixed_double>(acc, s, output, low);
-    case Rounding::fixed_single: return qmath::requantize<Rounding::fixed_single>(acc, s, output, low);
-  }
-  fail("unknown rounding ", static_cast<int>(rounding));
+  int32_t code = 0;
+  with_rounding(rounding, [&]<Rounding R>() { code = qmath::requantize<R>(acc, s, output, low); });
+  return code;
 }
 
 bool is_tied(const Model& model, const Module& module) {

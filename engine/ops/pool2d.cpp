@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/float_kernels.h"
+#include "engine/ops/copy.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/picked.h"
 
@@ -106,17 +107,6 @@ int64_t most_cells(int64_t in, int64_t out, int64_t kernel, bool adaptive) {
   return in % out == 0 ? in / out : std::min(in, in / out + 2);
 }
 
-}  // namespace
-
-namespace {
-
-std::vector<int64_t> padded_axis(int64_t n, int64_t before, int64_t after) {
-  std::vector<int64_t> axis = all_of(n);
-  axis.insert(axis.begin(), static_cast<size_t>(before), -1);
-  axis.insert(axis.end(), static_cast<size_t>(after), -1);
-  return axis;
-}
-
 /// Means of codes as codes of another meaning: of the picture with its padding around it, if there is any.
 Lowered lower_means(const LowerCall& call, const PoolGeometry& g) {
   const int64_t h = g.in_h + g.pad_top + g.pad_bottom, w = g.in_w + g.pad_left + g.pad_right, row = w * g.channels;
@@ -125,9 +115,8 @@ Lowered lower_means(const LowerCall& call, const PoolGeometry& g) {
   const View window{g.adaptive ? Shape{h, w} : Shape{g.kernel_h, g.kernel_w}, {row, g.channels}};
   const kernels::ReduceArgs means = reduce_args(call, kernels::ReduceKind::mean, kept, window);
   if (h == g.in_h && w == g.in_w) return {{{means}}};
-  const Pick padded{{all_of(g.batch), padded_axis(g.in_h, g.pad_top, g.pad_bottom), padded_axis(g.in_w, g.pad_left, g.pad_right),
-                     all_of(g.channels)}};
   const Shape picture{g.batch, g.in_h, g.in_w, g.channels};  // which the input may be a line of
+  const Pick padded = Pad{{0, g.pad_top, g.pad_left, 0}, {0, g.pad_bottom, g.pad_right, 0}}.pick(picture, call.path);
   LowerCall of_picture = call;
   of_picture.input_shapes = {&picture, 1};
   Lowered lowered = lower_pick(of_picture, padded);

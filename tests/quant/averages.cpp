@@ -6,6 +6,7 @@
 #include "numeric_suite/compare.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 #include "tests/same.h"
 
 using namespace octet;
@@ -62,7 +63,7 @@ TEST_CASE("averages of sparse values with codes of their own lose half as many d
   Generator g(3);
   const Tensor x = sparse(g, {3, 8, 8, 70});
   for (const auto& [what, op] : operators)
-    for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+    for (const Rounding rounding : octet::testing::kRoundings) {
       INFO(what << ", " << to_string(rounding));
       const Model m = averaging(op, rounding), own = in_codes(m, true, x), kept = in_codes(m, false, x);
       const double before = measured(m, kept, x), after = measured(m, own, x);
@@ -86,7 +87,7 @@ TEST_CASE("averages of sequences have codes of their own, too") {
   const Tensor x = sparse(g, {3, 40, 20});
   for (const Pool1d& op :
        {Pool1d{.kind = Pool::adaptive_average}, Pool1d{.kind = Pool::average, .kernel = 9, .stride = 2, .padding = 4}})
-    for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+    for (const Rounding rounding : octet::testing::kRoundings) {
       CAPTURE(to_string(rounding), op.kernel);
       const Model m = averaging(op, rounding, {1, 40, 20}), own = in_codes(m, true, x);
       CHECK(measured(m, own, x) > measured(m, in_codes(m, false, x), x) + 6);

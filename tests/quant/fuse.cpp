@@ -5,6 +5,7 @@
 #include "numeric_suite/compare.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 #include "tests/quant/support.h"
 
 using namespace octet;
@@ -225,7 +226,7 @@ TEST_CASE("a batch norm of pictures that no layer took becomes a depthwise layer
   CHECK(sqnr(infer(m, {&x, 1})[0], infer(f, {&x, 1})[0]) > 110);
   for (const Model& other : {fuse(m, Aim::training), fuse(m, Aim::inference, {.lone_norms = false})})
     CHECK(other["bn"].as<BatchNorm>() != nullptr);
-  for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+  for (const Rounding rounding : octet::testing::kRoundings) {
     CAPTURE(to_string(rounding));
     Model rounded = m;
     rounded.rounding = rounding;

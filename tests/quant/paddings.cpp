@@ -6,6 +6,7 @@
 #include "numeric_suite/compare.h"
 #include "quant/quantize.h"
 #include "tests/catch.h"
+#include "tests/kernels/fills.h"
 #include "tests/quant/support.h"
 #include "tests/same.h"
 
@@ -14,7 +15,7 @@ using octet::testing::same;
 
 TEST_CASE("a constant that is outside the input's range is within the range of the padded value") {
   for (const double value : {0.0, 5.0, -2.5, 0.125})
-    for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double, Rounding::fixed_single}) {
+    for (const Rounding rounding : octet::testing::kRoundings) {
       CAPTURE(value, to_string(rounding));
       Model m;
       m.rounding = rounding;
