@@ -22,10 +22,6 @@ std::optional<Product> scalable(const Module& module) {
 int64_t out_channels(const Module& module) { return traits_of(module.op).product->out; }
 int64_t groups_of(const Module& module) { return traits_of(module.op).product->groups; }
 
-bool tied(const Model& model, const Module& module) {
-  return !module.tied_to.empty() || std::ranges::any_of(model.modules, [&](const Module& m) { return m.tied_to == module.path; });
-}
-
 /// Whether values keep their channel (the last axis, or its remainder after flattening) and scale with it. Average pools that count
 /// no padding and max pools both do.
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
@@ -52,7 +48,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   const std::optional<Product> from = scalable(begin);
   if (!from) return link.why = "it is no convolution or linear layer", link;
   if (from->residual) return link.why = "a residual is added to its output", link;
-  if (tied(model, begin)) return link.why = "it is called twice", link;
+  if (is_tied(model, begin)) return link.why = "it is called twice", link;
   if (const Channels c = channels_of(activation_of(begin.op));
       c != Channels::scales && (c != Channels::clips || relu6 == Relu6::leave))
     return link.why = activation_of(begin.op) == Activation::relu6 ? "relu6 does not scale" : "its activation does not scale", link;
@@ -65,7 +61,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
     if (const std::optional<Product> to = scalable(next)) {
       const bool fits = to->in == from->out || (to->flat && to->in % from->out == 0);
       if (!fits) return link.why = next.path + " has another number of channels", link;
-      if (tied(model, next)) return link.why = next.path + " is called twice", link;
+      if (is_tied(model, next)) return link.why = next.path + " is called twice", link;
       const auto reads_first =
           std::ranges::find(link.between, next.inputs[0].module) != link.between.end() || next.inputs[0].module == first;
       if (!reads_first) return link.why = next.path + " only adds it", link;

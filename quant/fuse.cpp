@@ -8,6 +8,7 @@
 #include "engine/module_check.h"
 #include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
+#include "quant/pairing.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -141,11 +142,9 @@ namespace {
 Model with_norms_as_layers(Model model, const std::vector<Sequence>& sequences) {
   std::set<int> taken;
   for (const Sequence& s : sequences) taken.insert(s.begin(), s.end());
-  const auto tied = [&](const Module& module) {
-    return !module.tied_to.empty() || std::ranges::find(model.modules, module.path, &Module::tied_to) != model.modules.end();
-  };
   for (size_t i = 0; i < model.modules.size(); ++i)
-    if (Module& module = model.modules[i]; is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module))
+    if (Module& module = model.modules[i];
+        is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !is_tied(model, module))
       become_layer(module);
   return model;
 }

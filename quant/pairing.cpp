@@ -59,6 +59,10 @@ std::string listed(const std::vector<std::string>& paths) {
 
 }  // namespace
 
+bool is_tied(const Model& model, const Module& module) {
+  return !module.tied_to.empty() || std::ranges::find(model.modules, module.path, &Module::tied_to) != model.modules.end();
+}
+
 bool has_codes(const Module& m) { return !m.out_q.empty() && m.out_q[0].has_value(); }
 bool is_quantized(const Model& model) { return std::ranges::any_of(model.modules, has_codes); }
 

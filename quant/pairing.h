@@ -16,6 +16,9 @@ struct Pairing {
   std::vector<std::string> unmatched;  ///< paths of the quantized model without one: crossings, operators added on one side
 };
 
+/// Whether the module shares its parameters with another call.
+bool is_tied(const Model&, const Module&);
+
 /// Whether the module's output has codes, or any module's, as in what convert returns.
 bool has_codes(const Module&);
 bool is_quantized(const Model&);

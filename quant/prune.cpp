@@ -33,10 +33,6 @@ int32_t code_of(const kernels::OutputArgs& output, kernels::CodeType type, Round
   return code;
 }
 
-bool is_tied(const Model& model, const Module& module) {
-  return !module.tied_to.empty() || std::ranges::find(model.modules, module.path, &Module::tied_to) != model.modules.end();
-}
-
 /// A layer whose channels can be told apart.
 bool is_plain_layer(const Model& model, int index) {
   const Module& module = model.modules[static_cast<size_t>(index)];

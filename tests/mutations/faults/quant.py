@@ -48,7 +48,7 @@ FAULTS = {
         ('e.has_range &= before[w.module].has_range;', '', 'a concatenation of unknown ranges is known'),
     ],
     'quant/equalize.cpp': [
-        ('if (tied(model, next)) return link.why', 'if (false) return link.why', 'second layer may be tied'),
+        ('if (is_tied(model, next)) return link.why', 'if (false) return link.why', 'second layer may be tied'),
         ('if (from->residual) return link.why', 'if (false) return link.why', 'a layer with a residual is scaled'),
         ('(o / (out / groups) * per_group + i % per_group) % channels',
          '(i % per_group) % channels',
@@ -72,7 +72,7 @@ FAULTS = {
          'channels of an inner axis mixed up'),
     ],
     'quant/fuse.cpp': [
-        ('is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !tied(module)',
+        ('is_picture_norm(module) && !taken.contains(static_cast<int>(i)) && !is_tied(model, module)',
          'is_picture_norm(module) && !taken.contains(static_cast<int>(i))',
          'a batch norm that is called twice becomes a layer'),
         ('(bare || after_bn) && other != s.back() && whole;', '(bare || after_bn) && whole;', 'y = c + c as a residual of c'),
