@@ -204,6 +204,12 @@ std::optional<Part> make(const ReduceArgs&, const Blobs&) { return std::nullopt;
 
 std::optional<Part> make(const GatherArgs&, const Blobs&) { return std::nullopt; }
 
+std::optional<Part> make(const MatMulArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const ResizeArgs&, const Blobs&) { return std::nullopt; }
+
+std::optional<Part> make(const ConstantArgs&, const Blobs&) { return std::nullopt; }
+
 std::optional<Part> make(const SoftmaxArgs&, const Blobs&) { return std::nullopt; }
 
 class Chain final : public Bare {

@@ -173,7 +173,7 @@ class PlanMaker {
     run.name = told.name, run.output_bytes = told.output_bytes, run.macs = told.macs, run.floats = told.floats;
     run.kernel = std::move(told.made.kernel), run.why = std::move(told.made.why_not);
     plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());
-    if (!module.inputs.empty())
+    if (!module.inputs.empty())  // an input's run reads what the caller gives
       for (const Operand& o : call.inputs) run.inputs.push_back(place(i, o, first_temporary));
     for (const Operand& o : call.outputs) run.outputs.push_back(place(i, o, first_temporary));
     check(std::max(run.inputs.size(), run.outputs.size()) <= Plan::kMostOperands, module.path, ": ", run.inputs.size(),
@@ -188,6 +188,7 @@ class PlanMaker {
     const int first = plan_.steps[static_cast<size_t>(i)].first_value;
     if (lowered.calls.size() != shapes_[static_cast<size_t>(i)].size()) return false;
     for (const auto& call : lowered.calls) {
+      if (call.inputs.empty()) return false;
       const Operand &from = call.inputs[0], &to = call.outputs[0];
       if (from.of != Operand::Of::input || to.of != Operand::Of::output || to.offset != 0) return false;
       const int64_t bytes = plan_.values[static_cast<size_t>(first + to.index)].bytes;

@@ -32,12 +32,12 @@ bool names_inside(const Module& module, std::string_view path) {
 int Model::add(std::string path, Op op, std::vector<Wire> inputs) {
   check(!path.empty(), name_of(op), ": a module needs a path");
   check(!find(path), path, ": this path exists already");
-  const bool is_input = std::holds_alternative<Input>(op);
-  if (inputs.empty() && !is_input) {
+  const bool reads_nothing = traits_of(op).wires == 0;
+  if (inputs.empty() && !reads_nothing) {
     check(!modules.empty(), path, ": nothing to read from; add an Input first");
     inputs.push_back({static_cast<int>(modules.size()) - 1, 0});
   }
-  check(!is_input || inputs.empty(), path, ": an input reads no wire");
+  check(!reads_nothing || inputs.empty(), path, ": ", name_of(op), " reads no wire");
   std::vector<Shape> shapes;
   for (const Wire& w : inputs) {
     check(w.module >= 0 && w.module < static_cast<int>(modules.size()), path, ": wire from module ", w.module, ", there are ",
@@ -126,7 +126,7 @@ void initialize(Model& model, Generator& generator, std::span<const std::string>
   const auto draw = [&](Module& module) {
     if (!module.tied_to.empty()) return;
     naming(module.path, [&] {
-      for (const auto& [name, shape] : expected_params(module.op)) static_cast<void>(numel(shape));  // throws for impossible ones
+      for (const Param& param : params_of(module.op)) static_cast<void>(numel(param.shape));  // throws for impossible ones
       std::visit(
           [&](const auto& op) {
             if constexpr (requires { op.init(module.params, generator); }) op.init(module.params, generator);

@@ -8,13 +8,10 @@
 namespace octet {
 namespace {
 
-using Shapes = std::map<std::string, Shape, std::less<>>;
-
-Shapes shapes_of(const Op& op, bool optional) {
-  Shapes shapes;
-  for (Param& p : params_of(op))
-    if (p.optional == optional) shapes.emplace(std::move(p.name), std::move(p.shape));
-  return shapes;
+/// What the module itself holds: a tied one, nothing.
+std::vector<Param> own_params(const Module& module, std::string_view where) {
+  if (!module.tied_to.empty()) return {};
+  return naming(where, [&] { return params_of(module.op); });
 }
 
 template <class T>
@@ -25,7 +22,8 @@ void check_codes(const Tensor& t, const QParams& q, std::string_view where) {
         " is outside ", q.qmin, "..", q.qmax);
 }
 
-void check_param(const Tensor& t, const Shape& shape, std::string_view where) {
+void check_param(const Tensor& t, const Param& param, std::string_view where) {
+  const Shape& shape = param.shape;
   check(t.shape() == shape, where, ": expected shape ", to_string(shape), ", got ", to_string(t.shape()));
   if (!t.qparams()) {
     check(t.dtype() == DType::f32 || t.dtype() == DType::f64, where, ": is ", to_string(t.dtype()),
@@ -38,26 +36,26 @@ void check_param(const Tensor& t, const Shape& shape, std::string_view where) {
     return;
   }
   const QParams& q = *t.qparams();
-  check_qparams(q, shape, where);
+  check_qparams(q, shape, where, param.role);
   const DType expected = code_dtype(q);
   check(t.dtype() == expected, where, ": codes ", q.qmin, "..", q.qmax, " need ", to_string(expected), ", got ",
         to_string(t.dtype()));
   if (expected == DType::i8)
     check_codes<int8_t>(t, q, where);
-  else
-    check_codes<uint8_t>(t, q, where);
+  else if (expected == DType::u8)
+    check_codes<uint8_t>(t, q, where);  // a bias may have any code
 }
 
 }  // namespace
 
-Shapes expected_params(const Op& op) { return shapes_of(op, false); }
-
-Shapes optional_params(const Op& op) { return shapes_of(op, true); }
-
-void check_qparams(const QParams& q, const Shape& shape, std::string_view where) {
+void check_qparams(const QParams& q, const Shape& shape, std::string_view where, Role role) {
   check(q.qmin <= q.qmax, where, ": qmin ", q.qmin, " is above qmax ", q.qmax);
-  check(q.qmin < 0 ? q.qmin >= -128 && q.qmax <= 127 : q.qmax <= 255, where, ": codes ", q.qmin, "..", q.qmax,
-        " fit neither u8 nor i8");
+  if (role == Role::bias)
+    check(q.qmin == INT32_MIN && q.qmax == INT32_MAX && std::ranges::all_of(q.zero_point, [](int32_t z) { return z == 0; }), where,
+          ": a bias has codes of all 32 bits around zero, not ", to_string(q));
+  else
+    check(q.qmin < 0 ? q.qmin >= -128 && q.qmax <= 127 : q.qmax <= 255, where, ": codes ", q.qmin, "..", q.qmax,
+          " fit neither u8 nor i8");
   check(q.group == 0, where, ": group ", q.group, " is not supported");
   check(q.axis >= -1 && q.axis < static_cast<int>(shape.size()), where, ": axis ", q.axis, " of shape ", to_string(shape));
   const size_t pairs = q.axis < 0 ? 1 : static_cast<size_t>(shape[static_cast<size_t>(q.axis)]);
@@ -72,18 +70,15 @@ void check_qparams(const QParams& q, const Shape& shape, std::string_view where)
 }
 
 void check_module(const Module& module, std::string_view where) {
-  const Shapes expected = module.tied_to.empty() ? naming(where, [&] { return expected_params(module.op); }) : Shapes{};
-  for (const auto& [name, shape] : expected) {
-    const auto found = module.params.find(name);
-    check(found != module.params.end(), where, ": parameter '", name, "' of shape ", to_string(shape), " is missing");
-    check_param(found->second, shape, std::string(where) + "." + name);
+  const std::vector<Param> params = own_params(module, where);
+  for (const Param& param : params) {
+    const auto found = module.params.find(param.name);
+    check(found != module.params.end() || param.optional, where, ": parameter '", param.name, "' of shape ", to_string(param.shape),
+          " is missing");
+    if (found != module.params.end()) check_param(found->second, param, std::string(where) + "." + param.name);
   }
-  const Shapes optional = module.tied_to.empty() ? optional_params(module.op) : Shapes{};
-  for (const auto& [name, shape] : optional)
-    if (const auto found = module.params.find(name); found != module.params.end())
-      check_param(found->second, shape, std::string(where) + "." + name);
   for (const auto& [name, tensor] : module.params)
-    check(expected.contains(name) || optional.contains(name), where, ": a ", name_of(module.op),
+    check(std::ranges::find(params, name, &Param::name) != params.end(), where, ": a ", name_of(module.op),
           module.tied_to.empty() ? "" : " tied to another", " has no parameter '", name, "'");
   check(module.out_q.empty() || module.out_q.size() == module.nominal.size(), where, ": quantization parameters for ",
         module.out_q.size(), " outputs, it has ", module.nominal.size());
@@ -100,10 +95,10 @@ void check_wiring(const Model& model, int index) {
   check(model.rounding <= Rounding::fixed_single, "model: unknown rounding ", static_cast<int>(model.rounding));
   const Module& module = model.modules[static_cast<size_t>(index)];
   check(!module.path.empty(), "model: module ", index, " has no path");
-  const bool is_input = std::holds_alternative<Input>(module.op);
-  check(is_input == module.inputs.empty(), module.path, ": expected ", is_input ? "no wire into an input" : "a wire to read from",
-        ", got ", module.inputs.size());
   const int wires = traits_of(module.op).wires;
+  check((wires == 0) == module.inputs.empty(), module.path, ": expected ",
+        wires == 0 ? "no wire into this " + std::string(name_of(module.op)) : "a wire to read from", ", got ",
+        module.inputs.size());
   check(wires < 0 || static_cast<int>(module.inputs.size()) == wires, module.path, ": expected ", wires, " wires, got ",
         module.inputs.size());
   for (const Wire& w : module.inputs) {
@@ -152,18 +147,18 @@ bool has_output_codes(const Module& module) {
 
 void check_params(const Module& module) {
   if (!module.tied_to.empty()) return;
-  const Shapes expected = naming(module.path, [&] { return expected_params(module.op); }), optional = optional_params(module.op);
-  for (const auto& [name, shape] : expected)
-    check(module.params.contains(name), module.path, ": parameter \"", name, "\" is missing, expected shape ", to_string(shape));
+  const std::vector<Param> params = own_params(module, module.path);
+  for (const Param& param : params)
+    check(param.optional || module.params.contains(param.name), module.path, ": parameter \"", param.name,
+          "\" is missing, expected shape ", to_string(param.shape));
   for (const auto& [name, tensor] : module.params) {
-    const auto known = expected.find(name), may = optional.find(name);
-    check(known != expected.end() || may != optional.end(), module.path, ": a ", name_of(module.op), " has no parameter \"", name,
-          "\"");
-    const Shape& shape = known != expected.end() ? known->second : may->second;
+    const auto known = std::ranges::find(params, name, &Param::name);
+    check(known != params.end(), module.path, ": a ", name_of(module.op), " has no parameter \"", name, "\"");
+    const Shape& shape = known->shape;
     check(tensor.shape() == shape, module.path, ": expected ", name, " of shape ", to_string(shape), ", got ",
           to_string(tensor.shape()));
     if (tensor.qparams())
-      check_qparams(*tensor.qparams(), shape, module.path + "." + name);
+      check_qparams(*tensor.qparams(), shape, module.path + "." + name, known->role);
     else
       check(tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64, module.path, ": expected ", name,
             " of floats or codes, got ", to_string(tensor.dtype()), " without quantization parameters");

@@ -3,7 +3,6 @@
 // written and read.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -11,14 +10,9 @@
 
 namespace octet {
 
-/// Names and shapes of the parameters an operator has: what its init() would make, without making it (a damaged file can claim
-/// attributes whose weights would not fit in memory).
-std::map<std::string, Shape, std::less<>> expected_params(const Op&);
-/// Those it may have besides: "frozen" of a batch norm, put there by freeze_bn_stats().
-std::map<std::string, Shape, std::less<>> optional_params(const Op&);
-
-/// Scales positive, finite and normal, zero points among the codes, codes of u8 or i8, as many pairs as the axis is long.
-void check_qparams(const QParams&, const Shape& shape, std::string_view where);
+/// Scales positive, finite and normal, zero points among the codes, as many pairs as the axis is long; codes of u8 or i8, those of
+/// a bias all of i32 around zero.
+void check_qparams(const QParams&, const Shape& shape, std::string_view where, Role = Role::weight);
 
 /// Throws Error unless the module's parameters are those its operator needs (none if it is tied), finite floats or codes in range,
 /// and out_q fits its ports.

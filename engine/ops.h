@@ -14,6 +14,8 @@
 #include "engine/ops/norm.h"
 #include "engine/ops/product.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/resize.h"
+#include "engine/ops/table.h"
 #include "engine/ops/view.h"
 #include "engine/ops/window.h"
 
@@ -44,7 +46,8 @@ struct Input {
 using OpVariant =
     std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split,
                  Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip, Roll, Gather,
-                 Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize, LinearBn, PRelu>;
+                 Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize, LinearBn, PRelu, MatMul,
+                 Where, ArgReduce, TopK, Constant, Embedding, ResizeLinear>;
 
 template <class T, class Variant>
 inline constexpr bool kIsOneOf = false;

@@ -68,6 +68,12 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) try {
   fail("quantize: out of memory");
 }
 
+QParams bias_qparams(std::vector<float> scale) {
+  std::vector<int32_t> zero(scale.size(), 0);
+  const int axis = scale.size() > 1 ? 0 : -1;
+  return {std::move(scale), std::move(zero), axis, 0, INT32_MIN, INT32_MAX};
+}
+
 void check_codes(const Tensor& codes, std::string_view path) {
   check(codes.qparams().has_value(), path, ": codes without quantization parameters");
   const QParams& q = *codes.qparams();
@@ -87,8 +93,18 @@ Tensor dequantize(const Tensor& codes) try {
   if (codes.dtype() == DType::f32 || codes.dtype() == DType::f64) return codes;
   check(codes.qparams().has_value(), "dequantize: a ", to_string(codes.dtype()), " tensor without quantization parameters");
   const QParams& q = *codes.qparams();
-  check(codes.dtype() == DType::u8 || codes.dtype() == DType::i8, "dequantize: needs 8-bit codes, got ", to_string(codes.dtype()));
   Tensor x(codes.shape(), DType::f32);
+  if (codes.dtype() == DType::i32) {
+    check_qparams(q, codes.shape(), "dequantize", Role::bias);
+    const Blocks b = blocks(codes.shape(), q.axis);
+    const auto from = codes.data<int32_t>();
+    const auto to = x.mutable_data<float>();
+    for (size_t i = 0; i < from.size(); ++i)
+      to[i] = static_cast<float>(from[i] * static_cast<double>(q.scale[i / static_cast<size_t>(b.inner) % q.scale.size()]));
+    return x;
+  }
+  check(codes.dtype() == DType::u8 || codes.dtype() == DType::i8, "dequantize: needs 8-bit codes or those of a bias, got ",
+        to_string(codes.dtype()));
   if (x.numel() == 0) return x;
   const Blocks b = blocks(codes.shape(), q.axis);
   const auto* from = static_cast<const uint8_t*>(codes.raw());

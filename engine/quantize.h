@@ -15,6 +15,9 @@ DType code_dtype(const QParams&);
 Tensor quantize(const Tensor&, const QParams&, Rounding = Rounding::real);
 /// Codes -> float32; a float tensor comes back unchanged.
 Tensor dequantize(const Tensor&);
+/// What codes of a bias mean: int32, in units of these scales, one or one by channel. Where they are a layer's input scale times
+/// its weights' scales (in float32), every integer rounding adds the codes as they are.
+QParams bias_qparams(std::vector<float> scale);
 /// Throws naming `path` unless the codes have the dtype and range their parameters say: what an int32 bound relies on.
 void check_codes(const Tensor&, std::string_view path);
 

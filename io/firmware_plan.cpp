@@ -142,6 +142,7 @@ class FirmwarePlanner {
 
   /// Whether the output is a piece of the input, uninterrupted and unchanged, at a place where a value may lie.
   bool is_piece(const Item& item) const {
+    if (item.inputs.empty()) return false;
     const FirmwareOperand &from = item.inputs[0], &to = item.outputs[0];
     return to.offset == 0 && from.offset % image::kAlignment == 0 && copied_bytes(item.call) > 0 &&
            copied_bytes(item.call) == memory_.values[static_cast<size_t>(to.value)].bytes;
@@ -187,7 +188,7 @@ class FirmwarePlanner {
     for (const int v : inputs_) memory_.open(v, 0), number(v);
     for (size_t t = 0; t < items_.size(); ++t) {
       Item& item = items_[t];
-      const FirmwareOperand &from = item.inputs[0], &to = item.outputs[0];
+      const FirmwareOperand &to = item.outputs[0], &from = item.inputs.empty() ? to : item.inputs[0];
       if (item.alias) {
         memory_.join(to.value, from.value, from.offset);
         const bool whole =
@@ -200,7 +201,7 @@ class FirmwarePlanner {
       }
       const bool fresh = memory_.values[static_cast<size_t>(to.value)].block < 0;
       const bool taken = fresh && open(item, static_cast<int>(t) + 1);
-      const int64_t copied = copied_bytes(item.call);
+      const int64_t copied = item.inputs.empty() ? 0 : copied_bytes(item.call);
       const bool copies_whole = copied > 0 && from.offset == 0 && copied == memory_.values[static_cast<size_t>(from.value)].bytes;
       const bool elided =
           copies_whole && !read_by_others(item) && memory_.absorb(from.value, to.value, to.offset, image::kAlignment);

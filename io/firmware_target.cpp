@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a target's kernels want of a layer: packed weights and scratch memory, or nothing where the reference kernel runs it.
 #include "io/firmware_plan.h"
-#include "kernels/held_constants.h"
 #include "kernels/cortex_m/cortex_m.h"
 #include "kernels/cortex_m/pack.h"
+#include "kernels/held_constants.h"
 #include "runtime/image.h"
 
 namespace octet {

@@ -134,9 +134,8 @@ class Writer {
     image::Step r{};
     r.inputs = static_cast<uint8_t>(s.inputs.size()), r.outputs = static_cast<uint8_t>(s.outputs.size());
     r.tables = s.blobs ? 1 : 0;
-    check(!s.inputs.empty() && s.inputs.size() <= image::kMostOperands && !s.outputs.empty() &&
-              s.outputs.size() <= image::kMostOperands,
-          s.path, ": ", s.inputs.size(), " inputs and ", s.outputs.size(), " outputs; a device takes ", image::kMostOperands);
+    check(s.inputs.size() <= image::kMostOperands && !s.outputs.empty() && s.outputs.size() <= image::kMostOperands, s.path, ": ",
+          s.inputs.size(), " inputs and ", s.outputs.size(), " outputs; a device takes ", image::kMostOperands);
     r.name_bytes = static_cast<uint8_t>(name.size());
     r.flags = static_cast<uint8_t>((s.completes ? image::kCompletes : 0) | (s.temporary ? image::kTemporary : 0));
     r.scratch_offset = static_cast<uint32_t>(s.scratch_offset);

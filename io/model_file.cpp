@@ -164,7 +164,7 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
     op = op_from_json(op_name, v["attributes"], where);
   }
   // Model::add would wire a module without inputs to the one before it.
-  check(!inputs.empty() || std::holds_alternative<Input>(op), where, ": has no inputs");
+  check(!inputs.empty() || traits_of(op).wires == 0, where, ": has no inputs");
   if (const auto* input = std::get_if<Input>(&op))
     check(numel(input->shape) <= kMaxElements, where, ": shape ", to_string(input->shape), " is too large");
   const int index = tied ? model.add_tied(path, v["tied_to"].get_ref<const std::string&>(), std::move(inputs))
@@ -176,17 +176,16 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
     m.fused.push_back(json::string(f, where + " fused"));
   const json::Value& quantized = json::at(v, "params", where);
   check(quantized.is_object(), where, " params: expected a JSON object, got ", quantized.type_name());
-  if (!tied) {
-    for (const auto& [key, shape] : expected_params(m.op)) m.params.emplace(key, take(file, param_name(m, key), where));
-    for (const auto& [key, shape] : optional_params(m.op))
-      if (file.tensors.contains(param_name(m, key))) m.params.emplace(key, take(file, param_name(m, key), where));
-  }
+  const std::vector<Param> params = tied ? std::vector<Param>{} : params_of(m.op);
+  for (const Param& p : params)
+    if (!p.optional || file.tensors.contains(param_name(m, p.name)))
+      m.params.emplace(p.name, take(file, param_name(m, p.name), where));
   for (const auto& item : quantized.items()) {
     const auto param = m.params.find(item.key());
     check(param != m.params.end(), where, ": quantization parameters for the unknown parameter '", item.key(), "'");
     const std::string here = where + "." + item.key();
     QParams q = qparams_from_json(item.value(), here);
-    check_qparams(q, param->second.shape(), here);
+    check_qparams(q, param->second.shape(), here, std::ranges::find(params, item.key(), &Param::name)->role);
     try {
       param->second = param->second.with(std::move(q));
     } catch (const Error& e) {  // say which tensor

@@ -85,6 +85,23 @@ struct BinaryArgs {
   OutputArgs output;
 };
 
+/// Products of matrices: output row m of every matrix is the sum over k of a[m, k] times b[k, n], of differences to the zero
+/// points. Rows of all matrices, one after the other, are the output; both inputs are read by steps.
+struct MatMulArgs {
+  int32_t rank;                              ///< axes of matrices, 1..4
+  int32_t batch[4], a_batch[4], b_batch[4];  ///< how many; steps in elements from one to the next, 0: the same for all
+  int32_t m, n, k;                           ///< k at most kMostMatMulTerms
+  int32_t a_row, a_step, b_column, b_step;   ///< in elements: from row to row, from column to column, along the sum
+  int32_t a_zero_point, b_zero_point;
+  float scale;                ///< real: f32(sa*sb); int_bias: f32(f32(sa*sb)/so)
+  int32_t multiplier, shift;  ///< fixed modes: f32(sa*sb)/so
+  CodeType a_type, b_type, output_type;
+  Rounding rounding;
+  OutputArgs output;
+};
+/// So many products of two differences stay within 32 bits, whatever the zero points.
+constexpr int32_t kMostMatMulTerms = INT32_MAX / (255 * 255);
+
 enum class ReduceKind : uint8_t { mean = 0, sum = 1, max = 2, min = 3 };
 
 /// Many codes become one: along `reduced` axes, for every place along `kept` ones, which the packed output has in their order; six
@@ -178,6 +195,21 @@ struct GatherArgs {
   int32_t output_shape[6];
   int32_t table;        ///< entries, the sum of output_shape
   uint8_t constant[8];  ///< an element
+};
+
+/// N,H,W,C pictures of another size. The table has, for every output row and then for every output column, the two input rows or
+/// columns between which it lies and what they weigh: float32, in the fixed modes in units of 1/1024, together 1.
+struct ResizeArgs {
+  int32_t batch, in_h, in_w, channels, out_h, out_w;
+  int32_t zero_point;
+  CodeType type;
+  Rounding rounding;
+  uint8_t reserved[2];
+};
+
+/// Bytes of a table, copied: what reads nothing.
+struct ConstantArgs {
+  int32_t count;
 };
 
 /// A code for every code: output = table[c][input], of element i c = i modulo channels, the input's bits as an index 0..255.

@@ -201,6 +201,27 @@ class AddKernel final : public FloatKernel {
   FloatAddArgs args_;
 };
 
+class MatMulKernel final : public FloatKernel {
+ public:
+  explicit MatMulKernel(const FloatMatMulArgs& args) : args_(args) {}
+  void run(std::span<const void* const> in, std::span<void* const> out, State*, std::byte*) const override {
+    const FloatMatMulArgs& g = args_;
+    const f32::Matmul product{.m = g.m, .n = g.n, .k = g.k, .transpose_a = g.transpose_a, .transpose_b = g.transpose_b};
+    float* to = static_cast<float*>(out[0]);
+    for (int64_t i = 0; i < g.batch[0]; ++i)
+      for (int64_t j = 0; j < g.batch[1]; ++j)
+        for (int64_t k = 0; k < g.batch[2]; ++k)
+          for (int64_t l = 0; l < g.batch[3]; ++l, to += g.m * g.n)
+            f32_.matmul(product, floats(in[0]) + at(g.a_batch, i, j, k, l), floats(in[1]) + at(g.b_batch, i, j, k, l), nullptr, to);
+  }
+
+ private:
+  static int64_t at(const std::array<int64_t, 4>& steps, int64_t i, int64_t j, int64_t k, int64_t l) {
+    return i * steps[0] + j * steps[1] + k * steps[2] + l * steps[3];
+  }
+  FloatMatMulArgs args_;
+};
+
 /// Where a library fails; it may hold the weights in its own layout alone.
 void conv2d_without_library(const FloatConv2dArgs& args, const Blobs& blobs, const float* x, const float* residual, float* y) {
   const std::shared_ptr<const float> plain = blobs.floats.plain();
@@ -215,7 +236,7 @@ std::unique_ptr<Kernel> kernel(Types&&... arguments) {
 }  // namespace
 
 std::string_view name_of(const FloatArgs& args) {
-  constexpr std::string_view kNames[] = {"conv2d", "linear", "affine", "pool2d", "clamp", "add"};
+  constexpr std::string_view kNames[] = {"conv2d", "linear", "affine", "pool2d", "clamp", "add", "matmul"};
   static_assert(std::size(kNames) == std::variant_size_v<FloatArgs>);
   return kNames[args.index()];
 }
@@ -233,6 +254,7 @@ struct Elements {
   }
   int64_t operator()(const FloatClampArgs& a) const { return a.count; }
   int64_t operator()(const FloatAddArgs& a) const { return a.count; }
+  int64_t operator()(const FloatMatMulArgs& a) const { return a.batch[0] * a.batch[1] * a.batch[2] * a.batch[3] * a.m * a.n; }
 };
 
 }  // namespace
@@ -244,6 +266,7 @@ int64_t macs(const FloatArgs& args) {
   if (const auto* conv = std::get_if<FloatConv2dArgs>(&args))
     return elements * conv->geometry.kernel_h * conv->geometry.kernel_w * (conv->geometry.in_c / conv->geometry.groups);
   if (const auto* linear = std::get_if<FloatLinearArgs>(&args)) return elements * linear->in;
+  if (const auto* product = std::get_if<FloatMatMulArgs>(&args)) return elements * product->k;
   return 0;
 }
 
@@ -261,6 +284,7 @@ std::unique_ptr<Kernel> make(const FloatArgs& args, std::shared_ptr<const Blobs>
     std::unique_ptr<Kernel> operator()(const FloatPool2dArgs& a) const { return kernel<Pool2dKernel>(a); }
     std::unique_ptr<Kernel> operator()(const FloatClampArgs& a) const { return kernel<ClampKernel>(a); }
     std::unique_ptr<Kernel> operator()(const FloatAddArgs& a) const { return kernel<AddKernel>(a); }
+    std::unique_ptr<Kernel> operator()(const FloatMatMulArgs& a) const { return kernel<MatMulKernel>(a); }
   };
   return std::visit(Maker{std::move(blobs)}, args);
 }

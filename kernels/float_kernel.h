@@ -3,6 +3,7 @@
 // image holds them), and make(), which binds them to a module's weights behind the same interface.
 #pragma once
 
+#include <array>
 #include <string_view>
 #include <variant>
 
@@ -41,8 +42,15 @@ struct FloatAddArgs {
   int64_t count;
   float act_min, act_max;
 };
+/// Every product of matrices along up to four axes of them; steps in elements, 0: the same matrix for all.
+struct FloatMatMulArgs {
+  std::array<int64_t, 4> batch{1, 1, 1, 1}, a_batch{}, b_batch{};
+  int64_t m, n, k;
+  bool transpose_a, transpose_b;  ///< as in f32::Matmul
+};
 
-using FloatArgs = std::variant<FloatConv2dArgs, FloatLinearArgs, FloatAffineArgs, FloatPool2dArgs, FloatClampArgs, FloatAddArgs>;
+using FloatArgs =
+    std::variant<FloatConv2dArgs, FloatLinearArgs, FloatAffineArgs, FloatPool2dArgs, FloatClampArgs, FloatAddArgs, FloatMatMulArgs>;
 
 std::string_view name_of(const FloatArgs&);  ///< "conv2d", "linear", "affine", …
 int64_t macs(const FloatArgs&);

@@ -8,8 +8,8 @@
 #include <cassert>
 #include <utility>
 
-#include "kernels/held_constants.h"
 #include "kernels/float_scope.h"
+#include "kernels/held_constants.h"
 #include "kernels/native/native.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
@@ -39,7 +39,8 @@ class ReferenceKernel final : public Kernel {
 
   void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte*) const override {
     assert(inputs.size() >= inputs_);
-    const Buffers buffers{inputs[0], constants_.weight(), inputs_ > 1 ? inputs[1] : nullptr, outputs[0], constants_.channels()};
+    const Buffers buffers{inputs_ > 0 ? inputs[0] : nullptr, constants_.weight(), inputs_ > 1 ? inputs[1] : nullptr, outputs[0],
+                          constants_.channels()};
     std::visit(
         [&](const auto& args) {
           const int64_t n = units(args);

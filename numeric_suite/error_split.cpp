@@ -92,9 +92,9 @@ Symptoms SplitSums::symptoms(int index) const {
   if (!s.has_weights) return s;
   s.per_tensor_weights = weight->qparams() && weight->qparams()->axis < 0;
   s.weight_ranges = row_magnitudes(needed_weight(real, twin.path));
+  const Tensor stored = bias ? dequantize(*bias) : Tensor(), wanted = real_bias ? dequantize(*real_bias) : Tensor();
   for (int64_t c = 0; bias && c < bias->numel(); ++c) {
-    const double d =
-        static_cast<double>(bias->data<float>()[c]) - (real_bias ? static_cast<double>(real_bias->data<float>()[c]) : 0);
+    const double d = static_cast<double>(stored.data<float>()[c]) - (real_bias ? static_cast<double>(wanted.data<float>()[c]) : 0);
     s.stored_bias += d * d / static_cast<double>(bias->numel());
   }
   return s;

@@ -158,8 +158,7 @@ Model correct_bias(const Model& reference, const Model& quantized, const Batches
         }
         const std::vector<double> error = error_of(pairing, model, i, patches);
         Tensor bias = *bias_of(model.modules[i].params);
-        const auto values = bias.mutable_data<float>();
-        for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
+        subtract_from_bias(bias, error, model.modules[i].path);
         runner.set_param(i, "bias", std::move(bias));
       }
       done += wanted[i];

@@ -102,6 +102,15 @@ Expected expected_output(const Model& model, int index, std::span<const Expected
     e.min = static_cast<double>(prior.min), e.max = static_cast<double>(prior.max), e.has_range = true;
     return e;
   }
+  if (module.inputs.empty()) {  // the model's own: it is what it is
+    const Tensor value = dequantize(infer_module(model, index, {})[0]);
+    Expected e = unknown("the mean of " + module.path + " differs from place to place");
+    e.min = INFINITY, e.max = -INFINITY;
+    for (const float v : value.data<float>())
+      e.min = std::min(e.min, static_cast<double>(v)), e.max = std::max(e.max, static_cast<double>(v));
+    e.has_range = value.numel() > 0;
+    return e;
+  }
   if (traits_of(module.op).product) return layer_output(model, module, before, statistics, sigmas);
   const Expected& x = before[module.inputs[0].module];
   const Traits traits = traits_of(module.op);
@@ -208,8 +217,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
       if (notes) notes->push_back(module.path + ": bias not corrected, " + why);
       continue;
     }
-    const auto values = bias_of_layer(corrected, static_cast<int>(i)).mutable_data<float>();
-    for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
+    subtract_from_bias(bias_of_layer(corrected, static_cast<int>(i)), error, module.path);
   }
   return corrected;
 } catch (const std::bad_alloc&) {

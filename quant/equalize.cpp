@@ -22,12 +22,15 @@ std::optional<Product> scalable(const Module& module) {
 int64_t out_channels(const Module& module) { return traits_of(module.op).product->out; }
 int64_t groups_of(const Module& module) { return traits_of(module.op).product->groups; }
 
+/// Other limits than 6 are the network's own.
+bool becomes_relu(const Op& op, Relu6 relu6) { return relu6 == Relu6::relu && activation_of(op) == Activation::relu6; }
+
 /// Whether values keep their channel (the last axis, or its remainder after flattening) and scale with it. Average pools that count
 /// no padding and max pools both do.
 bool passes_on(const Module& module, int64_t channels, Relu6 relu6) {
   switch (traits_of(module.op).channels) {
     case Channels::scales: return true;
-    case Channels::clips: return relu6 == Relu6::relu;
+    case Channels::clips: return becomes_relu(module.op, relu6);
     case Channels::regroups: return !module.nominal[0].empty() && module.nominal[0].back() % channels == 0;
     case Channels::mixes: return false;
   }
@@ -49,8 +52,7 @@ Link follow(const Model& model, int first, Relu6 relu6) {
   if (!from) return link.why = "it is no convolution or linear layer", link;
   if (from->residual) return link.why = "a residual is added to its output", link;
   if (is_tied(model, begin)) return link.why = "it is called twice", link;
-  if (const Channels c = channels_of(activation_of(begin.op));
-      c != Channels::scales && (c != Channels::clips || relu6 == Relu6::leave))
+  if (const Channels c = channels_of(activation_of(begin.op)); c != Channels::scales && !becomes_relu(begin.op, relu6))
     return link.why = activation_of(begin.op) == Activation::relu6 ? "relu6 does not scale" : "its activation does not scale", link;
   for (int at = first;;) {
     const std::vector<int>& readers = graph.readers(at);
@@ -260,9 +262,8 @@ Model equalize(const Model& model, const EqualizeOptions& options) try {
   check_model(model);
   check(options.threshold > 0 && options.max_sweeps > 0, "equalize: threshold and max_sweeps must be positive");
   Model equal = model;
-  if (options.relu6 == Relu6::relu)
-    for (Module& module : equal.modules)
-      if (channels_of(activation_of(module.op)) == Channels::clips) set_activation(module.op, Activation::relu);
+  for (Module& module : equal.modules)
+    if (becomes_relu(module.op, options.relu6)) set_activation(module.op, Activation::relu);
   const Model unscaled = equal;
   const StatisticsByPath before = options.statistics ? *options.statistics : StatisticsByPath{};
   const Chains chains = options.chains.empty() ? equalizable(equal) : options.chains;

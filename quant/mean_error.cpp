@@ -3,6 +3,7 @@
 #include "quant/mean_error.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/ops/fusion.h"
 #include "kernels/float_scope.h"
@@ -49,6 +50,21 @@ Tensor& bias_of_layer(Model& model, int index) {
   return owner.params.try_emplace("bias", Tensor::zeros({needed_weight(owner.params, owner.path).size(0)})).first->second;
 }
 
+void subtract_from_bias(Tensor& bias, std::span<const double> error, std::string_view path) {
+  if (bias.dtype() != DType::i32) {
+    const auto values = bias.mutable_data<float>();
+    for (size_t c = 0; c < error.size(); ++c) values[c] = static_cast<float>(static_cast<double>(values[c]) - error[c]);
+    return;
+  }
+  const QParams q = *bias.qparams();
+  const auto codes = bias.mutable_data<int32_t>();
+  for (size_t c = 0; c < error.size(); ++c) {
+    const double code = std::nearbyint(codes[c] - error[c] / static_cast<double>(q.scale[q.axis < 0 ? 0 : c]));
+    check(std::abs(code) <= INT32_MAX, path, ": the corrected bias of channel ", c, " needs the code ", code, ", beyond 32 bits");
+    codes[c] = static_cast<int32_t>(code);
+  }
+}
+
 void PatchSum::add(const Op& op, const Tensor& input, std::string_view path) {
   const FloatScope environment;
   const Tensor x = as_float(input);
@@ -75,7 +91,7 @@ std::vector<double> PatchSum::mean() const {
 
 std::vector<double> mean_output(const Op& op, const Tensor& weight, const Tensor* bias, std::span<const double> mean_input) {
   const FloatScope environment;
-  const Tensor w = as_float(weight);
+  const Tensor w = as_float(weight), b = bias ? as_float(*bias) : Tensor();
   const float* from = w.data<float>().data();
   const std::optional<Product> product = traits_of(op).product;
   const auto out = static_cast<size_t>(w.size(0)), per_group = static_cast<size_t>(w.shape().back());
@@ -85,7 +101,7 @@ std::vector<double> mean_output(const Op& op, const Tensor& weight, const Tensor
   std::vector<double> y(out);
   for (size_t o = 0; o < out; ++o) {
     const size_t first = o / (out / groups) * per_group;
-    double sum = bias ? static_cast<double>(bias->data<float>()[o]) : 0;
+    double sum = bias ? static_cast<double>(b.data<float>()[o]) : 0;
     for (size_t t = 0; t < taps; ++t)
       for (size_t i = 0; i < per_group; ++i, ++from)
         sum += static_cast<double>(*from) * mean_input[t * per_group * groups + first + i];

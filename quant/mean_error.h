@@ -17,6 +17,9 @@ std::vector<int> calls_of(const Model&, int index);
 /// calls read them.
 Tensor& bias_of_layer(Model&, int index);
 
+/// Takes a mean error by channel away from a bias, float or of integer codes. Throws naming `path` where the codes end.
+void subtract_from_bias(Tensor& bias, std::span<const double> error, std::string_view path);
+
 /// Sums of a layer's input by tap and input channel over all output positions; padding counts as zero.
 struct PatchSum {
   std::vector<double> sum;  ///< [kH, kW, in] of a convolution, [in] of a linear layer

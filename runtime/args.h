@@ -27,7 +27,10 @@ enum {
   OCTET_KIND_BINARY = 27,
   OCTET_KIND_REDUCE = 28,
   OCTET_KIND_GATHER = 29,
-  OCTET_KIND_SOFTMAX = 30
+  OCTET_KIND_SOFTMAX = 30,
+  OCTET_KIND_MATMUL = 31,
+  OCTET_KIND_CONSTANT = 32,
+  OCTET_KIND_RESIZE = 33
 };
 
 typedef struct octet_output_args {
@@ -235,5 +238,46 @@ typedef struct octet_softmax_args {
   uint8_t reserved;
   octet_output_args output;
 } octet_softmax_args;
+
+typedef struct octet_matmul_args {
+  int32_t rank;
+  int32_t batch[4];
+  int32_t a_batch[4];
+  int32_t b_batch[4];
+  int32_t m;
+  int32_t n;
+  int32_t k;
+  int32_t a_row;
+  int32_t a_step;
+  int32_t b_column;
+  int32_t b_step;
+  int32_t a_zero_point;
+  int32_t b_zero_point;
+  float scale;
+  int32_t multiplier;
+  int32_t shift;
+  uint8_t a_type;
+  uint8_t b_type;
+  uint8_t output_type;
+  uint8_t rounding;
+  octet_output_args output;
+} octet_matmul_args;
+
+typedef struct octet_constant_args {
+  int32_t count;
+} octet_constant_args;
+
+typedef struct octet_resize_args {
+  int32_t batch;
+  int32_t in_h;
+  int32_t in_w;
+  int32_t channels;
+  int32_t out_h;
+  int32_t out_w;
+  int32_t zero_point;
+  uint8_t type;
+  uint8_t rounding;
+  uint8_t reserved[2];
+} octet_resize_args;
 
 #endif

@@ -9,11 +9,13 @@ namespace octet::checks {
 
 octet_status conv2d(const octet_step&, Rounding);
 octet_status linear(const octet_step&, Rounding);
+octet_status matmul(const octet_step&, Rounding);
 octet_status add(const octet_step&, Rounding);
 octet_status binary(const octet_step&, Rounding);
 octet_status reduce(const octet_step&, Rounding);
 octet_status requantize(const octet_step&, Rounding);
 octet_status softmax(const octet_step&, Rounding);
+octet_status resize(const octet_step&, Rounding);
 octet_status max_pool2d(const octet_step&);
 octet_status average_pool2d(const octet_step&, Rounding);
 octet_status clamp(const octet_step&);
@@ -22,6 +24,7 @@ octet_status dequantize(const octet_step&);
 octet_status transpose(const octet_step&);
 octet_status lookup(const octet_step&);
 octet_status gather(const octet_step&);
+octet_status constant(const octet_step&);
 
 /// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
 bool packable(const kernels::Conv2dArgs&);
@@ -52,6 +55,16 @@ inline bool equals_product(uint32_t bytes, Factors... factors) {
   const int32_t list[] = {factors...};
   uint32_t p = 0;
   return product(&p, list, sizeof...(factors)) && p == bytes;
+}
+
+/// Whether the element read farthest in, along positive lengths and steps of at least 0, is one of them.
+inline bool inside(int32_t rank, const int32_t* shape, const int32_t* stride, uint32_t elements) {
+  uint64_t last = 0;
+  for (int32_t i = 0; i < rank; ++i) {
+    if (stride[i] < 0) return false;
+    last += static_cast<uint64_t>(shape[i] - 1) * static_cast<uint32_t>(stride[i]);
+  }
+  return last < elements;
 }
 
 /// The arguments, if their size and the numbers of outputs and tables are those of the family.

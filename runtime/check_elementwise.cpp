@@ -11,16 +11,6 @@ namespace {
 /// Up to six axes, and how many elements they have.
 bool shape(int32_t rank, const int32_t* shape, uint32_t* elements) { return within(rank, 1, 6) && product(elements, shape, rank); }
 
-/// Whether the element read farthest in, along steps of at least 0, is one of them.
-bool inside(int32_t rank, const int32_t* shape, const int32_t* stride, uint32_t elements) {
-  uint64_t last = 0;
-  for (int32_t i = 0; i < rank; ++i) {
-    if (stride[i] < 0) return false;
-    last += static_cast<uint64_t>(shape[i] - 1) * static_cast<uint32_t>(stride[i]);
-  }
-  return last < elements;
-}
-
 /// Whether a table of these bytes is all the constants there are.
 bool table(const octet_tables& t, uint32_t channels, uint32_t bytes) {
   return t.weight != nullptr && t.weight_bytes == bytes && t.channels == channels && t.weight_zero_point == nullptr &&
@@ -162,6 +152,34 @@ octet_status lookup(const octet_step& s) {
   const uint32_t count = static_cast<uint32_t>(a.count), channels = static_cast<uint32_t>(a.channels);
   return table(s.tables[0], channels, channels * 256) && one_input(s, count) && s.output_bytes[0] == count ? OCTET_OK
                                                                                                            : OCTET_ERROR_ARGUMENTS;
+}
+
+octet_status resize(const octet_step& s, Rounding rounding) {
+  ResizeArgs a;
+  if (!take(s, &a) || a.rounding != rounding || (a.reserved[0] | a.reserved[1]) != 0 || s.input_count != 1 || !valid(a.type) ||
+      !is_code(a.zero_point, a.type) || !within(a.out_h, 1, kMaxSide) || !within(a.out_w, 1, kMaxSide) ||
+      !equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) ||
+      !equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.channels))
+    return OCTET_ERROR_ARGUMENTS;
+  const uint32_t entries = 4 * static_cast<uint32_t>(a.out_h + a.out_w);
+  if (!table(s.tables[0], entries, entries * 4)) return OCTET_ERROR_ARGUMENTS;
+  constexpr int32_t kFloatOne = 0x3f800000;  // floats of 0..1 are ordered as their bits
+  const bool real = rounding == Rounding::real;
+  const int32_t* tap = reinterpret_cast<const int32_t*>(s.tables[0].weight);
+  for (int32_t i = 0; i < a.out_h + a.out_w; ++i, tap += 4) {
+    const int32_t side = i < a.out_h ? a.in_h : a.in_w, one = real ? kFloatOne : 1 << 10;
+    if (!within(tap[0], 0, side - 1) || !within(tap[1], 0, side - 1) || !within(tap[2], 0, one) || !within(tap[3], 0, one) ||
+        (!real && tap[2] + tap[3] != one))
+      return OCTET_ERROR_ARGUMENTS;
+  }
+  return OCTET_OK;
+}
+
+octet_status constant(const octet_step& s) {
+  ConstantArgs a;
+  if (!take(s, &a) || a.count <= 0 || s.input_count != 0) return OCTET_ERROR_ARGUMENTS;
+  const uint32_t count = static_cast<uint32_t>(a.count);
+  return s.output_bytes[0] == count && table(s.tables[0], count, count) ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
 }
 
 octet_status softmax(const octet_step& s, Rounding rounding) {

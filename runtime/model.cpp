@@ -194,7 +194,7 @@ class Opening {
     const Step s = load<Step>(payload);
     if ((s.flags != 0 && s.flags != kCompletes && s.flags != (kCompletes | kTemporary)) || s.reserved != 0)
       return OCTET_ERROR_VERSION;
-    if (s.inputs == 0 || s.inputs > kMostOperands || s.outputs == 0 || s.outputs > kMostOperands || s.tables > kMostTables)
+    if (s.inputs > kMostOperands || s.outputs == 0 || s.outputs > kMostOperands || s.tables > kMostTables)
       return OCTET_ERROR_RECORD;
     const StepParts parts = parts_of(s);
     if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || parts.name > r.bytes) return OCTET_ERROR_RECORD;

@@ -8,6 +8,7 @@
 #include "bench/networks/resnet.h"
 #include "bench/networks/small.h"
 #include "bench/networks/unet.h"
+#include "bench/networks/vit.h"
 #include "examples/fashion_mnist/network.h"
 #include "quant/quantize.h"
 
@@ -43,6 +44,7 @@ const std::vector<Network>& networks() {
       {"mobilenetv2", mobilenetv2, 53},
       {"resnet18_32", resnet18_32, 21, 32},
       {"efficientnet_b0", efficientnet_b0, 82},
+      {"vit_tiny", vit_tiny, 50},
       {"resnet18", resnet18, 21},
       {"resnet50", resnet50, 54},
   };

@@ -13,17 +13,6 @@
 namespace octet {
 namespace {
 
-/// The steps along the axes of `to` that show a tensor broadcast to it.
-View broadcast(const Shape& from, const Shape& to) {
-  View view{to, Shape(to.size(), 0)};
-  const Shape packed = row_major(from);
-  for (size_t i = 0, first = to.size() - from.size(); i < from.size(); ++i)
-    if (from[i] != 1) view.strides[first + i] = packed[i];
-  return view;
-}
-
-Var broadcast(const Var& x, const Shape& to) { return x.shape() == to ? x : shown(x, broadcast(x.shape(), to)); }
-
 /// The function of two tensors of equal shape and dtype.
 template <class Row>
 Var applied(const Row& row, const Var& a, const Var& b) {
@@ -153,17 +142,7 @@ std::vector<Shape> Binary::shapes(const ShapeCall& call) const {
   call.expect_inputs(2);
   check(static_cast<size_t>(fn) < kEnumNames<BinaryFn>.size(), call.path, ": unknown binary function ", static_cast<int>(fn));
   check_activation(act, call.path);
-  const Shape &a = call.inputs[0], &b = call.inputs[1];
-  check(a == b || std::max(a.size(), b.size()) <= 6, call.path, ": inputs of shapes ", to_string(a), " and ", to_string(b),
-        " cannot be broadcast over more than six axes");
-  Shape y(std::max(a.size(), b.size()), 1);
-  for (size_t back = 1; back <= y.size(); ++back) {
-    const int64_t na = back <= a.size() ? a[a.size() - back] : 1, nb = back <= b.size() ? b[b.size() - back] : 1;
-    check(na == nb || na == 1 || nb == 1, call.path, ": inputs of shapes ", to_string(a), " and ", to_string(b),
-          " differ and cannot be broadcast");
-    y[y.size() - back] = na == 1 ? nb : na;
-  }
-  return {y};
+  return {broadcast_shape(call.inputs, call.path)};
 }
 
 std::vector<Var> Binary::forward(const Call& call) const {

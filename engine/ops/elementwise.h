@@ -118,6 +118,19 @@ struct Binary {
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
+/// The second input where the first is not 0, the third elsewhere; all three are broadcast. Computes in float.
+struct Where {
+  static constexpr std::string_view name = "where";
+  static constexpr auto fields = std::tuple{};
+  bool operator==(const Where&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .wires = 3}; }
+  Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return true; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  std::vector<Var> forward(const Call&) const;
+};
+
 /// x where it is positive, weight[c] x elsewhere: a slope for each channel (the last axis), or one for all. params: weight
 /// [channels].
 struct PRelu {

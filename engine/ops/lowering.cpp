@@ -11,6 +11,45 @@
 namespace octet {
 namespace {
 
+/// A layer's biases, floats or integer codes.
+class Biases {
+ public:
+  Biases(const Tensor* bias, int64_t out, std::string_view path) : path_(path) {
+    if (!bias) return;
+    check(bias->shape() == Shape{out} && (bias->dtype() == DType::f32 || (bias->dtype() == DType::i32 && bias->qparams())), path,
+          ": expected ", out, " biases, floats or int32 codes, got ", to_string(bias->dtype()), " of shape ",
+          to_string(bias->shape()));
+    real_ = dequantize(*bias);
+    if (bias->dtype() == DType::i32) codes_ = bias->data<int32_t>(), scale_ = bias->qparams()->scale;
+  }
+
+  float real(int64_t c) const {
+    const float b = real_.numel() > 0 ? real_.data<float>()[c] : 0;
+    check(std::isfinite(b), path_, ": bias of channel ", c, " is ", b);
+    return b;
+  }
+  /// In units of the input's scale x times the weights' scale w: codes of these units as they are.
+  int32_t code(int64_t c, float x, float w) const {
+    const double unit = static_cast<double>(x) * static_cast<double>(w);
+    double value = real(c);
+    if (!codes_.empty()) {
+      const float own = scale_[scale_.size() == 1 ? 0 : static_cast<size_t>(c)];
+      if (own == x * w) return codes_[c];
+      value = codes_[c] * static_cast<double>(own);
+    }
+    const double code = std::nearbyint(value / unit);
+    check(std::abs(code) <= std::numeric_limits<int32_t>::max(), path_, ": bias ", value, " of channel ", c,
+          " does not fit 32 bits in units of ", unit);
+    return static_cast<int32_t>(code);
+  }
+
+ private:
+  std::string_view path_;
+  Tensor real_;
+  std::span<const int32_t> codes_;
+  std::vector<float> scale_;
+};
+
 /// A real value's code by the rule its kernel uses, before clamping.
 double code_of(float value, const QParams& q, Rounding rounding, bool before_rounding) {
   const float scale = q.scale[0], inv = 1 / scale;
@@ -65,7 +104,7 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
   check(weight.dtype() == DType::i8 && w.group == 0 && (w.axis < 0 || w.axis == 0), call.path,
         ": kernels need int8 weights quantized per tensor or per output channel, got ", to_string(weight.dtype()), ", ",
         to_string(w));
-  check(!bias || (bias->dtype() == DType::f32 && bias->shape() == Shape{out}), call.path, ": expected ", out, " float biases");
+  const Biases biases(bias, out, call.path);
   const auto at = [](const auto& v, int64_t c) { return v.size() == 1 ? v[0] : v[c]; };
   Blobs blobs;
   const auto codes = weight.data<int8_t>();
@@ -77,8 +116,7 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
     const int32_t zw = at(w.zero_point, c);
     check(std::isnormal(product), call.path, ": input scale ", x.scale[0], " times weight scale ", sw, " of channel ", c,
           " is not a normal float");
-    const float b = bias ? bias->data<float>()[c] : 0;
-    check(std::isfinite(b), call.path, ": bias of channel ", c, " is ", b);
+    const float b = biases.real(c);
     if (asymmetric) blobs.weight_zero_point.push_back(zw);
     int64_t bound = 0;
     for (int64_t i = c * row; i < (c + 1) * row; ++i) bound += std::abs(int64_t{codes[i]} - zw) * reach;
@@ -90,11 +128,8 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
       case Rounding::int_bias:
       case Rounding::fixed_double:
       case Rounding::fixed_single: {
-        const double codes = std::nearbyint(static_cast<double>(b) / (static_cast<double>(x.scale[0]) * static_cast<double>(sw)));
-        check(std::abs(codes) <= std::numeric_limits<int32_t>::max(), call.path, ": bias ", b, " of channel ", c,
-              " does not fit 32 bits in units of ", product);
-        blobs.bias_codes.push_back(static_cast<int32_t>(codes));
-        bound += static_cast<int64_t>(std::abs(codes));
+        blobs.bias_codes.push_back(biases.code(c, x.scale[0], sw));
+        bound += std::abs(int64_t{blobs.bias_codes.back()});
         if (call.rounding == Rounding::int_bias) {
           blobs.scale.push_back(product / y.scale[0]);
           break;

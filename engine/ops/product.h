@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weighted sums: convolutions and linear layers.
+// Sums of products: convolutions, linear layers, and products of two inputs.
 #pragma once
 
 #include "engine/ops/op.h"
@@ -179,6 +179,24 @@ struct LinearBn {
   void init(Params&, Generator&) const;
   std::vector<Var> forward(const Call&) const;
   ModuleTables float_tables(const FloatLowerCall&) const;
+  LoweredFloats lower_float(const FloatLowerCall&) const;
+};
+
+/// The product of two matrices, the last two axes of both inputs; those in front of them are broadcast. transpose_a, transpose_b:
+/// the last two axes of that input change places first.
+struct MatMul {
+  bool transpose_a = false, transpose_b = false;
+
+  static constexpr std::string_view name = "matmul";
+  static constexpr auto fields = std::tuple{Field{"transpose_a", &MatMul::transpose_a}, Field{"transpose_b", &MatMul::transpose_b}};
+  bool operator==(const MatMul&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::own, .channels = Channels::mixes, .part = Part::other, .wires = 2}; }
+  Activation activation() const { return Activation::none; }
+  bool remap_axes(const AxisOrder&);
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  std::vector<Var> forward(const Call&) const;
+  Lowered lower(const LowerCall&) const;
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 

@@ -58,6 +58,36 @@ Shape row_major(const Shape& shape) {
   return strides;
 }
 
+Shape broadcast_shape(std::span<const Shape> shapes, std::string_view path) {
+  Shape y;
+  for (const Shape& s : shapes) y.resize(std::max(y.size(), s.size()), 1);
+  const auto text = [&] {
+    std::string all;
+    for (const Shape& s : shapes) all += (all.empty() ? "" : " and ") + to_string(s);
+    return all;
+  };
+  if (y.size() > 6 && std::ranges::adjacent_find(shapes, std::ranges::not_equal_to()) != shapes.end())
+    fail(path, ": inputs of shapes ", text(), " cannot be broadcast over more than six axes");
+  for (const Shape& s : shapes)
+    for (size_t back = 1; back <= s.size(); ++back) {
+      const int64_t n = s[s.size() - back];
+      int64_t& common = y[y.size() - back];
+      if (n != common && n != 1 && common != 1) fail(path, ": inputs of shapes ", text(), " differ and cannot be broadcast");
+      if (n != 1) common = n;
+    }
+  return y;
+}
+
+View broadcast(const Shape& from, const Shape& to) {
+  View view{to, Shape(to.size(), 0)};
+  const Shape packed = row_major(from);
+  for (size_t i = 0, first = to.size() - from.size(); i < from.size(); ++i)
+    if (from[i] != 1) view.strides[first + i] = packed[i];
+  return view;
+}
+
+Var broadcast(const Var& x, const Shape& to) { return x.shape() == to ? x : shown(x, broadcast(x.shape(), to)); }
+
 Var shown(const Var& x, const View& view) {
   auto vjp = [view, shape = x.shape()](const Tensor& grad, const Needs&) {
     Tensor dx = Tensor::zeros(shape, grad.dtype());

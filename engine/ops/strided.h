@@ -20,6 +20,12 @@ struct View {
 
 /// Strides of a row-major tensor.
 Shape row_major(const Shape&);
+/// The shape that all of these are broadcast to, as in NumPy: aligned at the last axis, axes of length 1 repeated. Throws naming
+/// `path` where they differ otherwise, or over more than six axes.
+Shape broadcast_shape(std::span<const Shape> shapes, std::string_view path);
+/// The steps along the axes of `to` that show a tensor of shape `from` broadcast to it.
+View broadcast(const Shape& from, const Shape& to);
+Var broadcast(const Var& x, const Shape& to);
 /// What the view shows, as a tensor. The gradient of an element is the sum over everywhere it is shown.
 Var shown(const Var& x, const View&);
 /// A kernel run for each output, in order: an uninterrupted piece as a copy, which a plan need not make.

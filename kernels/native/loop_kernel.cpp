@@ -52,7 +52,7 @@ class LoopKernel final : public Kernel {
 
   void run(std::span<const void* const> inputs, std::span<void* const> outputs, State*, std::byte*) const override {
     LoopData d = data_;
-    d.input = inputs[0];
+    d.input = inputs_ > 0 ? inputs[0] : nullptr;
     d.second = inputs_ > 1 ? inputs[1] : nullptr;
     d.output = outputs[0];
     if (grain_ >= units_) {

@@ -67,9 +67,20 @@ void transpose(const TransposeArgs&, const void* input, void* output, int32_t be
 // units: elements; the output may be the input
 void lookup(const LookupArgs&, const void* input, const int8_t* table, void* output, int32_t begin, int32_t end);
 
+// units: elements
+void constant(const ConstantArgs&, const int8_t* table, void* output, int32_t begin, int32_t end);
+
 // units: steps of the first output axis; the output may be an input
 template <Rounding>
 void binary(const BinaryArgs&, const void* a, const void* b, void* output, int32_t begin, int32_t end);
+
+// units: batch * out_h
+template <Rounding>
+void resize(const ResizeArgs&, const void* input, const int32_t* table, void* output, int32_t begin, int32_t end);
+
+// units: output rows of all matrices
+template <Rounding>
+void matmul(const MatMulArgs&, const void* a, const void* b, void* output, int32_t begin, int32_t end);
 
 // units: steps of the first axis that stays
 template <Rounding>
@@ -98,6 +109,10 @@ inline void run(const AddArgs& a, const Buffers& b, int32_t begin, int32_t end) 
 template <Rounding R>
 inline void run(const BinaryArgs& a, const Buffers& b, int32_t begin, int32_t end) {
   binary<R>(a, b.input, b.second, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const MatMulArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  matmul<R>(a, b.input, b.second, b.output, begin, end);
 }
 template <Rounding R>
 inline void run(const ReduceArgs& a, const Buffers& b, int32_t begin, int32_t end) {
@@ -139,6 +154,14 @@ inline void run(const SoftmaxArgs& a, const Buffers& b, int32_t begin, int32_t e
 template <Rounding>
 inline void run(const LookupArgs& a, const Buffers& b, int32_t begin, int32_t end) {
   lookup(a, b.input, b.weight, b.output, begin, end);
+}
+template <Rounding R>
+inline void run(const ResizeArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  resize<R>(a, b.input, reinterpret_cast<const int32_t*>(b.weight), b.output, begin, end);
+}
+template <Rounding>
+inline void run(const ConstantArgs& a, const Buffers& b, int32_t begin, int32_t end) {
+  constant(a, b.weight, b.output, begin, end);
 }
 
 }  // namespace octet::kernels

@@ -78,7 +78,7 @@ Model random_graph(Generator& g, bool residuals) {
     const std::string path = (below(2) != 0 ? "left." : "right.") + std::to_string(i);
     const int64_t c = x[3];
     const Activation act = std::vector{Activation::none, Activation::relu, Activation::relu6, Activation{-1, 1}}[below(4)];
-    const size_t kind = below(18);
+    const size_t kind = below(19);
     int made = -1;
     if (kind == 0) made = m.add(path, Unary{static_cast<UnaryFn>(below(3))}, one);
     if (kind == 1) made = m.add(path, Pool2d{static_cast<Pool>(below(2)), {3, 2}, {1, 1}, {1, 0, 1, 1}}, one);
@@ -99,6 +99,8 @@ Model random_graph(Generator& g, bool residuals) {
     if (kind == 13) made = m.add(path, Conv2d{.in = c, .out = c, .padding = pad_all(1), .groups = c, .act = act}, one);
     if (kind == 14)
       made = m.add(path, ConvBn2d{.conv = {.in = c, .out = 6, .padding = pad_all(1), .bias = below(2) != 0, .act = act}}, one);
+    if (kind == 18 && x[0] == y[0] && (x[1] == y[1] || x[1] == 1 || y[1] == 1) && c == y[3])
+      made = m.add(path, MatMul{.transpose_b = true}, {a, b});
     if (kind == 15) {  // a second call of an earlier layer
       const auto may = [&](const Module& module) {
         const auto* conv = module.as<Conv2d>();

@@ -175,7 +175,7 @@ TEST_CASE("binding refuses parameters that are missing, misshapen or not finite"
   Fixture f = fixture();
   Model bare = f.model;
   bare["fc"].params.clear();
-  CHECK_THROWS_WITH(Program::bind(bare), Contains("fc: parameter \"bias\" is missing, expected shape [6]"));
+  CHECK_THROWS_WITH(Program::bind(bare), Contains("fc: parameter \"weight\" is missing, expected shape [6, 12]"));
   Model shape = f.model;
   shape["fc"].params["bias"] = Tensor::zeros({1});
   CHECK_THROWS_WITH(Program::bind(shape), Contains("fc: expected bias of shape [6], got [1]"));

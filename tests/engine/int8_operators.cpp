@@ -124,6 +124,16 @@ void draw_pool(Draw& d) {
   d.op(op, {{x, 0}});
 }
 
+void draw_matmul(Draw& d) {
+  const MatMul op{.transpose_a = d.coin(), .transpose_b = d.coin()};
+  const int64_t m = d.pick(1, 9), n = d.pick(1, 70), k = d.pick(1, d.coin() ? 20 : 300), outer = d.pick(1, 3), inner = d.pick(1, 3);
+  Shape a{outer, d.coin() ? inner : 1, op.transpose_a ? k : m, op.transpose_a ? m : k};
+  Shape b{d.coin() ? outer : 1, inner, op.transpose_b ? n : k, op.transpose_b ? k : n};
+  if (d.coin()) b.erase(b.begin());
+  const int x = d.input("a", a), y = d.input("b", b);
+  d.op(op, {{x, 0}, {y, 0}});
+}
+
 void draw_others(Draw& d) {
   const Shape shape{d.pick(1, 2), d.pick(1, 5), d.pick(1, 7), d.pick(1, 9)};
   const int x = d.input("x", shape);
@@ -226,7 +236,7 @@ void check_case(void (*draw)(Draw&), uint64_t seed, Rounding rounding, Seen& see
 }  // namespace
 
 TEST_CASE("every operator's codes are its float value rounded, for any attributes and rounding") {
-  void (*const draws[])(Draw&) = {draw_conv, draw_linear, draw_add, draw_concat, draw_pool, draw_others};
+  void (*const draws[])(Draw&) = {draw_conv, draw_linear, draw_add, draw_concat, draw_pool, draw_matmul, draw_others};
   for (void (*const draw)(Draw&) : draws) {
     Seen seen;
     for (const Rounding rounding : kRoundings)

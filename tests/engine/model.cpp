@@ -59,7 +59,7 @@ TEST_CASE("a tensor of the wrong shape or dtype is refused by name when the mode
   CHECK_THROWS_WITH(infer(m, std::vector<Tensor>{good[0], Tensor::zeros({5, 4}, DType::i32)}),
                     Contains("b: expected a float tensor"));
   Model empty = two_inputs();
-  CHECK_THROWS_WITH(infer(empty, good), Contains("fc: parameter \"bias\" is missing, expected shape [3]"));
+  CHECK_THROWS_WITH(infer(empty, good), Contains("fc: parameter \"weight\" is missing, expected shape [3, 4]"));
 }
 
 TEST_CASE("a model has several inputs and outputs, and an empty batch gives an empty result") {

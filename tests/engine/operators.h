@@ -62,11 +62,27 @@ inline std::vector<OperatorCase> every_operator() {
       {Gather{3, {7, 0, -2, 0}}, {picture}},
       {Tile{{1, 2, 1, 3}}, {picture}},
       {ResizeNearest{{5, 3}}, {picture}},
+      {ResizeLinear{{5, 3}}, {picture}},
+      {Where{}, {picture, {1, 4, 1, 8}, {1, 1, 6, 1}}},
+      {ArgReduce{.axis = 2, .keepdims = true}, {picture}},
+      {TopK{3, 2}, {picture}},
+      {Constant{{3, 4}}, {}},
+      {Embedding{5, 3}, {{2, 4}}},
+      {MatMul{}, {{2, 4, 6, 8}, {2, 4, 8, 3}}},
+      {MatMul{.transpose_a = true, .transpose_b = true}, {{2, 1, 6, 5}, {1, 4, 3, 6}}},
   };
   std::set<size_t> kinds;
   for (const OperatorCase& o : all) kinds.insert(o.op.index());
   REQUIRE(kinds.size() == std::variant_size_v<OpVariant>);  // a new operator belongs here
   return all;
+}
+
+/// Values that the operator takes: numbers of rows are whole.
+inline std::vector<Tensor> values_for(const OperatorCase& o, Generator& g) {
+  std::vector<Tensor> x;
+  for (const Shape& shape : o.inputs)
+    x.push_back(std::holds_alternative<Embedding>(o.op) ? Tensor::full(shape, 1) : randn(g, shape));
+  return x;
 }
 
 /// The operator alone behind its inputs, with parameters.

@@ -106,6 +106,25 @@ static_assert(offsetof(BinaryArgs, rank) == 0 && offsetof(BinaryArgs, output_sha
               offsetof(BinaryArgs, output_type) == 123 && offsetof(BinaryArgs, rounding) == 124 &&
               offsetof(BinaryArgs, reserved) == 125 && offsetof(BinaryArgs, output) == 128);
 
+static_assert(plain_bytes<MatMulArgs> && sizeof(MatMulArgs) == 120);
+static_assert(offsetof(MatMulArgs, rank) == 0 && offsetof(MatMulArgs, batch) == 4 && offsetof(MatMulArgs, a_batch) == 20 &&
+              offsetof(MatMulArgs, b_batch) == 36 && offsetof(MatMulArgs, m) == 52 && offsetof(MatMulArgs, n) == 56 &&
+              offsetof(MatMulArgs, k) == 60 && offsetof(MatMulArgs, a_row) == 64 && offsetof(MatMulArgs, a_step) == 68 &&
+              offsetof(MatMulArgs, b_column) == 72 && offsetof(MatMulArgs, b_step) == 76 &&
+              offsetof(MatMulArgs, a_zero_point) == 80 && offsetof(MatMulArgs, b_zero_point) == 84 &&
+              offsetof(MatMulArgs, scale) == 88 && offsetof(MatMulArgs, multiplier) == 92 && offsetof(MatMulArgs, shift) == 96 &&
+              offsetof(MatMulArgs, a_type) == 100 && offsetof(MatMulArgs, b_type) == 101 &&
+              offsetof(MatMulArgs, output_type) == 102 && offsetof(MatMulArgs, rounding) == 103 &&
+              offsetof(MatMulArgs, output) == 104);
+
+static_assert(plain_bytes<ResizeArgs> && sizeof(ResizeArgs) == 32);
+static_assert(offsetof(ResizeArgs, batch) == 0 && offsetof(ResizeArgs, in_h) == 4 && offsetof(ResizeArgs, in_w) == 8 &&
+              offsetof(ResizeArgs, channels) == 12 && offsetof(ResizeArgs, out_h) == 16 && offsetof(ResizeArgs, out_w) == 20 &&
+              offsetof(ResizeArgs, zero_point) == 24 && offsetof(ResizeArgs, type) == 28 && offsetof(ResizeArgs, rounding) == 29 &&
+              offsetof(ResizeArgs, reserved) == 30);
+
+static_assert(plain_bytes<ConstantArgs> && sizeof(ConstantArgs) == 4 && offsetof(ConstantArgs, count) == 0);
+
 static_assert(plain_bytes<ReduceArgs> && sizeof(ReduceArgs) == 92);
 static_assert(offsetof(ReduceArgs, kept) == 0 && offsetof(ReduceArgs, reduced) == 4 && offsetof(ReduceArgs, shape) == 8 &&
               offsetof(ReduceArgs, stride) == 32 && offsetof(ReduceArgs, input_zero_point) == 56 &&

@@ -27,6 +27,7 @@ std::vector<CaseLine> samples() {
   binary.rank = 2, binary.output_shape[0] = 3, binary.output_shape[1] = 40, binary.a_stride[0] = 40, binary.a_stride[1] = 1;
   binary.b_stride[1] = 1, binary.a_scale = 0.02F, binary.b_scale = 1, binary.kind = BinaryKind::mul, binary.output = out;
   ReduceArgs reduce{1, 2, {5, 3, 4}, {1, 20, 5}, 7, 0.02F, 1 << 30, -3, ReduceKind::mean, CodeType::i8, {}, {}, out};
+  MatMulArgs matmul{2, {2, 3}, {0, 60}, {24, 0}, 5, 6, 4, 4, 1, 4, 1, 9, -5, 0.001F, 1 << 30, -6, {}, CodeType::i8, {}, {}, out};
   std::vector<CaseLine> lines{{conv, Fill::ties, 1, true, QEngine::onednn, 3},
                               {linear, Fill::random, 4000000000U, true, QEngine::automatic, 2},
                               {add, Fill::all_max, 7},
@@ -40,7 +41,10 @@ std::vector<CaseLine> samples() {
                               {binary, Fill::random, 12},
                               {reduce, Fill::random, 13},
                               {GatherArgs{2, 1, 3, {6, 7}, 13, {9}}, Fill::random, 14},
-                              {SoftmaxArgs{3, 50, {}, CodeType::u8, {}, 0, {256, 0, 0, 255}}, Fill::random, 15}};
+                              {SoftmaxArgs{3, 50, {}, CodeType::u8, {}, 0, {256, 0, 0, 255}}, Fill::random, 15},
+                              {matmul, Fill::random, 16},
+                              {ConstantArgs{90}, Fill::random, 17},
+                              {ResizeArgs{2, 5, 4, 3, 7, 6, 9, {}, {}, {}}, Fill::random, 18}};
   return lines;
 }
 

@@ -175,6 +175,18 @@ TEST_CASE("Depthwise, grouped, pooled and flattened pairs keep their function; r
   const Model replaced = equalize(m, {.relu6 = Relu6::relu});
   CHECK(std::get<Conv2d>(replaced["e"].op).act == Activation::relu);
   CHECK(largest_difference(run(m, x), run(replaced, x)) < 1e-5);  // nothing here reaches 6
+  // A limit of another network's own is no relu6.
+  Model limited;
+  limited.add("x", Input{{1, 4}});
+  limited.add("a", Linear{.in = 4, .out = 4, .act = {0, 1}});
+  limited.add("b", Linear{4, 4});
+  limited.add("clip", Unary{UnaryFn::clip, 0, 1});
+  limited.add("c", Linear{4, 4});
+  initialize(limited, g);
+  CHECK(equalizable(limited, Relu6::relu).empty());
+  const Model kept = equalize(limited, {.relu6 = Relu6::relu});
+  CHECK(std::get<Linear>(kept["a"].op).act == Activation{0, 1});
+  CHECK(kept["clip"].op == limited["clip"].op);
 
   Model tied;
   tied.add("x", Input{{1, 4}});

@@ -10,8 +10,8 @@ import common
 INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 
 # Units by the longest matching path prefix. `free` is what firmware compiles too: freestanding C++17.
-UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/list.h': 'free', 'kernels/qmath.h': 'free',
-         'kernels/cortex_m/': 'free',
+UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/info.h': 'free', 'kernels/list.h': 'free',
+         'kernels/qmath.h': 'free', 'kernels/cortex_m/': 'free',
          'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn', 'kernels/native/': 'native', 'kernels/f32/': 'f32',
          'include/': 'include', 'tests/proof/': 'proof', **{folder + '/': folder for folder in common.FOLDERS}}
 KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}

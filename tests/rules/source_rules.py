@@ -32,7 +32,7 @@ OP_USERS = ('engine/', 'quant/', 'compile/', 'numeric_suite/')
 OP_OWNERS = ('engine/ops/', 'engine/ops.')
 # The document that follows two ops, one with weights, through their files: every source below OP_FOLDERS that names one is in it.
 OP_DOC = 'docs/adding-an-op.md'
-OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|linear|\bhard_swish\b|\bDepthToSpace\b')
+OP_NAME = re.compile(r'[Pp]ool2d|\bLinear\b|(?<!bi)(?<!resize_)linear|\bhard_swish\b|\bDepthToSpace\b')
 OP_COUNT = re.compile(r'`(\w+)` is named in (\d+) files')
 OP_PRODUCT = ['kernels', 'engine', 'quant', 'compile', 'numeric_suite', 'io', 'runtime']
 OP_FOLDERS = OP_PRODUCT + ['tests/kernels', 'tests/f32']

@@ -72,6 +72,25 @@ TEST_CASE("functions that are looked up give a session's bytes on every target")
       }
 }
 
+TEST_CASE("what moves, joins and sums values gives a session's bytes on every target") {
+  const auto fill = [](Model& m) {
+    Generator g(3);
+    m["own"].params["value"] = randn(g, {1, 1, 3, 8});
+  };
+  for (const Rounding rounding : kDeviceRoundings)
+    for (const bool i8 : {false, true})
+      for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
+        CAPTURE(to_string(rounding), i8);
+        const Example e = quantized("arrangements", arrangements(), rounding, i8, 4, fill);
+        const FirmwareOptions options{.target = target};
+        const auto ops = operators(plan_firmware(e.int8, options));
+        CHECK(std::ranges::count(ops, "constant") == 1);
+        for (const char* name : {"matmul_", "resize_", "softmax_", "reduce_"})
+          CHECK(std::ranges::count(ops, name + std::string(to_string(rounding))) == 1);
+        CHECK(compare(e, options) >= 4 * 10);
+      }
+}
+
 TEST_CASE("whole networks with residual blocks give a session's bytes in every device rounding") {
   for (const Rounding rounding : kDeviceRoundings) {
     CAPTURE(to_string(rounding));

@@ -101,6 +101,7 @@ class Prober {
     REQUIRE(open() == OCTET_OK);
   }
   int probed = 0;
+  std::set<uint16_t> kinds{};  // of steps
 
   void run() {
     probe("header", 0, header_fields());
@@ -113,6 +114,7 @@ class Prober {
       if (kind == image::Kind::port) probe("port", r.payload, port_fields());
       if (kind == image::Kind::packed) probe("packed", r.payload, packed_fields());
       if (r.kind < image::kFirstStep || r.kind > image::kLastStep) continue;
+      kinds.insert(r.kind);
       const auto step = take<image::Step>(bytes_, r.payload);
       probe("step", r.payload, step_fields());
       const image::StepParts parts = image::parts_of(step);
@@ -205,7 +207,11 @@ Model in_codes(const Model& net, Rounding rounding, bool weight_zero_points) {
   for (size_t i = 0; i < m.modules.size(); ++i) {
     Module& module = m.modules[i];
     const auto at = static_cast<int32_t>(i);
-    if (keeps_qparams(module.op) || module.as<Pool2d>())
+    if (const auto value = module.params.find("value"); value != module.params.end())
+      for (float& v : value->second.mutable_data<float>()) v = static_cast<float>(g.integer(-8, 9)) / 8;
+    if (module.as<Softmax>())
+      module.out_q = {QParams{{0.00390625F}, {-128}, -1, 0, -128, 127}};
+    else if (keeps_qparams(module.op) || module.as<Pool2d>())
       module.out_q = m.modules[static_cast<size_t>(module.inputs[0].module)].out_q;
     else
       module.out_q = {QParams{{0.03125F + 0.0078125F * static_cast<float>(at % 5)}, {at * 29 % 120 - 60}, -1, 0, -128, 127}};
@@ -238,10 +244,12 @@ Model residual() {
 TEST_CASE("every field of an image refuses what it must not be, and what it may be stays in bounds") {
   Accepted accepted;
   int probed = 0;
+  std::set<uint16_t> kinds;
   const auto probe = [&](const Model& int8, const FirmwareOptions& options) {
     Prober p(image_bytes(plan_firmware(int8, options)), accepted);
     p.run();
     probed += p.probed;
+    kinds.insert(p.kinds.begin(), p.kinds.end());
   };
   for (const Rounding rounding : {Rounding::real, Rounding::fixed_double, Rounding::fixed_single}) {
     const Model every = in_codes(every_op(), rounding, false);
@@ -249,9 +257,17 @@ TEST_CASE("every field of an image refuses what it must not be, and what it may 
       probe(every, {.target = target});
     probe(every, {.float_inputs = true, .float_outputs = true});
     probe(in_codes(functions(), rounding, false), {});
+    probe(in_codes(arrangements(), rounding, false), {});
     probe(in_codes(residual(), rounding, false), {});
     probe(in_codes(residual(), rounding, true), {});
   }
+  // Every operator of the list has been tried, or its check is not.
+  kernels::Kernels::each([&](auto info) {
+    for (const kernels::DeviceOp& op : decltype(info)::device) {
+      INFO(op.name);
+      CHECK(kinds.contains(op.kind));
+    }
+  });
   std::string now;
   for (const auto& [field, values] : accepted) now += field + ": " + text(values) + "\n";
   CHECK(probed > 30'000);

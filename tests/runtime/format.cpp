@@ -136,7 +136,7 @@ TEST_CASE("every record kind has its number and an operator of that name in the 
         "16 conv2d by rounding\n17 linear by rounding\n18 add by rounding\n19 requantize by rounding\n20 max_pool2d\n"
         "21 average_pool2d by rounding\n22 clamp\n23 quantize by rounding\n24 dequantize\n25 transpose\n26 lookup\n27 binary by "
         "rounding\n"
-        "28 reduce by rounding\n29 gather\n30 softmax by rounding\n");
+        "28 reduce by rounding\n29 gather\n30 softmax by rounding\n31 matmul by rounding\n32 constant\n33 resize by rounding\n");
   std::set<std::string> by_rounding, any, known_by_rounding, known_any;
 #define OCTET_NAME_ROUNDING(name) by_rounding.insert(#name);
 #define OCTET_NAME_ANY(name) any.insert(#name);

@@ -74,6 +74,24 @@ Model functions() {
   return m;
 }
 
+Model arrangements() {
+  Model m;
+  m.add("x", Input{{1, 6, 5, 4}});
+  m.add("stem", Conv2d{.in = 4, .out = 8, .kernel = {1, 1}});
+  m.add("pad", Pad{{0, 1, 0, 0}, {0, 0, 2, 0}});
+  const int resized = m.add("resized", ResizeLinear{{4, 3}});
+  const int scores = m.add("scores", MatMul{.transpose_b = true}, {{resized, 0}, {resized, 0}});
+  const int shares = m.add("shares", Softmax{}, {{scores, 0}});
+  const int mixed = m.add("mixed", MatMul{}, {{shares, 0}, {resized, 0}});
+  const int own = m.add("own", Constant{{1, 1, 3, 8}});
+  const int sum = m.add("sum", Binary{}, {{mixed, 0}, {own, 0}});
+  m.add("mean", Reduce{ReduceFn::mean, {1}});
+  m.add("largest", Reduce{ReduceFn::max, {1}});
+  const int head = m.add("head", Linear{8, 5});
+  m.outputs = {{head, 0}, {sum, 0}};
+  return m;
+}
+
 Model resnet8() {
   Model m;
   m.add("image", Input{{1, 32, 32, 3}});

@@ -24,6 +24,8 @@ struct Example {
 Model every_op();
 /// Layers between functions that are looked up.
 Model functions();
+/// What moves, joins and sums values: padding, resizing, attention, a constant, reductions.
+Model arrangements();
 /// The CIFAR ResNet-8 of MLPerf Tiny: 12.5 million multiply-accumulates.
 Model resnet8();
 /// The network of examples/fashion_mnist.

@@ -21,6 +21,7 @@ class Builder {
   }
 
   Model build() {
+    if (functions_ && below(4) == 0) model_.add("first", moved(shape(0)));  // a piece of the input, say
     for (size_t i = 3 + below(6); i > 0; --i) add("m" + std::to_string(i));
     if (below(2) == 0) finish();
     model_.outputs = {{last(), 0}};
@@ -52,7 +53,15 @@ class Builder {
       case 8: add_two(path, from, true); break;
       case 9: add_two(path, from, false); break;
       case 10: model_.add(path, Linear{s.back(), pick(20), below(4) != 0, act()}, one); break;
-      default: model_.add(path, functions_ && below(2) == 0 ? moved(s) : function(), one); break;
+      default:
+        if (functions_ && below(6) == 0) {  // every line's pixels with each other
+          model_.add(path, MatMul{.transpose_b = true}, {{from, 0}, {from, 0}});
+        } else if (functions_ && below(6) == 0) {
+          const int own = model_.add(path + "own", Constant{{1, 1, s[2], s[3]}});
+          model_.add(path, Binary{sum_function(), act()}, {{from, 0}, {own, 0}});
+        } else
+          model_.add(path, functions_ && below(2) == 0 ? moved(s) : function(), one);
+        break;
     }
   }
 
@@ -66,7 +75,7 @@ class Builder {
   }
   /// Values moved about, and means, of a picture.
   Op moved(const Shape& s) {
-    switch (below(13)) {
+    switch (below(14)) {
       case 0: return Slice{{1, 3}, {0, -std::min<int64_t>(s[3], 3)}, {s[1], s[3]}, {2, 1}};
       case 1: return Pad{{0, 1, 0, 0}, {0, 0, 2, 0}};
       case 2: return Pad{{0, 0, 1, 0}, {0, 1, 0, 1}, PadMode::replicate};
@@ -79,6 +88,7 @@ class Builder {
       case 9: return Pad{{0, 1, 0, 0}, {0, 0, 0, 1}, PadMode::constant, 0.5};
       case 10: return Softmax{.axis = 3 - static_cast<int64_t>(below(2))};
       case 11: return Transpose{{0, 2, 1, 3}};
+      case 12: return ResizeLinear{{s[1] + 1, s[2] == 1 ? 1 : s[2] - 1}, static_cast<Coordinates>(below(3))};
       default: return ChannelShuffle{s[3] % 2 == 0 ? 2 : 1};
     }
   }
@@ -184,6 +194,8 @@ RandomNetwork random_network(uint64_t seed) {
   Generator g(seed);
   Model net = random_wiring(g, true);
   initialize(net, g);
+  for (Module& module : net.modules)
+    if (module.as<Constant>()) module.params["value"] = randn(g, module.nominal[0]);
   const Rounding roundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
   net.rounding = roundings[g.next32() % 3];
   const QConfig qconfig = g.next32() % 4 == 0 ? octet_qconfig() : default_per_channel_symmetric_qnnpack_qconfig();

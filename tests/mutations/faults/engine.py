@@ -79,7 +79,7 @@ FAULTS = {
          'codes converted to floats'),
     ],
     'engine/module_check.cpp': [
-        ('check_qparams(*tensor.qparams(), shape, module.path + "." + name);', ';', 'any scale of a weight'),
+        ('check_qparams(*tensor.qparams(), shape, module.path + "." + name, known->role);', ';', 'any scale of a weight'),
         ('std::isnormal(q.scale[c]) && q.scale[c] > 0', 'std::isfinite(q.scale[c]) && q.scale[c] > 0', 'denormal scales accepted'),
         ('w.module >= 0 && w.module < index', 'w.module >= 0 && w.module <= index', 'a wire to itself accepted'),
         ('check(source.op == module.op, module.path, ": is tied to "',
@@ -119,7 +119,6 @@ FAULTS = {
          '(a.a_scale * static_cast<float>(a.a_zero_point) + shifted)',
          'int_bias addition without the fused multiply-add'),
         ('subtracts ? -shifted : shifted', 'shifted', 'int_bias subtraction with the offset of a sum'),
-        ('if (from[i] != 1) view.strides', 'view.strides', 'an axis of length 1 is not repeated'),
         ('a.a_stride[last] == sa * n && a.b_stride[last] == sb * n',
          'a.a_stride[last] == sa * n',
          'axes that only one input walks as one'),
@@ -182,7 +181,9 @@ FAULTS = {
         ('float_product ? static_cast<double>(product) :',
          'false ? static_cast<double>(product) :',
          'per-tensor dense scales multiplied in double'),
-        ('bound += static_cast<int64_t>(std::abs(codes));', '', 'the bias is not in the bound'),
+        ('bound += std::abs(int64_t{blobs.bias_codes.back()});', '', 'the bias is not in the bound'),
+        ('if (own == x * w) return codes_[c];', '', 'codes of a bias are rounded on their way'),
+        ('value = codes_[c] * static_cast<double>(own);', 'value = codes_[c] * unit;', 'codes of a bias in another unit'),
         ('if (call.rounding == Rounding::int_bias) {', 'if (false) {', 'int_bias without its scale'),
         ('if (asymmetric) blobs.weight_zero_point.push_back(zw);',
          'if (asymmetric && c == 0) blobs.weight_zero_point.push_back(zw);',
@@ -240,6 +241,30 @@ FAULTS = {
         ('std::memcpy(g.args.constant, fill.raw(), 1);', '', 'padding with code 0'),
         ('for (int32_t i = 0; i < run && !filled; ++i) to[at + i]', 'for (int32_t i = 0; i < run; ++i) to[at < 0 ? 0 : at + i]',
          'the gradient of what fills'),
+    ],
+    'engine/ops/strided.cpp': [
+        ('if (from[i] != 1) view.strides', 'view.strides', 'an axis of length 1 is not repeated'),
+    ],
+    'engine/ops/matmul.cpp': [
+        ('g.a_row = transpose_a ? 1 : g.k', 'g.a_row = g.k', 'rows of a transposed matrix'),
+        ('p.a_batch.back() == step_a * both && p.b_batch.back() == step_b * both', 'p.a_batch.back() == step_a * both',
+         'matrices joined that only one input has in a row'),
+        ('false, !op.transpose_b, true}, g, from_b', 'false, op.transpose_b, true}, g, from_b', "a product's gradient"),
+        ('check(p.k >= 1 && p.k <= kernels::kMostMatMulTerms', 'check(p.k >= 1', 'sums beyond 32 bits'),
+    ],
+    'engine/ops/resize_linear.cpp': [
+        ('const float inside = std::clamp(place, 0.0F, static_cast<float>(in - 1));', 'const float inside = place < 0 ? 0 : place;',
+         'places beyond the picture'),
+        ('low == high ? 0 : place - low * kOne', 'place - low * kOne', 'fixed weights beyond the first element'),
+    ],
+    'engine/ops/topk.cpp': [
+        ('!before(element(b), element(a), smallest) && a < b', 'false', 'equal elements in any order'),
+        ('return a != a || b != b ? a != a && b == b : before(a, b, smallest);', 'return before(a, b, smallest);',
+         'NaN is not the smallest'),
+    ],
+    'engine/ops/where.cpp': [
+        ('grads[1] = chosen([&](bool first, size_t i) { return first ? dy[i] : T(0); });',
+         'grads[1] = chosen([&](bool first, size_t i) { return first ? T(0) : dy[i]; });', 'the gradient of the other choice'),
     ],
     'engine/ops/softmax.cpp': [
         ('back = swapped(last.shape, axis)', 'back = swapped(x, axis)', 'a softmax of codes is not turned back'),

@@ -88,6 +88,15 @@ FAULTS = {
          'if (changed_) write(kWanted | (read() & kFlags));',
          "the caller's mode does not come back"),
     ],
+    'kernels/ref/matmul.cpp': [
+        ('static_cast<size_t>(unit % g.m)', 'static_cast<size_t>(unit % g.k)', 'rows of another matrix'),
+        ('at * static_cast<size_t>(g.b_batch[axis])', 'at * static_cast<size_t>(g.a_batch[axis])', "a's steps for b"),
+    ],
+    'kernels/ref/resize.cpp': [
+        ('(sum > 0 ? 1 << 19 : -(1 << 19))', '(1 << 19)', 'halves upward'),
+        ('const int32_t aw = v.low_weight * h.low_weight, bw = v.low_weight * h.high_weight;',
+         'const int32_t aw = v.low_weight * h.low_weight, bw = v.high_weight * h.low_weight;', 'rows and columns swapped'),
+    ],
     'kernels/geometry.h': [
         ('to > in + pad_after ? in + pad_after : to;', 'to;', 'float average counts cells beyond the padding'),
     ],
@@ -95,7 +104,7 @@ FAULTS = {
         ('if (plain_ == nullptr || plain_.use_count() > 1) return plain_ == nullptr;', '', 'weights are freed under a kernel'),
         ('fits(*found)) return found;', 'true) return found;', 'a form of another layout'),
     ],
-    'kernels/list.h': [
+    'kernels/info.h': [
         ('"conv2d", true, 2, true}', '"conv2d", true, 3, true}', 'a convolution over its own input'),
         ('int64_t{a.rows - 1} * a.output_stride + a.row;', 'int64_t{a.rows} * a.output_stride;', 'bytes behind the last part'),
         ('"requantize", true, 0, false}', '"requantize", true, 1, false}', 'parts of a concatenation over their input'),

@@ -59,7 +59,7 @@ FAULTS = {
         ('known->mean[c] /= s[c], known->deviation[c] /= s[c];', 'known->mean[c] /= s[c];', 'deviations not scaled'),
         ('bias->mutable_data<float>()[c] *= divide[c];', 'static_cast<void>(c);', 'bias not scaled'),
         ('options.statistics->at(path) = found->second;', 'static_cast<void>(0);', 'statistics of an untouched chain stay scaled'),
-        ('c != Channels::scales && (c != Channels::clips || relu6 == Relu6::leave)', 'false', 'scales through relu6'),
+        ('c != Channels::scales && !becomes_relu(begin.op, relu6)', 'false', 'scales through relu6'),
         ('constexpr double kConstant = 10;', 'constexpr double kConstant = 1000;', 'a channel of little but its bias is scaled'),
     ],
     'quant/fake_quantize.cpp': [

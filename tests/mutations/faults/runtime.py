@@ -13,8 +13,6 @@ FAULTS = {
         (' || s.input_bytes[1] != count || s.output_bytes[0] != count)\n',
          ' || s.output_bytes[0] != count)\n',
          'a second operand of another size'),
-        ('  return last < elements;', '  return true;', 'a transposition reads beyond its input'),
-        ('if (stride[i] < 0) return false;', '', 'steps back out of the input'),
         ('if (*step < -1) return OCTET_ERROR_ARGUMENTS;', '', 'indices in front of the input'),
         ('e[i] > e[0]) return', 'false) return', 'exponentials above one'),
         ('(a.reserved[0] | a.reserved[1]) != 0) return', 'false) return', 'reserved bytes of quantize'),
@@ -44,6 +42,15 @@ FAULTS = {
         ('if (!real) bound += static_cast<uint64_t>(s.bias_codes[c] < 0 ? -int64_t{s.bias_codes[c]} : int64_t{s.bias_codes[c]});',
          '',
          'the bias is not in the bound'),
+    ],
+    'runtime/check.h': [
+        ('  return last < elements;', '  return true;', 'a transposition reads beyond its input'),
+        ('if (stride[i] < 0) return false;', '', 'steps back out of the input'),
+    ],
+    'runtime/check_matmul.cpp': [
+        ('!inside_matrices(a, a.b_batch, a.k, a.b_step, a.n, a.b_column, s.input_bytes[1])', 'false',
+         'the second matrix ends early'),
+        ('!within(a.k, 1, kMostMatMulTerms)', 'a.k < 1', 'sums beyond 32 bits on a device'),
     ],
     'runtime/model.cpp': [
         ('    next_value_ = header_.inputs;\n    find_next_value();',
