@@ -18,7 +18,7 @@ LINKER = {'_GLOBAL_OFFSET_TABLE_'}
 SOFT_DOUBLE = {'__aeabi_' + n for n in ('dadd', 'dsub', 'drsub', 'dmul', 'dcmpgt', 'dcmplt', 'dcmpge', 'dcmple', 'dcmpeq',
                                         'f2d', 'd2f')}
 SYSTEM_HEADERS = {'stdint.h', 'stddef.h'}
-OWN_HEADERS = re.compile(r'kernels/(args|list|qmath|ref/\w+)\.h')
+OWN_HEADERS = re.compile(r'kernels/(args|info|list|qmath|ref/\w+)\.h')
 FLAGS = ['-std=c++17', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-stack-protector',
          '-Wall', '-Wextra', '-Werror']
 CORTEX_M4 = ['-mcpu=cortex-m4', '-mfpu=fpv4-sp-d16', '-mfloat-abi=hard', '-mthumb', '-O2']
