@@ -57,7 +57,8 @@ Bytes checkpoint_bytes(const Checkpoint& checkpoint, std::string_view name) try 
   fail("checkpoint_bytes: out of memory");
 }
 
-Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) try {
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make,
+                            const CustomFactory& custom) try {
   const FloatScope environment;
   SafeTensors file = parse_safetensors(bytes, name);
   const auto text = file.metadata.find(kCheckpointKey);
@@ -81,7 +82,7 @@ Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view n
       state.emplace(key, std::move(node.mapped()));
     }
   }
-  checkpoint.model = take_model(file, name, make);
+  checkpoint.model = take_model(file, name, make, custom);
   checkpoint.notes = std::move(file.notes);
   return checkpoint;
 } catch (const std::bad_alloc&) {
@@ -92,8 +93,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   write_file(path, checkpoint_bytes(checkpoint, path));
 }
 
-Checkpoint load_checkpoint(const std::string& path, const HookFactory& make) {
-  return parse_checkpoint(read_file(path, kMaxSafeTensorsFile), path, make);
+Checkpoint load_checkpoint(const std::string& path, const HookFactory& make, const CustomFactory& custom) {
+  return parse_checkpoint(read_file(path, kMaxSafeTensorsFile), path, make, custom);
 }
 
 }  // namespace octet

@@ -24,10 +24,11 @@ void save_checkpoint(const std::string& path, const Checkpoint&);
 
 /// Throws Error naming the file, and the module or state. `make` is make_hook where models were prepared. A checkpoint's model
 /// alone can be read by load_model, too.
-Checkpoint load_checkpoint(const std::string& path, const HookFactory& make = no_hooks);
+Checkpoint load_checkpoint(const std::string& path, const HookFactory& make = no_hooks, const CustomFactory& custom = no_custom);
 
 /// The same from and to memory; `name` stands for the file in messages.
 Bytes checkpoint_bytes(const Checkpoint&, std::string_view name);
-Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make = no_hooks);
+Checkpoint parse_checkpoint(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make = no_hooks,
+                            const CustomFactory& custom = no_custom);
 
 }  // namespace octet

@@ -144,7 +144,29 @@ void add_hooks(Module& m, const json::Value& hooks, SafeTensors& file, const Hoo
   }
 }
 
-void add_module(Model& model, const json::Value& v, SafeTensors& file, const HookFactory& make, std::string_view name) {
+/// What users brought: their hooks and operators.
+struct Factories {
+  const HookFactory& hooks;
+  const CustomFactory& custom;
+};
+
+/// An operator's function as the program knows it, in place of its name.
+void make_custom(Op& op, const CustomFactory& make, std::string_view where) {
+  auto* custom = std::get_if<Custom>(&op);
+  if (custom == nullptr) return;
+  const std::string kind(custom->function->kind()), attributes = custom->function->attributes();
+  try {
+    custom->function = make(kind, attributes);
+    check(custom->function != nullptr, "unknown custom operator '", kind, "'");
+    check(custom->function->kind() == kind, "the factory made a '", custom->function->kind(), "' of '", kind, "'");
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail(where, ": ", e.what());
+  }
+}
+
+void add_module(Model& model, const json::Value& v, SafeTensors& file, const Factories& make, std::string_view name) {
   const std::string at_index = std::string(name) + ": module " + std::to_string(model.modules.size());
   const std::string& path = json::string(json::at(v, "path", at_index), at_index + " path");
   const std::string where = std::string(name) + ": " + path;
@@ -162,6 +184,7 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
     check(name_of(op) == op_name, where, ": is a ", op_name, " tied to ", owner, ", a ", name_of(op));
   } else {
     op = op_from_json(op_name, v["attributes"], where);
+    make_custom(op, make.custom, where);
   }
   // Model::add would wire a module without inputs to the one before it.
   check(!inputs.empty() || traits_of(op).wires == 0, where, ": has no inputs");
@@ -195,10 +218,10 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Hoo
   for (const json::Value& q : json::array(json::at(v, "out_q", where), where + " out_q"))
     m.out_q.push_back(q.is_null() ? std::nullopt : std::optional(qparams_from_json(q, where + " out_q")));
   check_module(m, where);
-  add_hooks(m, json::at(v, "hooks", where), file, make, where);
+  add_hooks(m, json::at(v, "hooks", where), file, make.hooks, where);
 }
 
-Model model_from(SafeTensors& file, std::string_view name, const HookFactory& make) {
+Model model_from(SafeTensors& file, std::string_view name, const Factories& make) {
   const auto text = file.metadata.find(kModelKey);
   check(text != file.metadata.end(), name, ": is not an octet model (no metadata entry ", kModelKey, ")");
   const json::Value root = json::parse(text->second, std::string(name) + ": " + kModelKey, kModelDepth);
@@ -220,6 +243,10 @@ Model model_from(SafeTensors& file, std::string_view name, const HookFactory& ma
 
 }  // namespace
 
+std::shared_ptr<const CustomFunction> no_custom(std::string_view kind, std::string_view) {
+  fail("unknown custom operator '", kind, "': load with a factory of custom operators");
+}
+
 HookBox no_hooks(std::string_view kind) { fail("unknown hook kind '", kind, "': load with a hook factory"); }
 
 void put_model(SafeTensors& file, const Model& model, std::string_view name) {
@@ -236,10 +263,10 @@ void put_model(SafeTensors& file, const Model& model, std::string_view name) {
   file.metadata.emplace(kModelKey, json::dump(root, name));
 }
 
-Model take_model(SafeTensors& file, std::string_view name, const HookFactory& make) {
+Model take_model(SafeTensors& file, std::string_view name, const HookFactory& make, const CustomFactory& custom) {
   // Messages of the engine start with the module; the file belongs before it.
   try {
-    return model_from(file, name, make);
+    return model_from(file, name, {make, custom});
   } catch (const Error& e) {
     if (std::string_view(e.what()).starts_with(name)) throw;
     fail(name, ": ", e.what());
@@ -255,12 +282,13 @@ Bytes model_bytes(const Model& model, std::string_view name) try {
   fail("model_bytes: out of memory");
 }
 
-LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make) try {
+LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& make,
+                        const CustomFactory& custom) try {
   const FloatScope environment;
   SafeTensors file = parse_safetensors(bytes, name);
   const bool checkpoint = file.metadata.contains(kCheckpointKey);
   if (checkpoint) std::erase_if(file.tensors, [](const auto& entry) { return entry.first.starts_with(kCheckpointPrefix); });
-  LoadedModel loaded{take_model(file, name, make), std::move(file.notes)};
+  LoadedModel loaded{take_model(file, name, make, custom), std::move(file.notes)};
   if (checkpoint) loaded.notes.push_back(std::string(name) + ": is a checkpoint of a training run; only its model is read");
   return loaded;
 } catch (const std::bad_alloc&) {
@@ -269,8 +297,8 @@ LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name,
 
 void save_model(const std::string& path, const Model& model) { write_file(path, model_bytes(model, path)); }
 
-LoadedModel load_model(const std::string& path, const HookFactory& make) {
-  return parse_model(read_file(path, kMaxSafeTensorsFile), path, make);
+LoadedModel load_model(const std::string& path, const HookFactory& make, const CustomFactory& custom) {
+  return parse_model(read_file(path, kMaxSafeTensorsFile), path, make, custom);
 }
 
 }  // namespace octet

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,11 @@ using HookFactory = std::function<HookBox(std::string_view kind)>;
 /// The factory of a program without hooks: refuses every kind.
 HookBox no_hooks(std::string_view kind);
 
+/// Makes a user's own operator of what was stored (CustomFunction::kind(), attributes()); throws Error if it knows no such kind.
+using CustomFactory = std::function<std::shared_ptr<const CustomFunction>(std::string_view kind, std::string_view attributes)>;
+/// The factory of a program without operators of its own: refuses every kind.
+std::shared_ptr<const CustomFunction> no_custom(std::string_view kind, std::string_view attributes);
+
 struct LoadedModel {
   Model model;
   std::vector<std::string> notes;  ///< what was unusual but no error: a file without checksums
@@ -28,10 +34,11 @@ struct LoadedModel {
 void save_model(const std::string& path, const Model&);
 
 /// Rebuilds the model module by module, so that every check of Model::add runs; throws Error naming the file and the module.
-LoadedModel load_model(const std::string& path, const HookFactory& = no_hooks);
+LoadedModel load_model(const std::string& path, const HookFactory& = no_hooks, const CustomFactory& = no_custom);
 
 /// The same from and to memory; `name` stands for the file in messages.
 Bytes model_bytes(const Model&, std::string_view name);
-LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& = no_hooks);
+LoadedModel parse_model(std::span<const std::byte> bytes, std::string_view name, const HookFactory& = no_hooks,
+                        const CustomFactory& = no_custom);
 
 }  // namespace octet

@@ -13,6 +13,6 @@ inline constexpr std::string_view kCheckpointPrefix = "checkpoint/";  ///< of wh
 /// Adds the model's tensors and its graph. Throws naming the module if something in it could not be loaded again.
 void put_model(SafeTensors&, const Model&, std::string_view name);
 /// Takes them out again; throws if a tensor is left that no module asks for.
-Model take_model(SafeTensors&, std::string_view name, const HookFactory&);
+Model take_model(SafeTensors&, std::string_view name, const HookFactory&, const CustomFactory&);
 
 }  // namespace octet

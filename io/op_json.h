@@ -12,7 +12,8 @@ namespace octet {
 
 /// {"in": 3, "kernel": [3, 3], "act": "relu", …}. `where` is the file and module, for messages.
 json::Value attributes_json(const Op&, std::string_view where);
-/// Every attribute must be there and nothing else; throws naming the unknown operator, attribute or enum value.
+/// Every attribute must be there and nothing else; throws naming the unknown operator, attribute or enum value. A custom operator
+/// has a function that only knows its name and attributes.
 Op op_from_json(std::string_view op_name, const json::Value& attributes, std::string_view where);
 
 json::Value rounding_json(Rounding);

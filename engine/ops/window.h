@@ -37,6 +37,26 @@ struct Pool2d {
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
+/// The p-norm of every window, (sum of |x|^p)^(1/p), over N,H,W,C or N,L,C as above (LPPool2d; ONNX's LpPool). Computes in float.
+struct LpPool2d {
+  Pair kernel{2, 2}, stride{2, 2};
+  Pads padding{};
+  double p = 2;
+  bool ceil_mode = false;
+
+  static constexpr std::string_view name = "lp_pool2d";
+  static constexpr auto fields =
+      std::tuple{Field{"kernel", &LpPool2d::kernel}, Field{"stride", &LpPool2d::stride}, Field{"padding", &LpPool2d::padding},
+                 Field{"p", &LpPool2d::p}, Field{"ceil_mode", &LpPool2d::ceil_mode}};
+  bool operator==(const LpPool2d&) const = default;
+  std::vector<Param> params() const { return {}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::scales, .part = Part::other}; }
+  Activation activation() const { return Activation::none; }
+  static bool remap_axes(const AxisOrder&) { return false; }
+  std::vector<Shape> shapes(const ShapeCall&) const;
+  std::vector<Var> forward(const Call&) const;
+};
+
 /// PyTorch's MaxPool1d, AvgPool1d and AdaptiveAvgPool1d over N,L,C.
 struct Pool1d {
   Pool kind = Pool::max;

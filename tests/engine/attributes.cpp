@@ -162,7 +162,9 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("gather", Gather{1, {2, 0}}, {picture}, accepted);
   probe_all("tile", Tile{{1, 2}}, {{2, 3}}, accepted);
   probe_all("resize_nearest", ResizeNearest{{4, 4}}, {picture}, accepted);
+  probe_all("lp_pool2d", LpPool2d{.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, {picture}, accepted);
   probe_all("resize_linear", ResizeLinear{{4, 4}}, {picture}, accepted);
+  probe_all("custom", Custom{std::make_shared<const octet::testing::Scaled>(0.5)}, {picture}, accepted);
   probe_all("where", Where{}, {picture, picture, picture}, accepted);
   probe_all("arg_reduce", ArgReduce{}, {picture}, accepted);
   probe_all("topk", TopK{}, {picture}, accepted);

@@ -16,6 +16,35 @@ struct OperatorCase {
   std::vector<Shape> inputs;
 };
 
+/// A user's own: its input times a factor.
+class Scaled final : public CustomFunction {
+ public:
+  explicit Scaled(double factor) : factor_(factor) {}
+  std::string_view kind() const override { return "scaled"; }
+  std::string attributes() const override { return std::to_string(factor_); }
+  std::vector<Shape> shapes(std::span<const Shape> inputs) const override {
+    check(!inputs[0].empty(), "a scalar");
+    return {inputs[0]};
+  }
+  std::vector<Var> forward(std::span<const Var> inputs) const override {
+    const auto times = [factor = factor_](Tensor t) {
+      dispatch_float(t.dtype(), "scaled", [&]<class T>() {
+        for (T& v : t.mutable_data<T>()) v *= static_cast<T>(factor);
+      });
+      return t;
+    };
+    return {Var::made(times(inputs[0].value()), {inputs[0]},
+                      [times](const Tensor& grad, const Needs&) { return std::vector<Tensor>{times(grad)}; })};
+  }
+  static std::shared_ptr<const CustomFunction> make(std::string_view kind, std::string_view attributes) {
+    check(kind == "scaled", "unknown custom operator '", kind, "'");
+    return std::make_shared<const Scaled>(std::stod(std::string(attributes)));
+  }
+
+ private:
+  double factor_;
+};
+
 inline std::vector<OperatorCase> every_operator() {
   const Shape picture{2, 4, 6, 8};
   std::vector<OperatorCase> all{
@@ -63,6 +92,8 @@ inline std::vector<OperatorCase> every_operator() {
       {Tile{{1, 2, 1, 3}}, {picture}},
       {ResizeNearest{{5, 3}}, {picture}},
       {ResizeLinear{{5, 3}}, {picture}},
+      {LpPool2d{.padding = {1, 0, 0, 1}}, {picture}},
+      {Custom{std::make_shared<const Scaled>(0.5)}, {picture}},
       {Where{}, {picture, {1, 4, 1, 8}, {1, 1, 6, 1}}},
       {ArgReduce{.axis = 2, .keepdims = true}, {picture}},
       {TopK{3, 2}, {picture}},

@@ -137,7 +137,7 @@ Model small_quantized() {
   return m;
 }
 
-Model back(const Model& m) { return parse_model(model_bytes(m, "m"), "m", make_recorder).model; }
+Model back(const Model& m) { return parse_model(model_bytes(m, "m"), "m", make_recorder, Scaled::make).model; }
 
 /// The model's file with text in its graph replaced; checksums are right.
 std::string error_after(const Model& m, const std::string& from, const std::string& to) {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Custom: a function of the program's own, checked for what it promised.
+#include "engine/ops/custom.h"
+
+namespace octet {
+
+bool Custom::operator==(const Custom& other) const {
+  if (function == nullptr || other.function == nullptr) return function == other.function;
+  return function->kind() == other.function->kind() && function->attributes() == other.function->attributes();
+}
+
+Traits Custom::traits() const {
+  return {.codes = Codes::none,
+          .channels = Channels::mixes,
+          .part = Part::other,
+          .wires = function ? function->inputs() : 1,
+          .outputs = function ? function->outputs() : 1};
+}
+
+std::vector<Shape> Custom::shapes(const ShapeCall& call) const {
+  check(function != nullptr, call.path, ": a custom operator without a function");
+  call.expect_inputs(static_cast<size_t>(function->inputs()));
+  std::vector<Shape> all;
+  try {
+    all = function->shapes(call.inputs);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail(call.path, ": ", function->kind(), ": ", e.what());
+  }
+  check(all.size() == static_cast<size_t>(function->outputs()), call.path, ": ", function->kind(), " gives ", all.size(),
+        " shapes, it has ", function->outputs(), " outputs");
+  for (const Shape& s : all) numel(s);
+  return all;
+}
+
+std::vector<Var> Custom::forward(const Call& call) const {
+  std::vector<Shape> given;
+  for (const Var& v : call.inputs) given.push_back(v.shape());
+  const std::vector<Shape> expected = shapes({call.path, given});
+  std::vector<Var> outputs;
+  try {
+    outputs = function->forward(call.inputs);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail(call.path, ": ", function->kind(), ": ", e.what());
+  }
+  check(outputs.size() == expected.size(), call.path, ": ", function->kind(), " gave ", outputs.size(), " outputs, expected ",
+        expected.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    check(outputs[i].shape() == expected[i], call.path, ": ", function->kind(), " gave output ", i, " of shape ",
+          to_string(outputs[i].shape()), ", it announced ", to_string(expected[i]));
+    check(call.inputs.empty() || outputs[i].dtype() == call.inputs[0].dtype(), call.path, ": ", function->kind(), " gave ",
+          to_string(outputs[i].dtype()), " for ", to_string(call.inputs[0].dtype()));
+  }
+  return outputs;
+}
+
+}  // namespace octet
