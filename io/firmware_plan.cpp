@@ -255,7 +255,24 @@ class FirmwarePlanner {
     return false;
   }
 
+  /// What a device would refuse when it opens the image.
+  void check_sides(const Item& item) const {
+    constexpr std::string_view kSides[] = {"batch",    "in_h",     "in_w",     "in_c",       "out_h",    "out_w",      "out_c",
+                                           "channels", "kernel_h", "kernel_w", "stride_h",   "stride_w", "dilation_h", "dilation_w",
+                                           "groups",   "pad_top",  "pad_left", "pad_bottom", "pad_right"};
+    std::visit(
+        [&]<class Args>(const Args& args) {
+          kernels::Info<Args>::fields(args, [&]<class T>(std::string_view name, const T& value) {
+            if constexpr (std::is_same_v<T, int32_t>)
+              check(value <= image::kMaxSide || std::ranges::find(kSides, name) == std::end(kSides), path(item.module), ": ",
+                    name_of(item.call.args), " with ", name, " ", value, "; a device takes at most ", image::kMaxSide);
+          });
+        },
+        item.call.args);
+  }
+
   void add_step(const Item& item, bool in_place, int time) {
+    check_sides(item);
     FirmwareStep step;
     step.path = path(item.module);
     step.args = item.call.args;

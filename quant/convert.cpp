@@ -89,7 +89,7 @@ Model convert(const Model& prepared, QuantizationSummary* summary) try {
     if (!output && !source.tied_to.empty()) output = hook_at(owner, "output");
     if (output) {
       module.out_q.assign(module.nominal.size(), output->qparams(module.path));
-    } else if (may_keep_qparams(module.op) && !module.inputs.empty()) {
+    } else if (may_keep_qparams(module.op) && !module.inputs.empty() && !source.hooks.contains(kFloatPoint)) {
       if (const QParams* q = codes_read_by(converted, module)) module.out_q.assign(module.nominal.size(), *q);
     }
     module.hooks.clear();

@@ -191,7 +191,7 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
   Model corrected = quantized;
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
-    if (pairing.counterpart[i] < 0 || !is_weighted(module.op) || !module.tied_to.empty()) continue;
+    if (pairing.counterpart[i] < 0 || !traits_of(module.op).product || !module.tied_to.empty()) continue;
     const Tensor* weight = weight_of(module.params);
     if (!weight || weight->dtype() != DType::i8) continue;
     check_origin(pairing, quantized, static_cast<int>(i));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "engine/graph.h"
 #include "engine/module_check.h"
@@ -11,6 +12,7 @@
 #include "kernels/float_scope.h"
 #include "quant/mean_error.h"
 #include "quant/pairing.h"
+#include "quant/quantize.h"
 
 namespace octet {
 namespace {
@@ -125,17 +127,27 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
   const FloatScope environment;
   check_model(model);
   StatisticsByPath statistics;
+  std::set<std::pair<std::string, std::string>> folds;  // a layer and the norm that becomes part of it
+  for (const std::vector<std::string>& paths : fusable(model))
+    for (size_t i = 0; i + 1 < paths.size(); ++i) folds.emplace(paths[i], paths[i + 1]);
   for (const Module& module : model.modules) {
     if (traits_of(module.op).part != Part::norm) continue;
     const Module& layer = model.modules[module.inputs[0].module];
-    if (!traits_of(layer.op).product) continue;
     const Params& params = model.owner(module).params;
-    const Tensor *gammas = weight_of(params), *betas = bias_of(params);
-    check(gammas && betas, module.path, ": parameters are missing; initialize or load the model first");
-    ChannelStatistics s;
-    for (const float beta : betas->data<float>()) s.mean.push_back(static_cast<double>(beta));
-    for (const float gamma : gammas->data<float>()) s.deviation.push_back(std::abs(static_cast<double>(gamma)));
-    statistics[layer.path] = std::move(s);
+    const auto value = [&](std::string_view name) { return needed(params, name, module.path).data<float>(); };
+    const auto widened = [](std::span<const float> values, const auto& f) {
+      std::vector<double> wide;
+      for (const float v : values) wide.push_back(f(static_cast<double>(v)));
+      return wide;
+    };
+    const auto itself = [](double v) { return v; };
+    // What comes out of the norm; of a layer that does not take it in, what it has seen go in.
+    const ChannelStatistics out{widened(value("bias"), itself), widened(value("weight"), [](double v) { return std::abs(v); })};
+    const bool folded = folds.contains({layer.path, module.path});
+    statistics[folded ? layer.path : module.path] = out;
+    if (!folded && traits_of(layer.op).product && activation_of(layer.op) == Activation::none)
+      statistics.try_emplace(layer.path, ChannelStatistics{widened(value("running_mean"), itself),
+                                                           widened(value("running_var"), [](double v) { return std::sqrt(v); })});
   }
   return statistics;
 }

@@ -129,6 +129,7 @@ void FakeQuantize::load(const StateDict& state) {
 }
 
 HookBox make_hook(std::string_view kind) {
+  if (kind == StaysFloat().kind()) return HookBox(std::make_unique<StaysFloat>());
   check(kind.starts_with(kPrefix), "unknown hook kind \"", kind, "\"");
   std::unique_ptr<Observer> observer = make_observer(kind.substr(kPrefix.size()));
   check(observer != nullptr, "unknown hook kind \"", kind, "\"");

@@ -57,6 +57,18 @@ class FakeQuantize final : public Hook {
   std::optional<QParams> qparams_;  // of what was observed so far; written by non-const members only, so peeks may run in parallel
 };
 
+/// Where prepare() marks a module that may keep its input's codes and was configured to stay float.
+inline constexpr const char* kFloatPoint = "float";
+class StaysFloat final : public Hook {
+ public:
+  Var operator()(const Var& v, Mode, std::string_view) override { return v; }
+  Var peek(const Var& v, std::string_view) const override { return v; }
+  std::unique_ptr<Hook> clone() const override { return std::make_unique<StaysFloat>(); }
+  std::string kind() const override { return "stays_float"; }
+  StateDict state() const override { return {}; }
+  void load(const StateDict&) override {}
+};
+
 /// The hook of this kind ("fake_quantize:histogram"), ready for load(); what model files are read with. Throws for an unknown kind.
 HookBox make_hook(std::string_view kind);
 

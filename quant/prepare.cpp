@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
+#include <algorithm>
 #include <utility>
 
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "quant/observers/fixed.h"
+#include "quant/observers/range.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -44,6 +46,20 @@ HookBox output_hook(const Traits& traits, const FakeQuantize& prototype) {
   return HookBox(std::make_unique<FakeQuantize>(std::move(observer), false, prototype.round));
 }
 
+/// The configuration's hook for a layer's weights. Of a layer with one weight for each channel, a batch norm that became one, per
+/// channel whatever it says: the largest would take all codes from the others.
+HookBox weight_hook(const Op& op, const FakeQuantize& prototype) {
+  const std::optional<Product> product = traits_of(op).product;
+  const std::vector<Param> params = params_of(op);
+  const auto weight = std::ranges::find(params, Role::weight, &Param::role);
+  if (!product || weight == params.end() || numel(weight->shape) != product->out || prototype.observer().per_channel())
+    return HookBox(prototype.clone());
+  const ObserverSpec spec{
+      .dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = prototype.observer().codes()};
+  return HookBox(
+      std::make_unique<FakeQuantize>(std::make_unique<PerChannelMinMaxObserver>(spec), prototype.observe, prototype.round));
+}
+
 bool is_observed(Codes codes, const QConfig& config) {
   return codes == Codes::own || codes == Codes::fixed || (codes == Codes::either && config.averages);
 }
@@ -58,6 +74,7 @@ void check_activation(const QConfig* config, std::string_view path) {
 /// their input's parameters follow their input whatever the configuration says of them: they have nothing to quantize.
 bool gives_codes(const Module& module, const std::vector<bool>& codes) {
   if (module.hooks.contains("output")) return true;
+  if (module.hooks.contains(kFloatPoint)) return false;
   if (!may_keep_qparams(module.op) || module.inputs.empty()) return false;
   for (const Wire& w : module.inputs)
     if (!codes[w.module]) return false;
@@ -102,8 +119,10 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
           ", whose output is quantized; give both the same configuration");
     if (observed && config->activation && !shared) module.hooks["output"] = output_hook(traits, *config->activation);
     if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())
-      module.hooks["weight"] = hook(config->weight);
+      module.hooks["weight"] = weight_hook(module.op, *config->weight);
     hooks += static_cast<int>(module.hooks.size());
+    // It could compute on its input's codes, and is not to.
+    if (!config && traits.codes == Codes::either) module.hooks[kFloatPoint] = HookBox(std::make_unique<StaysFloat>());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {
       if (!wants_codes || codes[w.module]) continue;

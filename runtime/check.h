@@ -32,8 +32,7 @@ bool packable(const kernels::LinearArgs&);
 /// The buffers of a packed layer against what its kernel needs.
 octet_status packed(const octet_step&, int32_t packed_bytes, int32_t scratch_bytes);
 
-/// Largest dimension, stride, padding or kernel side: products of two stay below 2^30.
-constexpr int32_t kMaxSide = 1 << 15;
+using image::kMaxSide;
 
 inline bool within(int32_t v, int32_t lo, int32_t hi) { return v >= lo && v <= hi; }
 inline bool sides(const int32_t* first, int count) {

@@ -14,7 +14,7 @@ Tensor part_of(const Tensor& t, const Pick& pick) {
   QParams q = *t.qparams();
   if (q.axis < 0) return part.with(q);
   q.scale.clear(), q.zero_point.clear();
-  for (const int64_t c : pick.axes[0]) {
+  for (const int64_t c : pick.axes[static_cast<size_t>(q.axis)]) {
     q.scale.push_back(t.qparams()->scale[static_cast<size_t>(c)]);
     q.zero_point.push_back(t.qparams()->zero_point[static_cast<size_t>(c)]);
   }

@@ -12,6 +12,7 @@
 
 using namespace octet;
 using namespace octet::device;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -219,4 +220,24 @@ TEST_CASE("a value that says it is a piece of another must be one") {
   CHECK(status(whole, [](auto& v) { v.of = 0; }) == OCTET_ERROR_RANGE);  // the input lies elsewhere
   CHECK(status(whole, [](auto& v) { v.reserved = 1; }) == OCTET_ERROR_RECORD);
   CHECK(status(0, [](auto& v) { v.of = 1; }) == OCTET_ERROR_RANGE);
+}
+
+TEST_CASE("a side that no device takes is refused on the host, by the module's name") {
+  const auto planned = [](const Shape& x, const Op& op) {
+    Model m;
+    m.add("x", Input{x});
+    m.add("long", op);
+    Generator g(1);
+    initialize(m, g);
+    m.rounding = Rounding::fixed_double;
+    Model prepared = prepare(m, {{"", octet_device_qconfig()}});
+    const Tensor data = randn(g, x);
+    calibrate(prepared, {&data, 1});
+    return plan_firmware(convert(prepared));
+  };
+  CHECK_THROWS_WITH(planned({1, 65535, 1}, Conv1d{.in = 1, .out = 4, .kernel = 80, .stride = 4}),
+                    Contains("long: conv2d with in_w 65535; a device takes at most 32768"));
+  CHECK_THROWS_WITH(planned({1, 65535, 1}, Pool1d{}), Contains("long: pool2d with in_w 65535"));
+  CHECK_THROWS_WITH(planned({1, 2, 40000}, PRelu{40000}), Contains("long: lookup with channels 40000"));
+  CHECK_NOTHROW(planned({1, 32768, 1}, Conv1d{.in = 1, .out = 4, .kernel = 80, .stride = 4}));
 }

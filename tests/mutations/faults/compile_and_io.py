@@ -51,6 +51,7 @@ FAULTS = {
          'a replaced file loses its permissions'),
     ],
     'io/firmware_plan.cpp': [
+        ('    check_sides(item);\n', '', 'images that no device opens'),
         ('!read_by_others(item) && ', '', 'a part absorbed although it is read behind'),
         ('if (step.outputs.size() == 1) step.completes = completed',
          'if (step.outputs.size() == 7) step.completes = completed',

@@ -369,8 +369,9 @@ FAULTS = {
         ('std::floor(double{x} + (0.5 - double{less}))', 'std::floor(x + (0.5F - less))', 'halves in binary32'),
     ],
     'engine/ops/channels.cpp': [
-        ('for (const int64_t c : pick.axes[0]) {',
-         'for (int64_t c = 0; c < static_cast<int64_t>(pick.axes[0].size()); ++c) {',
+        ('c : pick.axes[static_cast<size_t>(q.axis)]', 'c : pick.axes[0]', 'scales of input channels by output channel'),
+        ('for (const int64_t c : pick.axes[static_cast<size_t>(q.axis)]) {',
+         'for (int64_t c = 0; c < std::ssize(pick.axes[static_cast<size_t>(q.axis)]); ++c) {',
          "scales of other channels than the weights'"),
     ],
 }

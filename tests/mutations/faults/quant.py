@@ -7,6 +7,7 @@ FAULTS = {
         ('    hook.observe = false;\n    hook.refresh();\n', '    hook.observe = false;\n', 'observer off, parameters not fixed'),
     ],
     'quant/convert.cpp': [
+        (' && !source.hooks.contains(kFloatPoint)', '', 'an average that was to stay float on codes'),
         ('for (Module& module : floats.modules) module.hooks.clear();', '', 'to_float rounds'),
         ('if (!seen.observer().calibrated()) seen.observer().observe(weight, where);',
          'seen.observer().observe(weight, where);',
@@ -48,6 +49,8 @@ FAULTS = {
         ('e.has_range &= before[w.module].has_range;', '', 'a concatenation of unknown ranges is known'),
     ],
     'quant/equalize.cpp': [
+        ('const bool folded = folds.contains({layer.path, module.path});', 'const bool folded = true;',
+         'statistics of a layer from a norm that it does not take in'),
         ('if (is_tied(model, next)) return link.why', 'if (false) return link.why', 'second layer may be tied'),
         ('if (from->residual) return link.why', 'if (false) return link.why', 'a layer with a residual is scaled'),
         ('(o / (out / groups) * per_group + i % per_group) % channels',
@@ -139,6 +142,7 @@ FAULTS = {
          'a layer without counterpart is skipped'),
     ],
     'quant/prepare.cpp': [
+        ('numel(weight->shape) != product->out ||', 'true ||', 'a norm as a layer quantized per tensor'),
         ('(codes == Codes::either && config.averages)', 'codes == Codes::either', "PyTorch's averages are observed"),
         ('(!best || prefix.size() >= length)', '(!best || prefix.size() <= length)', 'the shortest prefix wins'),
         ('const bool shared = ties == Ties::shared && owner_observed;',
