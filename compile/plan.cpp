@@ -224,9 +224,13 @@ class PlanMaker {
     std::vector<Plan::Run> left;
     for (size_t k = 0; k < lowered.calls.size(); ++k) {
       Plan::Run& run = step.runs[k];
+      const int64_t copied = copied_bytes(lowered.calls[k]);
+      if (copied == 0) {  // it does something else, were it with nothing; it may read nothing
+        left.push_back(std::move(run));
+        continue;
+      }
       const Plan::Place &from = run.inputs[0], &to = run.outputs[0];
-      const int64_t copied = copied_bytes(lowered.calls[k]);  // 0: it does something else, were it with nothing
-      const bool whole = copied > 0 && from.offset == 0 && copied == plan_.values[static_cast<size_t>(from.value)].bytes;
+      const bool whole = from.offset == 0 && copied == plan_.values[static_cast<size_t>(from.value)].bytes;
       if (!whole || run.outputs.size() != 1 || !memory_.absorb(from.value, to.value, to.offset, 1)) left.push_back(std::move(run));
     }
     step.runs = std::move(left);

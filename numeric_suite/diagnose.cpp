@@ -8,6 +8,7 @@
 #include <iomanip>
 
 #include "engine/loss.h"
+#include "engine/ops/fusion.h"
 #include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "numeric_suite/cause.h"
@@ -121,8 +122,9 @@ std::vector<PairImbalance> pair_imbalances(const Model& fused) {
   return pairs;
 }
 
-Diagnosis diagnose(const Model& reference, const Model& quantized, const Batches& batches, const DiagnoseOptions& options) try {
+Diagnosis diagnose(const Model& reference, const Model& given, const Batches& batches, const DiagnoseOptions& options) try {
   const FloatScope environment;
+  const Model quantized = deployed(given);  // a prepared one is refused for what it is, not for its layers' training form
   check(!batches.empty(), "diagnose: no data");
   check_labels(options.labels, batches, quantized, "diagnose");
   const Pairing pairing = pair_up(reference, quantized);

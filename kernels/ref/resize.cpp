@@ -12,7 +12,7 @@ struct Tap {
   int32_t low, high, low_weight, high_weight;
 };
 
-inline float weight(int32_t bits) {
+[[maybe_unused]] inline float weight(int32_t bits) {  // the fixed modes need none
   float w;
   __builtin_memcpy(&w, &bits, sizeof w);
   return w;

@@ -6,6 +6,7 @@
 #include "engine/loss.h"
 #include "engine/optimizer.h"
 #include "numeric_suite/compare.h"
+#include "numeric_suite/diagnose.h"
 #include "quant/correct_bias.h"
 #include "quant/data_free.h"
 #include "tests/catch.h"
@@ -78,6 +79,8 @@ TEST_CASE("to_float gives what a trained model computes without rounding") {
 TEST_CASE("a trained model is compared with its own float weights, prepared or converted") {
   const Trained t = trained();
   const Model floats = to_float(t.prepared);
+  CHECK_THROWS_WITH(diagnose(floats, t.prepared, t.data), Contains("convert it first"));
+  CHECK(!diagnose(floats, t.int8, t.data).layers.empty());
   for (const Model* reference : {&floats, &t.untrained})
     for (const Model* test : {&t.prepared, &t.int8}) {
       const ModelComparison c = compare(*reference, *test, t.data);

@@ -25,7 +25,7 @@ FAULTS = {
         ('in.bytes != out.bytes || access', 'access', 'a larger output on a smaller input'),
     ],
     'compile/plan.cpp': [
-        ('copied > 0 && from.offset == 0', 'from.offset == 0', 'a pad of nothing is not run'),
+        ('if (copied == 0) {', 'if (run.inputs.empty()) {', 'a pad of nothing is not run'),
         ('plan_.memory.scratch = std::max(plan_.memory.scratch, run.kernel->scratch_bytes());',
          'plan_.memory.scratch = run.kernel->scratch_bytes();',
          'scratch memory of the last kernel'),
