@@ -48,8 +48,7 @@ using OpVariant =
     std::variant<Input, Conv2d, ConvBn2d, Linear, BatchNorm, Unary, Binary, Concat, Pool2d, Reshape, Transpose, Dropout, Split,
                  Reduce, Slice, Squeeze, Unsqueeze, Expand, DepthToSpace, SpaceToDepth, ChannelShuffle, Pad, Flip, Roll, Gather,
                  Tile, ResizeNearest, Softmax, ConvTranspose2d, LayerNorm, GroupNorm, RMSNorm, L2Normalize, LinearBn, PRelu, MatMul,
-                 Where, ArgReduce, TopK, Constant, Embedding, ResizeLinear, LpPool2d,
-                 Custom>;
+                 Where, ArgReduce, TopK, Constant, Embedding, ResizeLinear, LpPool2d, Custom>;
 
 template <class T, class Variant>
 inline constexpr bool kIsOneOf = false;

@@ -46,6 +46,12 @@ struct ElementWise : Family<A> {
   static constexpr int32_t units(const A& a) { return a.count; }
 };
 
+/// n times the lengths of these axes.
+constexpr int64_t times(int64_t n, const int32_t* shape, int rank) {
+  for (int i = 0; i < rank; ++i) n *= shape[i];
+  return n;
+}
+
 template <class O, class F>
 constexpr void output_fields(O& o, F&& f) {
   f("inv_scale", o.inv_scale), f("zero_point", o.zero_point), f("clamp_min", o.clamp_min), f("clamp_max", o.clamp_max);
@@ -181,11 +187,7 @@ template <>
 struct Info<TransposeArgs> : Family<TransposeArgs> {
   static constexpr const char* name = "transpose";
   static constexpr DeviceOp device[] = {{25, "transpose", false, 0, false}};
-  static constexpr int64_t output_bytes(const Args& a) {
-    int64_t n = a.element_size;
-    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
-    return n;
-  }
+  static constexpr int64_t output_bytes(const Args& a) { return times(a.element_size, a.output_shape, a.rank); }
   static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
   static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
   template <class A, class F>
@@ -213,11 +215,7 @@ struct Info<BinaryArgs> : Family<BinaryArgs> {
   static constexpr const char* name = "binary";
   static constexpr DeviceOp device[] = {{27, "binary", true, 3, false}};
   static constexpr int inputs(const Args&) { return 2; }
-  static constexpr int64_t output_bytes(const Args& a) {
-    int64_t n = 1;
-    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
-    return n;
-  }
+  static constexpr int64_t output_bytes(const Args& a) { return times(1, a.output_shape, a.rank); }
   static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
   static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
   template <class A, class F>
@@ -236,11 +234,7 @@ struct Info<MatMulArgs> : Family<MatMulArgs> {
   static constexpr const char* name = "matmul";
   static constexpr DeviceOp device[] = {{31, "matmul", true, 0, false}};
   static constexpr int inputs(const Args&) { return 2; }
-  static constexpr int64_t rows(const Args& a) {
-    int64_t n = a.m;
-    for (int i = 0; i < a.rank; ++i) n *= a.batch[i];
-    return n;
-  }
+  static constexpr int64_t rows(const Args& a) { return times(a.m, a.batch, a.rank); }
   static constexpr int64_t macs(const Args& a) { return output_bytes(a) * a.k; }
   static constexpr int64_t output_bytes(const Args& a) { return rows(a) * a.n; }
   static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
@@ -259,16 +253,8 @@ template <>
 struct Info<ReduceArgs> : Family<ReduceArgs> {
   static constexpr const char* name = "reduce";
   static constexpr DeviceOp device[] = {{28, "reduce", true, 0, false}};
-  static constexpr int64_t output_bytes(const Args& a) {
-    int64_t n = 1;
-    for (int i = 0; i < a.kept; ++i) n *= a.shape[i];
-    return n;
-  }
-  static constexpr int64_t elements(const Args& a) {
-    int64_t n = output_bytes(a);
-    for (int i = a.kept; i < a.kept + a.reduced; ++i) n *= a.shape[i];
-    return n;
-  }
+  static constexpr int64_t output_bytes(const Args& a) { return times(1, a.shape, a.kept); }
+  static constexpr int64_t elements(const Args& a) { return times(1, a.shape, a.kept + a.reduced); }
   static constexpr int32_t units(const Args& a) { return a.shape[0]; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -285,11 +271,7 @@ struct Info<GatherArgs> : Family<GatherArgs> {
   static constexpr DeviceOp device[] = {{29, "gather", false, 0, false}};
   static constexpr Constants constants = Constants::table;
   static constexpr int32_t channels(const Args& a) { return a.table; }
-  static constexpr int64_t output_bytes(const Args& a) {
-    int64_t n = int64_t{a.element_size} * a.run;
-    for (int i = 0; i < a.rank; ++i) n *= a.output_shape[i];
-    return n;
-  }
+  static constexpr int64_t output_bytes(const Args& a) { return times(int64_t{a.element_size} * a.run, a.output_shape, a.rank); }
   static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
   static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
   template <class A, class F>

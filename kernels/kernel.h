@@ -47,7 +47,7 @@ std::vector<QEngineInfo> qengines();
 
 std::string_view to_string(QEngine);
 std::string_view to_string(Rounding);
-// What kernels/list.h says of a family, of arguments at hand.
+// What kernels/info.h says of a family, of arguments at hand.
 std::string_view name_of(const KernelArgs&);  ///< "conv2d", "linear", …, as in kernels/ref
 int64_t macs(const KernelArgs&);
 int64_t output_bytes(const KernelArgs&);

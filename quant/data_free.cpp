@@ -191,9 +191,15 @@ Model correct_bias_analytic(const Model& reference, const Model& quantized, cons
   Model corrected = quantized;
   for (size_t i = 0; i < quantized.modules.size(); ++i) {
     const Module& module = quantized.modules[i];
-    if (pairing.counterpart[i] < 0 || !traits_of(module.op).product || !module.tied_to.empty()) continue;
+    if (pairing.counterpart[i] < 0 || !is_weighted(module.op) || !module.tied_to.empty()) continue;
     const Tensor* weight = weight_of(module.params);
     if (!weight || weight->dtype() != DType::i8) continue;
+    if (!traits_of(module.op).product) {
+      if (notes)
+        notes->push_back(module.path + ": bias not corrected, the mean output of a " + std::string(name_of(module.op)) +
+                         " is not known");
+      continue;
+    }
     check_origin(pairing, quantized, static_cast<int>(i));
     // Calls that share the layer share its bias: the mean of what each of them expects.
     const std::vector<int> calls = calls_of(quantized, static_cast<int>(i));

@@ -25,7 +25,7 @@ constexpr uint32_t kMostTables = OCTET_MAX_TABLES;
 constexpr int32_t kMaxSide = 1 << 15;
 
 /// Record kinds: values first, then ports (inputs before outputs), then steps in the order of running, each followed by its packed
-/// weights. A step's kind is its kernel's (kernels/list.h).
+/// weights. A step's kind is its kernel's (kernels/info.h).
 enum class Kind : uint16_t { values = 1, port = 2, packed = 64 };
 constexpr uint16_t kFirstStep = 16, kLastStep = kernels::last_kind();
 static_assert(kLastStep < static_cast<uint16_t>(Kind::packed));

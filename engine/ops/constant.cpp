@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Constant: a tensor of the model's own. Its codes, or floats, are a table that a kernel copies.
-#include <cstring>
-
 #include "engine/ops/functional.h"
 #include "engine/ops/table.h"
 #include "engine/quantize.h"

@@ -3,6 +3,21 @@
 #include "engine/ops/custom.h"
 
 namespace octet {
+namespace {
+
+/// f(), whatever it throws with the module and the function in front.
+template <class F>
+auto users(std::string_view path, const CustomFunction& function, const F& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    fail(path, ": ", function.kind(), ": ", e.what());
+  }
+}
+
+}  // namespace
 
 bool Custom::operator==(const Custom& other) const {
   if (function == nullptr || other.function == nullptr) return function == other.function;
@@ -20,14 +35,7 @@ Traits Custom::traits() const {
 std::vector<Shape> Custom::shapes(const ShapeCall& call) const {
   check(function != nullptr, call.path, ": a custom operator without a function");
   call.expect_inputs(static_cast<size_t>(function->inputs()));
-  std::vector<Shape> all;
-  try {
-    all = function->shapes(call.inputs);
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& e) {
-    fail(call.path, ": ", function->kind(), ": ", e.what());
-  }
+  const std::vector<Shape> all = users(call.path, *function, [&] { return function->shapes(call.inputs); });
   check(all.size() == static_cast<size_t>(function->outputs()), call.path, ": ", function->kind(), " gives ", all.size(),
         " shapes, it has ", function->outputs(), " outputs");
   for (const Shape& s : all) numel(s);
@@ -38,14 +46,7 @@ std::vector<Var> Custom::forward(const Call& call) const {
   std::vector<Shape> given;
   for (const Var& v : call.inputs) given.push_back(v.shape());
   const std::vector<Shape> expected = shapes({call.path, given});
-  std::vector<Var> outputs;
-  try {
-    outputs = function->forward(call.inputs);
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& e) {
-    fail(call.path, ": ", function->kind(), ": ", e.what());
-  }
+  const std::vector<Var> outputs = users(call.path, *function, [&] { return function->forward(call.inputs); });
   check(outputs.size() == expected.size(), call.path, ": ", function->kind(), " gave ", outputs.size(), " outputs, expected ",
         expected.size());
   for (size_t i = 0; i < outputs.size(); ++i) {

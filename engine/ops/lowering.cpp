@@ -2,6 +2,7 @@
 // Where quantization parameters become kernel arguments: output limits, per-channel tables and the accumulator's bound.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "engine/model.h"
@@ -165,6 +166,15 @@ kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, 
   const FixedMultiplier m = quantize_multiplier(static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]));
   a.multiplier = m.multiplier, a.shift = m.shift;
   return a;
+}
+
+std::shared_ptr<const Blobs> integer_table(std::span<const int32_t> entries) {
+  const auto bytes = std::as_bytes(entries);
+  std::vector<int8_t> table(bytes.size());
+  std::memcpy(table.data(), bytes.data(), bytes.size());
+  Blobs blobs;
+  blobs.weight = Weights(std::move(table));
+  return std::make_shared<const Blobs>(std::move(blobs));
 }
 
 ModuleTables float_layer(const Tensor& weight, const Tensor& bias) {

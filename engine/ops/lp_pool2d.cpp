@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "engine/ops/functional.h"
-#include "kernels/parallel.h"
 
 namespace octet {
 namespace {
@@ -19,10 +18,10 @@ PoolGeometry windows(const LpPool2d& op, const Shape& x, std::string_view path) 
 /// f(first channel of an input element) for every element of the picture under output element (n, y, x).
 template <class F>
 void under_window(const PoolGeometry& g, int64_t n, int64_t y, int64_t x, const F& f) {
-  const int64_t top = y * g.stride_h - g.pad_top, left = x * g.stride_w - g.pad_left;
-  for (int64_t h = std::max<int64_t>(top, 0); h < std::min(top + g.kernel_h, g.in_h); ++h)
-    for (int64_t w = std::max<int64_t>(left, 0); w < std::min(left + g.kernel_w, g.in_w); ++w)
-      f(((n * g.in_h + h) * g.in_w + w) * g.channels);
+  const Window rows = pool_window(y, g.in_h, g.out_h, g.kernel_h, g.stride_h, g.pad_top, g.pad_bottom, false, false);
+  const Window columns = pool_window(x, g.in_w, g.out_w, g.kernel_w, g.stride_w, g.pad_left, g.pad_right, false, false);
+  for (int64_t h = rows.begin; h < rows.end; ++h)
+    for (int64_t w = columns.begin; w < columns.end; ++w) f(((n * g.in_h + h) * g.in_w + w) * g.channels);
 }
 
 /// f(n, y, x, first channel of the output element).

@@ -41,15 +41,6 @@ Walk walk_of(const Pick& pick, const Shape& x, int32_t element_size) {
   return g;
 }
 
-/// The table as a kernel's constants.
-std::shared_ptr<const Blobs> blobs_of(const Walk& g) {
-  Blobs blobs;
-  std::vector<int8_t> bytes(g.table.size() * sizeof(int32_t));
-  std::memcpy(bytes.data(), g.table.data(), bytes.size());
-  blobs.weight = Weights(std::move(bytes));
-  return std::make_shared<const Blobs>(std::move(blobs));
-}
-
 }  // namespace
 
 Shape Pick::output() const {
@@ -115,7 +106,7 @@ LoweredCall pick_call(const LowerCall& call, const Pick& pick, const QParams& q)
   Walk g = walk_of(pick, call.input_shapes[0], 1);
   const Tensor fill = quantize(Tensor::of<float>({1}, std::vector<float>{static_cast<float>(pick.fill)}), q, call.rounding);
   std::memcpy(g.args.constant, fill.raw(), 1);
-  return {.args = g.args, .blobs = blobs_of(g)};
+  return {.args = g.args, .blobs = integer_table(g.table)};
 }
 
 }  // namespace
@@ -135,7 +126,7 @@ LoweredFloats lower_pick(const FloatLowerCall& call, const Pick& pick) {
   Walk g = walk_of(pick, call.input_shapes[0], sizeof(float));
   const auto fill = static_cast<float>(pick.fill);
   std::memcpy(g.args.constant, &fill, sizeof fill);
-  return {{{.args = KernelArgs(g.args), .blobs = blobs_of(g)}}};
+  return {{{.args = KernelArgs(g.args), .blobs = integer_table(g.table)}}};
 }
 
 }  // namespace octet

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
 #include "engine/ops/functional.h"
 #include "engine/ops/resize.h"
@@ -138,11 +137,7 @@ Lowered ResizeLinear::lower(const LowerCall& call) const {
       for (const Neighbours& t : neighbours_of(in, out, coordinates))
         table.insert(table.end(), {static_cast<int32_t>(t.low), static_cast<int32_t>(t.high), std::bit_cast<int32_t>(t.low_weight),
                                    std::bit_cast<int32_t>(t.high_weight)});
-  Blobs blobs;
-  std::vector<int8_t> bytes(table.size() * sizeof(int32_t));
-  std::memcpy(bytes.data(), table.data(), bytes.size());
-  blobs.weight = std::move(bytes);
-  return {{{.args = a, .blobs = std::make_shared<const Blobs>(std::move(blobs))}}};
+  return {{{.args = a, .blobs = integer_table(table)}}};
 }
 
 }  // namespace octet

@@ -2,7 +2,6 @@
 // Softmax and its logarithm. On codes the exponentials come from a table by the difference to the row's largest code.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "engine/ops/fixed_functions.h"
 #include "engine/ops/functional.h"
@@ -102,11 +101,7 @@ ModuleTables Softmax::tables(const LowerCall& call) const {
     table.push_back(fixed ? exp_of_negative_code(-d, scale, static_cast<float>(beta))
                           : static_cast<int32_t>(std::nearbyint(real * (1 << 23))));
   }
-  std::vector<int8_t> bytes(table.size() * sizeof(int32_t));
-  std::memcpy(bytes.data(), table.data(), bytes.size());
-  Blobs blobs;
-  blobs.weight = Weights(std::move(bytes));
-  return {std::make_shared<const Blobs>(std::move(blobs))};
+  return {integer_table(table)};
 }
 
 Lowered Softmax::lower(const LowerCall& call) const {

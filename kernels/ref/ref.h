@@ -26,7 +26,7 @@ struct Buffers {
   const void* input;
   const int8_t* weight;  ///< or a table, aligned to its elements; null: neither
   const void* second;    ///< of an addition, or a fused residual; null without one
-  void* output;          ///< may be an input that the family's operator overwrites (kernels/list.h)
+  void* output;          ///< may be an input that the family's operator overwrites (kernels/info.h)
   Channels channels;
 };
 

@@ -37,25 +37,14 @@ std::vector<uint8_t> expected(const MatMulCase& c) {
 }
 
 TEST_CASE("products of matrices are their sums, rescaled once, in every order of axes") {
-  uint32_t seed = 0;
   std::set<uint8_t> seen;
-  for (const Rounding rounding : kRoundings)
-    for (const CodeType in : kTypes)
-      for (const CodeType out : kTypes)
-        for (const Fill fill : kFills)
-          for (const MatMulSize& s : kMatMulSizes) {
-            Rng rng(++seed);
-            const int axes = static_cast<int>(seed % 4);
-            INFO(name(rounding) << ", " << name(in) << " to " << name(out) << ", " << name(fill) << ", " << s.m << " x " << s.n
-                                << " x " << s.k << ", axes " << axes << ", seed " << seed);
-            const MatMulCase c = matmul_case(rng, fill, in, out, rounding, axes, s.m, s.n, s.k);
-            const std::vector<uint8_t> y = expected(c);
-            seen.insert(y.begin(), y.end());
-            const auto run = [&](uint8_t* to, int32_t begin, int32_t end) {
-              with_rounding(rounding, [&]<Rounding R>() { kernels::matmul<R>(c.args, c.a.data(), c.b.data(), to, begin, end); });
-            };
-            check_kernel(kernels::units(c.args), y, run);
-          }
+  each_matmul_case([&](const MatMulCase& c) {
+    const std::vector<uint8_t> y = expected(c);
+    seen.insert(y.begin(), y.end());
+    check_kernel(kernels::units(c.args), y, [&](uint8_t* to, int32_t begin, int32_t end) {
+      with_rounding(c.args.rounding, [&]<Rounding R>() { kernels::matmul<R>(c.args, c.a.data(), c.b.data(), to, begin, end); });
+    });
+  });
   CHECK(seen.size() == 256);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/multiplier.h"
+#include "tests/catch.h"
 #include "tests/kernels/fills.h"
 
 namespace octet::testing {
@@ -54,5 +55,22 @@ struct MatMulSize {
 };
 inline constexpr MatMulSize kMatMulSizes[] = {{1, 1, 1},   {3, 5, 7},    {4, 64, 16},  {2, 65, 33}, {7, 63, 31},
                                               {1, 130, 8}, {5, 17, 256}, {3, 20, 257}, {9, 1, 600}, {16, 31, 64}};
+
+/// f(case) for every rounding, type, fill and size, each with a seed of its own; a failure names it.
+template <class F>
+void each_matmul_case(const F& f) {
+  uint32_t seed = 0;
+  for (const Rounding rounding : kRoundings)
+    for (const CodeType in : kTypes)
+      for (const CodeType out : kTypes)
+        for (const Fill fill : kFills)
+          for (const MatMulSize& s : kMatMulSizes) {
+            Rng rng(++seed);
+            const int axes = static_cast<int>(seed % 4);
+            INFO("matmul: " << name(rounding) << ", " << name(in) << " to " << name(out) << ", " << name(fill) << ", " << s.m
+                            << " x " << s.n << " x " << s.k << ", axes " << axes << ", seed " << seed);
+            f(matmul_case(rng, fill, in, out, rounding, axes, s.m, s.n, s.k));
+          }
+}
 
 }  // namespace octet::testing

@@ -139,22 +139,11 @@ TEST_CASE("native linear gives the reference's bytes for every size, type and fi
 
 TEST_CASE("native products of matrices give the reference's bytes in every order of axes") {
   Tally tally;
-  uint32_t seed = 0;
-  for (const Rounding rounding : kRoundings)
-    for (const CodeType in : kTypes)
-      for (const CodeType out : kTypes)
-        for (const Fill fill : kFills)
-          for (const MatMulSize& s : kMatMulSizes) {
-            Rng rng(++seed);
-            const int axes = static_cast<int>(seed % 4);
-            INFO("reproduce: test_native, " << name(rounding) << ", " << name(in) << " to " << name(out) << ", " << name(fill)
-                                            << ", " << s.m << " x " << s.n << " x " << s.k << ", axes " << axes << ", seed "
-                                            << seed);
-            const MatMulCase c = matmul_case(rng, fill, in, out, rounding, axes, s.m, s.n, s.k);
-            const void* inputs[] = {c.a.data(), c.b.data()};
-            const size_t sizes[] = {c.a.size(), c.b.size()};
-            compare(c.args, nullptr, inputs, sizes, tally);
-          }
+  each_matmul_case([&](const MatMulCase& c) {
+    const void* inputs[] = {c.a.data(), c.b.data()};
+    const size_t sizes[] = {c.a.size(), c.b.size()};
+    compare(c.args, nullptr, inputs, sizes, tally);
+  });
   tally.print("matmul");
 }
 

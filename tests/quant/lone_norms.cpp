@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch norms that no layer takes in: what data-free quantization knows of the layers around them, their weights under presets per
 // tensor; averages that are to stay float; channels of weights whose scales lie along their inputs.
+#include <algorithm>
 #include <cmath>
 
 #include "compile/program.h"
@@ -63,7 +64,7 @@ TEST_CASE("data-free quantization computes what the network does where a layer's
   CHECK(known.contains("conv2"));
   const Tensor x = rand(g, {4, 4, 4, 2}), real = infer(m, {&x, 1})[0];
   // Without the input's moments nothing is known of the first layer: that is said, not guessed.
-  CHECK_THROWS_WITH(data_free(m, {.input = {.min = 0, .max = 1}}), Contains("conv: the range of its output is not known"));
+  CHECK_THROWS_WITH(data_free(m), Contains("conv: the range of its output is not known"));
   const DataFree result = data_free(m, {.input = {.min = 0, .max = 1, .mean = 0.5, .deviation = std::sqrt(1.0 / 12)}});
   CHECK(largest_difference(infer(result.reference, {&x, 1})[0], real) < 1e-3);
   CHECK(compare(m, result.quantized, std::vector<Tensor>{x}).output.sqnr_db > 25);
@@ -86,7 +87,7 @@ TEST_CASE("a layer that several read has the range that its batch norm saw come 
   CHECK(known.at("conv").mean[0] == Approx(100.5));
   CHECK(known.at("conv").deviation[0] == Approx(std::sqrt(1.0 / 12)));
   const Tensor x = rand(g, {4, 4, 4, 2});
-  const DataFree result = data_free(m, {.input = {.min = 0, .max = 1}});
+  const DataFree result = data_free(m);
   CHECK(compare(m, result.quantized, std::vector<Tensor>{x}).output.sqnr_db > 30);
 }
 
@@ -155,6 +156,27 @@ TEST_CASE("channels are taken out of weights with scales along their inputs, too
   keep_channels(layer, {0, 1, 2, 3, 4}, {0, 2});
   CHECK(weight_of(layer.params)->shape() == Shape{5, 2});
   CHECK(weight_of(layer.params)->qparams()->scale == std::vector<float>{1, 3});
+}
+
+TEST_CASE("a transposed convolution is left by the analytic correction, which says so and corrects the others") {
+  Model m;
+  m.add("x", Input{{2, 6, 6, 2}});
+  m.add("conv", Conv2d{.in = 2, .out = 4, .kernel = {1, 1}});
+  m.add("up", ConvTranspose2d{.in = 4, .out = 4});
+  m.add("last", Conv2d{.in = 4, .out = 2, .kernel = {1, 1}});
+  Generator g(8);
+  initialize(m, g);
+  const Tensor x = rand(g, {2, 6, 6, 2});
+  Model prepared = prepare(m, {{"", octet_qconfig()}});
+  calibrate(prepared, {&x, 1});
+  Model int8 = convert(prepared);
+  for (float& b : bias_of(int8["conv"].params)->mutable_data<float>()) b += 0.5F;
+  std::vector<std::string> notes;
+  const Model corrected = correct_bias_analytic(m, int8, {}, {.min = 0, .max = 1, .mean = 0.5, .deviation = 0.3}, &notes);
+  CHECK(std::ranges::any_of(notes, [](const std::string& n) { return n.starts_with("up: bias not corrected"); }));
+  CHECK(same(*bias_of(corrected["up"].params), *bias_of(int8["up"].params)));
+  const float wanted = bias_of(m["conv"].params)->data<float>()[0];
+  CHECK(std::abs(bias_of(corrected["conv"].params)->data<float>()[0] - wanted) < 0.05F);
 }
 
 }  // namespace octet::lone_norms
