@@ -35,12 +35,23 @@ struct Conv2dArgs {
   int32_t batch, in_h, in_w, in_c, out_h, out_w, out_c;
   int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, groups;
   int32_t input_zero_point;
-  int32_t residual_zero_point;  ///< of the second input, added in real units before the activation
-  float residual_scale;         ///< 0: no residual (only Rounding::real has one)
+  int32_t residual_zero_point;  ///< of the second input, added before the activation
+  float residual_scale;         ///< 0: none. real: the second input's scale sr; int_bias: f32(sr/so)
+  int32_t residual_multiplier;  ///< fixed modes: sr/so in units of 2^(20 - residual_shift)
+  int32_t residual_shift;       ///< fixed modes: 0: none; the channels' multipliers are in units of 2^-residual_shift
   CodeType input_type, output_type, residual_type;
   Rounding rounding;
   OutputArgs output;
 };
+
+/// Looks at the bits: what computes in a fixed mode executes no float instruction.
+inline bool has_residual(const Conv2dArgs& a) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
+  return bits << 1 != 0 || a.residual_shift != 0;
+}
+/// By so many bits a fixed mode shifts a residual's codes, to give its multiplier as many as the channels' have.
+constexpr int32_t kResidualBits = 20;
 
 /// Fully connected: [rows, in] x [out, in]^T.
 struct LinearArgs {

@@ -64,7 +64,7 @@ struct Info<Conv2dArgs> : Family<Conv2dArgs> {
   static constexpr const char* name = "conv2d";
   static constexpr DeviceOp device[] = {{16, "conv2d", true, 2, true}};  // the second input is the residual
   static constexpr Constants constants = Constants::channels;
-  static constexpr int inputs(const Args& a) { return a.rounding == Rounding::real && a.residual_scale != 0 ? 2 : 1; }
+  static constexpr int inputs(const Args& a) { return a.residual_scale != 0 || a.residual_shift != 0 ? 2 : 1; }
   static constexpr int32_t channels(const Args& a) { return a.out_c; }
   static constexpr int64_t macs(const Args& a) {
     const int64_t window = int64_t{a.kernel_h} * a.kernel_w * a.in_c;
@@ -79,7 +79,8 @@ struct Info<Conv2dArgs> : Family<Conv2dArgs> {
     f("out_h", a.out_h), f("out_w", a.out_w), f("out_c", a.out_c), f("kernel_h", a.kernel_h), f("kernel_w", a.kernel_w);
     f("stride_h", a.stride_h), f("stride_w", a.stride_w), f("dilation_h", a.dilation_h), f("dilation_w", a.dilation_w);
     f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("groups", a.groups), f("input_zero_point", a.input_zero_point);
-    f("residual_zero_point", a.residual_zero_point), f("residual_scale", a.residual_scale), f("input_type", a.input_type);
+    f("residual_zero_point", a.residual_zero_point), f("residual_scale", a.residual_scale);
+    f("residual_multiplier", a.residual_multiplier), f("residual_shift", a.residual_shift), f("input_type", a.input_type);
     f("output_type", a.output_type), f("residual_type", a.residual_type), f("rounding", a.rounding), output_fields(a.output, f);
   }
 };

@@ -131,7 +131,30 @@ struct Scale {
   int32_t bias_codes, multiplier, shift;
 };
 
-/// An accumulator to a code; lo is lowest(output type). A residual is added by the caller through code_of_real.
+/// How a residual's difference from its zero point is rescaled; a mode reads only its own fields (kernels::Conv2dArgs).
+struct ResidualScale {
+  float scale;
+  int32_t multiplier, shift;
+};
+
+/// An accumulator and a residual to a code: one rounding of their sum. The fixed modes have 64 bits for it, halves go up in both.
+template <Rounding R>
+inline int32_t requantize_sum(int32_t acc, const Scale& s, int32_t difference, const ResidualScale& r, const OutputArgs& o,
+                              int32_t lo) {
+  if constexpr (R == Rounding::real) {
+    return code_of_real(static_cast<float>(acc) * s.scale + s.bias + dequantize(difference, r.scale), o, lo);
+  } else if constexpr (R == Rounding::int_bias) {
+    const float own = static_cast<float>(wrapping_add(acc, s.bias_codes)) * s.scale;
+    return round_then_shift(own + dequantize(difference, r.scale), o);
+  } else {
+    const int64_t own = static_cast<int64_t>(wrapping_add(acc, s.bias_codes)) * s.multiplier;
+    const int64_t other = static_cast<int64_t>(difference * (int32_t{1} << kernels::kResidualBits)) * r.multiplier;
+    const int64_t scaled = (own + other + (int64_t{1} << (r.shift - 1))) >> r.shift;
+    return limit(saturate(scaled + o.zero_point), o);
+  }
+}
+
+/// An accumulator to a code; lo is lowest(output type).
 template <Rounding R>
 inline int32_t requantize(int32_t acc, const Scale& s, const OutputArgs& o, int32_t lo) {
   if constexpr (R == Rounding::real) {

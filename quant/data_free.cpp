@@ -235,7 +235,7 @@ DataFree data_free(const Model& model, const DataFreeOptions& options) try {
   DataFree result;
   result.statistics = batch_norm_statistics(model);
   check(!result.statistics.empty(), "data_free: the model has no batch norm that follows a layer; calibrate with data instead");
-  result.reference = fuse(model, Aim::inference, {.residual = model.rounding == Rounding::real});
+  result.reference = fuse(model, Aim::inference);
   if (options.equalize) {
     int sweeps = 0;
     result.reference = equalize(result.reference, {.relu6 = options.relu6, .statistics = &result.statistics, .sweeps = &sweeps});

@@ -154,12 +154,10 @@ Model with_norms_as_layers(Model model, const std::vector<Sequence>& sequences) 
 Model fuse(const Model& given, Aim aim, const FuseOptions& options) try {
   const FloatScope environment;
   check_model(given);
-  // Only "real" adds a residual before it rounds; the others add codes, as their runtimes do.
-  const FuseOptions wanted{.residual = options.residual && given.rounding == Rounding::real, .lone_norms = options.lone_norms};
   const bool layers = aim == Aim::inference && options.lone_norms;
-  const Model model = layers ? with_norms_as_layers(given, Fuser(given, aim).find(wanted)) : given;
+  const Model model = layers ? with_norms_as_layers(given, Fuser(given, aim).find(options)) : given;
   const Fuser fuser(model, aim);
-  return fuser.apply(fuser.find(wanted));
+  return fuser.apply(fuser.find(options));
 } catch (const std::bad_alloc&) {
   fail("fuse: out of memory");
 }

@@ -18,7 +18,7 @@ namespace octet {
 enum class Aim : uint8_t { inference, training };
 
 struct FuseOptions {
-  bool residual = true;  ///< additions into the convolution before them: for inference, where the model's rounding has it ("real")
+  bool residual = true;    ///< additions into the convolution before them, which round once then; for inference
   bool lone_norms = true;  ///< batch norms of pictures that no layer took become depthwise layers of one position: for inference
 };
 

@@ -44,6 +44,20 @@ octet_status tables(const octet_step& step, Rounding rounding, uint32_t channels
   return OCTET_OK;
 }
 
+/// None, or what its rounding reads and no more.
+bool residual_ok(const Conv2dArgs& a, const octet_step& s) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
+  if ((bits | static_cast<uint32_t>(a.residual_multiplier) | static_cast<uint32_t>(a.residual_shift)) == 0)
+    return s.input_count == 1;
+  const bool real = a.rounding == Rounding::real;
+  if (real ? !is_scale(a.residual_scale) || a.residual_multiplier != 0 || a.residual_shift != 0
+           : bits != 0 || a.residual_multiplier < 0 || !within(a.residual_shift, 1, 62))
+    return false;
+  return s.input_count == 2 && valid(a.residual_type) && is_code(a.residual_zero_point, a.residual_type) &&
+         s.input_bytes[1] == s.output_bytes[0];
+}
+
 constexpr uint32_t kMaxRow = 1u << 23;  // weights of a channel: their sum of magnitudes stays below 2^31
 
 }  // namespace
@@ -60,14 +74,7 @@ octet_status conv2d(const octet_step& s, Rounding rounding) {
     return OCTET_ERROR_ARGUMENTS;
   if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.in_c)) return OCTET_ERROR_ARGUMENTS;
   if (!equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.out_c)) return OCTET_ERROR_ARGUMENTS;
-  uint32_t bits;
-  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
-  if (bits == 0) {
-    if (s.input_count != 1) return OCTET_ERROR_ARGUMENTS;
-  } else if (s.input_count != 2 || rounding != Rounding::real || !is_scale(a.residual_scale) || !valid(a.residual_type) ||
-             !is_code(a.residual_zero_point, a.residual_type) || s.input_bytes[1] != s.output_bytes[0]) {
-    return OCTET_ERROR_ARGUMENTS;
-  }
+  if (!residual_ok(a, s)) return OCTET_ERROR_ARGUMENTS;
   const int32_t window[] = {a.kernel_h, a.kernel_w, a.in_c / a.groups};
   uint32_t row = 0;
   if (!product(&row, window, 3) || row > kMaxRow) return OCTET_ERROR_ARGUMENTS;

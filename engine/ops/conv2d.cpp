@@ -140,12 +140,22 @@ Lowered Conv2d::lower(const LowerCall& call) const {
   a.rounding = call.rounding;
   a.output = output_args(*call.output, act, call.rounding, true);
   if (residual) {
-    check(call.rounding == Rounding::real, call.path,
-          ": a residual fused into a convolution needs rounding \"real\", the model has \"", to_string(call.rounding),
-          "\"; fuse without residuals");
-    a.residual_type = code_type(call.inputs[1]);
-    a.residual_scale = call.inputs[1].scale[0];
-    a.residual_zero_point = call.inputs[1].zero_point[0];
+    const QParams& r = call.inputs[1];
+    a.residual_type = code_type(r);
+    a.residual_zero_point = r.zero_point[0];
+    switch (call.rounding) {
+      case Rounding::real: a.residual_scale = r.scale[0]; break;
+      case Rounding::int_bias: a.residual_scale = r.scale[0] / call.output->scale[0]; break;
+      case Rounding::fixed_double:
+      case Rounding::fixed_single: {
+        a.residual_shift = residual_shift(call, *needed(*call.params, "weight", call.path).qparams());
+        const double ratio = static_cast<double>(r.scale[0]) / static_cast<double>(call.output->scale[0]);
+        a.residual_multiplier = static_cast<int32_t>(std::nearbyint(std::ldexp(ratio, a.residual_shift - kernels::kResidualBits)));
+        break;
+      }
+    }
+    check(a.residual_shift > 0 || std::isnormal(a.residual_scale), call.path, ": a residual of scale ", r.scale[0],
+          " is no normal float in units of the output's scale ", call.output->scale[0], "; fuse without residuals");
   }
   std::vector<Operand> inputs{Operand::input(0)};
   if (residual) inputs.push_back(Operand::input(1));
@@ -166,7 +176,10 @@ ModuleTables Conv2d::float_tables(const FloatLowerCall& call) const {
 ModuleTables Conv2d::tables(const LowerCall& call) const {
   const Params& params = *call.params;
   expect_param(params, "weight", {out, kernel.h, kernel.w, in / groups}, call.path);
-  return weighted_tables(call, params.at("weight"), bias ? &params.at("bias") : nullptr, false);
+  const Tensor& weight = params.at("weight");
+  const bool fixed = call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single;
+  const int32_t shift = residual && fixed && weight.qparams() ? residual_shift(call, *weight.qparams()) : 0;
+  return weighted_tables(call, weight, bias ? &params.at("bias") : nullptr, false, shift);
 }
 
 }  // namespace octet

@@ -77,8 +77,13 @@ kernels::CodeType code_type(const QParams&);
 /// add the zero point before they round.
 kernels::OutputArgs output_args(const QParams&, Activation, Rounding, bool before_rounding);
 /// Tables of a weighted layer and the proof that its accumulator cannot overflow. `float_product`: the two scales are multiplied in
-/// float32 before the multiplier is formed (TensorFlow Lite's dense layers).
-ModuleTables weighted_tables(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product);
+/// float32 before the multiplier is formed (TensorFlow Lite's dense layers). `residual_shift`: of a fixed mode's layer with a
+/// residual; else 0.
+ModuleTables weighted_tables(const LowerCall&, const Tensor& weight, const Tensor* bias, bool float_product,
+                             int32_t residual_shift = 0);
+/// The bits behind the point of a fixed mode's sum of accumulators and residual (input 1): as many, up to 62, as leave every
+/// multiplier 31. Throws naming the path where no number does.
+int32_t residual_shift(const LowerCall&, const QParams& weight);
 /// Codes of one meaning as codes of another, `row` at a time with `output_stride` from one row to the next; equal ones are copied.
 kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, Rounding, int64_t row, int64_t rows = 1,
                                         int64_t output_stride = 0);

@@ -98,7 +98,18 @@ kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding round
   return out;
 }
 
-ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product) {
+int32_t residual_shift(const LowerCall& call, const QParams& weight) {
+  const double output = static_cast<double>(call.output->scale[0]);
+  const double own = static_cast<double>(call.inputs[0].scale[0]) * static_cast<double>(std::ranges::max(weight.scale)) / output;
+  const double other = std::ldexp(static_cast<double>(call.inputs[1].scale[0]) / output, -kernels::kResidualBits);
+  for (int32_t shift = 62; shift > 0; --shift)
+    if (std::nearbyint(std::ldexp(std::max(own, other), shift)) <= std::numeric_limits<int32_t>::max()) return shift;
+  fail(call.path, ": the output's scale ", call.output->scale[0], " is too small for a sum with a residual of scale ",
+       call.inputs[1].scale[0], "; fuse without residuals");
+}
+
+ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product,
+                             int32_t residual_shift) {
   check(weight.qparams().has_value(), call.path, ": weight of ", to_string(weight.dtype()), " without quantization parameters");
   const QParams &x = call.inputs[0], &w = *weight.qparams(), &y = *call.output;
   const int64_t out = weight.size(0), row = weight.numel() / out;
@@ -137,7 +148,10 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
         }
         const double exact =
             float_product ? static_cast<double>(product) : static_cast<double>(x.scale[0]) * static_cast<double>(sw);
-        const FixedMultiplier m = quantize_multiplier(exact / static_cast<double>(y.scale[0]));
+        const double real = exact / static_cast<double>(y.scale[0]);
+        const FixedMultiplier m = residual_shift > 0
+                                      ? FixedMultiplier{static_cast<int32_t>(std::nearbyint(std::ldexp(real, residual_shift))), 0}
+                                      : quantize_multiplier(real);
         blobs.multiplier.push_back(m.multiplier);
         blobs.shift.push_back(m.shift);
         break;

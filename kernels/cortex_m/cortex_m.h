@@ -13,12 +13,14 @@ namespace octet::cortex_m {
 using kernels::Conv2dArgs;
 using kernels::LinearArgs;
 
-/// Buffers of one layer. `packed` lies at a multiple of 4 bytes (m55: any), `scratch` at a multiple of 8.
+/// Buffers of one layer. `packed` lies at a multiple of 4 bytes (m55: any), `scratch` at a multiple of 8. `second`: a residual,
+/// which may be the output.
 struct PackedData {
   const void* input;
   const void* packed;
   void* output;
   void* scratch;
+  const void* second = nullptr;
 };
 
 inline constexpr int32_t round_up(int32_t n, int32_t to) { return (n + to - 1) / to * to; }
@@ -35,13 +37,6 @@ inline bool accepts(const kernels::AddArgs& a) {
 inline bool accepts(const kernels::Pool2dArgs& a) {
   return a.type == kernels::CodeType::i8 && a.kind != kernels::PoolKind::max && a.channels % 4 == 0 &&
          (a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single);
-}
-
-/// Looks at the bits: an image in a fixed mode executes no float instruction.
-inline bool has_residual(const Conv2dArgs& a) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &a.residual_scale, sizeof bits);
-  return bits << 1 != 0;
 }
 
 namespace m4 {

@@ -3,6 +3,7 @@
 // channels in one call of the inner block; pairs of pixels run on from row to row, so that only the last one of a layer can be odd.
 #include "kernels/cortex_m/m4_conv2d_block.h"
 #include "kernels/cortex_m/padded_rows.h"
+#include "kernels/cortex_m/sums.h"
 
 namespace octet::cortex_m::m4 {
 namespace {
@@ -42,16 +43,20 @@ struct Pixel {
 
 }  // namespace
 
-template <Rounding R>
-void conv2d(const Conv2dArgs& args, const PackedData& d, int32_t begin, int32_t end) {
+namespace {
+
+template <Rounding R, bool Sums>
+void convolve(const Conv2dArgs& args, const PackedData& d, int32_t begin, int32_t end) {
   const Conv2dArgs a = args;
   const int32_t words = row_words(a), padded_c = round_up(a.out_c, 4);
   auto* x = static_cast<uint32_t*>(d.scratch);
-  auto* spare = reinterpret_cast<int8_t*>(x + 2 * steps(a));  // codes of two pixels that may not go to the output directly
-  int8_t* ring = spare + 2 * padded_c;
-  ConvBlock block{
-      x, steps(a), padded_c / 4, static_cast<const uint32_t*>(d.packed), spare, spare + padded_c, real_output<R>(a.output)};
+  auto* spare = reinterpret_cast<int8_t*>(x + 2 * steps(a));  // two pixels that may not go to the output directly
+  int8_t *other = spare + spare_bytes(a), *ring = other + spare_bytes(a);
+  const auto* stream = static_cast<const uint32_t*>(d.packed);
+  ConvBlock block{x, steps(a), padded_c / 4, stream, spare, other, real_output<R>(a.output)};
+  const auto* constants = reinterpret_cast<const int8_t*>(stream + padded_c / 4 * (4 + 2 * steps(a)));
   auto* out = static_cast<int8_t*>(d.output) + begin * a.out_w * a.out_c;
+  const auto* residual = static_cast<const int8_t*>(d.second) + (Sums ? begin * a.out_w * a.out_c : 0);
   for (int32_t unit = begin; unit < end;) {
     const int32_t y = unit % a.out_h, left = a.out_h - y, rows_here = left < end - unit ? left : end - unit;
     PaddedRows rows(a, 4, static_cast<const int8_t*>(d.input) + unit / a.out_h * a.in_h * a.in_w * a.in_c, ring);
@@ -68,23 +73,36 @@ void conv2d(const Conv2dArgs& args, const PackedData& d, int32_t begin, int32_t 
         if (s0 >= rows.end()) s0 -= rows.size();
         if (s1 >= rows.end()) s1 -= rows.size();
       }
-      if (padded_c == a.out_c) {
+      if constexpr (Sums) {
+        conv_block<R, true>(block);
+        finish_sums<R>(a, reinterpret_cast<const int32_t*>(spare), constants, residual, out);
+        if (two) finish_sums<R>(a, reinterpret_cast<const int32_t*>(other), constants, residual + a.out_c, out + a.out_c);
+        residual += (two ? 2 : 1) * a.out_c;
+      } else if (padded_c == a.out_c) {
         block.out0 = out;
         if (two)
           block.out1 = out + a.out_c;
         else
           block.out1 = spare;
-        conv_block<R>(block);
+        conv_block<R, false>(block);
       } else {
-        conv_block<R>(block);
+        conv_block<R, false>(block);
         __builtin_memcpy(out, spare, static_cast<size_t>(a.out_c));
-        if (two) __builtin_memcpy(out + a.out_c, spare + padded_c, static_cast<size_t>(a.out_c));
+        if (two) __builtin_memcpy(out + a.out_c, other, static_cast<size_t>(a.out_c));
       }
     }
     out -= rows_here * a.out_w % 2 * a.out_c;
     unit += rows_here;
   }
-  clamp_codes(static_cast<int8_t*>(d.output) + begin * a.out_w * a.out_c, (end - begin) * a.out_w * a.out_c, a.output);
+  if constexpr (!Sums)
+    clamp_codes(static_cast<int8_t*>(d.output) + begin * a.out_w * a.out_c, (end - begin) * a.out_w * a.out_c, a.output);
+}
+
+}  // namespace
+
+template <Rounding R>
+void conv2d(const Conv2dArgs& a, const PackedData& d, int32_t begin, int32_t end) {
+  has_residual(a) ? convolve<R, true>(a, d, begin, end) : convolve<R, false>(a, d, begin, end);
 }
 
 template void conv2d<static_cast<Rounding>(OCTET_ROUNDING)>(const Conv2dArgs&, const PackedData&, int32_t, int32_t);

@@ -5,7 +5,15 @@
 // r0 r1: 256 A + B of pixel 0 and 1, r2 r3: B, r4 r5: 256 C + D, r6 r7: D; r8 r9: inputs, r10 r11: weights; r12: x, lr: stream.
 #if defined(__thumb2__) && defined(__ARM_FEATURE_DSP)
 #if OCTET_ROUNDING == 0 || OCTET_ROUNDING == 2 || OCTET_ROUNDING == 3
+#if defined(OCTET_SUMS)  // the accumulators themselves: m4_conv2d_sums.S
 #if OCTET_ROUNDING == 0
+#define NAME octet_m4_conv2d_sums_real
+#elif OCTET_ROUNDING == 2
+#define NAME octet_m4_conv2d_sums_fixed_double
+#else
+#define NAME octet_m4_conv2d_sums_fixed_single
+#endif
+#elif OCTET_ROUNDING == 0
 #define NAME octet_m4_conv2d_real
 #elif OCTET_ROUNDING == 2
 #define NAME octet_m4_conv2d_fixed_double
@@ -44,6 +52,10 @@
 
   // One channel's two accumulators to codes at [r8] and [r9].
   .macro CHANNEL p, q
+#if defined(OCTET_SUMS)
+  str \p, [r8], #4
+  str \q, [r9], #4
+#else
 #if OCTET_ROUNDING == 0
   ldmia lr!, {r10, r11, r12}
   vmov s0, s1, \p, \q
@@ -85,6 +97,7 @@
 #endif
   strb \p, [r8], #1
   strb \q, [r9], #1
+#endif
   .endm
 
   .section .text.NAME, "ax", %progbits
@@ -133,7 +146,7 @@ NAME:
   sub r1, r1, r3
   sub r4, r4, r6
   sub r5, r5, r7
-#if OCTET_ROUNDING == 2
+#if OCTET_ROUNDING == 2 || defined(OCTET_SUMS)
   asr r0, r0, #8
   asr r1, r1, #8
   asr r4, r4, #8

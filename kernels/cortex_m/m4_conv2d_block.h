@@ -11,7 +11,8 @@
 namespace octet::cortex_m::m4 {
 
 /// x: for each pair of inputs the word of pixel 0 and that of pixel 1. `stream`, for each group: four start values (256 A + B and
-/// B, 256 C + D and D), for each pair of inputs the two weight words, four Rescale. `steps`: pairs of inputs, even.
+/// B, 256 C + D and D), for each pair of inputs the two weight words, four Rescale. `steps`: pairs of inputs, even. A block of sums
+/// has no Rescale, and writes 32-bit accumulators.
 struct ConvBlock {
   const uint32_t* x;
   int32_t steps, groups;
@@ -24,11 +25,17 @@ struct ConvBlock {
 extern "C" void octet_m4_conv2d_fixed_double(const ConvBlock*);
 extern "C" void octet_m4_conv2d_fixed_single(const ConvBlock*);
 extern "C" void octet_m4_conv2d_real(const ConvBlock*);
+extern "C" void octet_m4_conv2d_sums_fixed_double(const ConvBlock*);
+extern "C" void octet_m4_conv2d_sums_fixed_single(const ConvBlock*);
+extern "C" void octet_m4_conv2d_sums_real(const ConvBlock*);
 #endif
 
-template <Rounding R>
+template <Rounding R, bool Sums>
 inline void conv_block(const ConvBlock& block) {
 #if defined(OCTET_M4_ASSEMBLY)
+  if constexpr (Sums && R == Rounding::fixed_double) return octet_m4_conv2d_sums_fixed_double(&block);
+  if constexpr (Sums && R == Rounding::fixed_single) return octet_m4_conv2d_sums_fixed_single(&block);
+  if constexpr (Sums && R == Rounding::real) return octet_m4_conv2d_sums_real(&block);
   if constexpr (R == Rounding::fixed_double) return octet_m4_conv2d_fixed_double(&block);
   if constexpr (R == Rounding::fixed_single) return octet_m4_conv2d_fixed_single(&block);
   if constexpr (R == Rounding::real) return octet_m4_conv2d_real(&block);
@@ -52,8 +59,15 @@ inline void conv_block(const ConvBlock& block) {
       d0 = smlad(x[0], d, d0);
       d1 = smlad(x[1], d, d1);
     }
-    const int32_t acc0[4] = {unpair<R>(ab0, b0), b0, unpair<R>(cd0, d0), d0};
-    const int32_t acc1[4] = {unpair<R>(ab1, b1), b1, unpair<R>(cd1, d1), d1};
+    constexpr Rounding kPair = Sums ? Rounding::fixed_double : R;  // 1 or 256 times the high channel
+    const int32_t acc0[4] = {unpair<kPair>(ab0, b0), b0, unpair<kPair>(cd0, d0), d0};
+    const int32_t acc1[4] = {unpair<kPair>(ab1, b1), b1, unpair<kPair>(cd1, d1), d1};
+    if constexpr (Sums) {
+      __builtin_memcpy(out0, acc0, sizeof acc0);
+      __builtin_memcpy(out1, acc1, sizeof acc1);
+      out0 += sizeof acc0, out1 += sizeof acc1;
+      continue;
+    }
     for (int32_t c = 0; c < 4; ++c, w += 3) {
       Rescale s;
       __builtin_memcpy(&s, w, sizeof s);

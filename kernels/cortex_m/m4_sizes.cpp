@@ -3,11 +3,13 @@
 #include "kernels/cortex_m/m4_depthwise_line.h"
 #include "kernels/cortex_m/padded_rows.h"
 #include "kernels/cortex_m/scan.h"
+#include "kernels/cortex_m/sums.h"
 
 namespace octet::cortex_m::m4 {
 namespace {
 
 constexpr int32_t kGroupConstants = 4 * 4 + 4 * 12;  ///< start values and rescaling of a group of four channels
+constexpr int32_t kSumsConstants = 4 * 4 + 4 * static_cast<int32_t>(sizeof(SumConstants));  ///< of one whose codes are of sums
 
 bool accepts_types(kernels::CodeType in, kernels::CodeType out, Rounding r) {
   return in == kernels::CodeType::i8 && out == kernels::CodeType::i8 && r != Rounding::int_bias;
@@ -18,7 +20,8 @@ int32_t window(const Conv2dArgs& a) { return a.kernel_h * round_up(a.kernel_w * 
 }  // namespace
 
 bool accepts(const Conv2dArgs& a) {
-  if (!accepts_types(a.input_type, a.output_type, a.rounding) || has_residual(a)) return false;
+  if (!accepts_types(a.input_type, a.output_type, a.rounding)) return false;
+  if (has_residual(a) && (is_depthwise(a) || a.residual_type != kernels::CodeType::i8)) return false;
   if (a.dilation_h != 1 || a.dilation_w != 1) return false;
   if (!is_depthwise(a)) return a.groups == 1;
   return a.kernel_h == 3 && a.kernel_w == 3 && a.in_c % 4 == 0 && Scan(a).stride_u <= 2;
@@ -26,12 +29,12 @@ bool accepts(const Conv2dArgs& a) {
 
 int32_t packed_bytes(const Conv2dArgs& a) {
   if (is_depthwise(a)) return a.in_c / 2 * kDepthwisePairWords * 4;
-  return round_up(a.out_c, 4) / 4 * (kGroupConstants + 4 * window(a));
+  return round_up(a.out_c, 4) / 4 * ((has_residual(a) ? kSumsConstants : kGroupConstants) + 4 * window(a));
 }
 
 int32_t scratch_bytes(const Conv2dArgs& a) {
   if (is_depthwise(a)) return 4 * kSlice + 3 * 4 * (a.in_c < kSlice ? a.in_c : kSlice) / 2 * Scan(a).line();
-  return 4 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);
+  return 4 * window(a) + 2 * spare_bytes(a) + PaddedRows::bytes(a, 4);
 }
 
 bool accepts(const LinearArgs& a) { return accepts_types(a.input_type, a.output_type, a.rounding); }

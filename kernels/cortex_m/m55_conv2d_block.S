@@ -6,7 +6,15 @@
 // r11: the argument.
 #if defined(__ARM_FEATURE_MVE)
 #if OCTET_ROUNDING == 0 || OCTET_ROUNDING == 2 || OCTET_ROUNDING == 3
+#if defined(OCTET_SUMS)  // the accumulators themselves: m55_conv2d_sums.S
 #if OCTET_ROUNDING == 0
+#define NAME octet_m55_conv2d_sums_real
+#elif OCTET_ROUNDING == 2
+#define NAME octet_m55_conv2d_sums_fixed_double
+#else
+#define NAME octet_m55_conv2d_sums_fixed_single
+#endif
+#elif OCTET_ROUNDING == 0
 #define NAME octet_m55_conv2d_real
 #elif OCTET_ROUNDING == 2
 #define NAME octet_m55_conv2d_fixed_double
@@ -72,6 +80,7 @@ NAME:
   vldrw.u32 q2, [r5], #16
   vadd.i32 q0, q0, q2
   vadd.i32 q1, q1, q2
+#if !defined(OCTET_SUMS)
   vldrw.u32 q2, [r5], #16
   vldrw.u32 q3, [r5], #16
   ldr r0, [r11, #kZero]
@@ -116,9 +125,15 @@ NAME:
   vmin.s32 q0, q0, q5
   vmin.s32 q1, q1, q5
 #endif
+#endif
   ldrd r2, r4, [r11, #kOut]
+#if defined(OCTET_SUMS)
+  vstrw.32 q0, [r2], #16
+  vstrw.32 q1, [r4], #16
+#else
   vstrb.32 q0, [r2], #4
   vstrb.32 q1, [r4], #4
+#endif
   strd r2, r4, [r11, #kOut]
   ldr r7, [r11, #kGroups]
   sub r1, r1, r9

@@ -22,8 +22,8 @@ Packed pack(const kernels::Conv2dArgs& a, const kernels::Buffers& data, Target t
   return attempt([&] {
     if (!m4::accepts(a))
       refuse(
-          "the Cortex-M kernels take int8 codes, not the rounding int_bias, no dilation, no residual, and dense or depthwise 3x3 "
-          "windows");
+          "the Cortex-M kernels take int8 codes, not the rounding int_bias, no dilation, and dense or, without a residual, "
+          "depthwise 3x3 windows");
     if (target == Target::m55) return is_depthwise(a) ? m55_depthwise3x3(a, data) : m55_conv2d(a, data);
     return is_depthwise(a) ? m4_depthwise3x3(a, data) : m4_conv2d(a, data);
   });

@@ -80,8 +80,8 @@ m4::Rescale make_rescale(Target target, Rounding rounding, int32_t multiplier, i
   return fixed_single(multiplier, shift, zero_point, least, most, 1, where);
 }
 
-Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
-                     int32_t c, const int8_t* weights, int32_t count, Target target) {
+Channel make_sums_channel(const kernels::Buffers& data, Rounding rounding, int32_t input_zero_point, int32_t c,
+                          const int8_t* weights, int32_t count) {
   const kernels::Channels& t = data.channels;
   if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
   Channel r;
@@ -98,17 +98,25 @@ Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kern
     start -= w * int64_t{input_zero_point};
   }
   if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
+  r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
+  return r;
+}
+
+Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
+                     int32_t c, const int8_t* weights, int32_t count, Target target) {
+  Channel r = make_sums_channel(data, rounding, input_zero_point, c, weights, count);
+  const kernels::Channels& t = data.channels;
+  const bool real = rounding == Rounding::real;
   // A code never decreases with its accumulator, so a channel whose ends have one code has no other: as if nothing were summed. Its
   // constants can be such that no step of a kernel needs more than 32 bits.
   if (const int32_t code = code_of(t, rounding, o, c, r.least); code == code_of(t, rounding, o, c, r.most)) {
     r.weights.assign(r.weights.size(), 0);
     if (real)
-      r.bias = static_cast<float>(r.least) * r.scale + r.bias, r.scale = 0, start = 0;
+      r.bias = static_cast<float>(r.least) * r.scale + r.bias, r.scale = 0, r.start = 0;
     else
-      r.multiplier = 1 << 30, r.shift = -2, start = 8 * (code - o.zero_point);
-    r.least = r.most = start;
+      r.multiplier = 1 << 30, r.shift = -2, r.start = 8 * (code - o.zero_point);
+    r.least = r.most = r.start;
   }
-  r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
   if (real)
     r.rescale = {bits(r.scale), bits(r.bias), 0};
   else
@@ -117,9 +125,13 @@ Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kern
   return r;
 }
 
-void make_high(Channel& r, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
+void check_high(const Channel& r, int32_t c) {
   if (r.least <= -(int64_t{1} << 23) || r.most >= int64_t{1} << 23)
     refuse(at_channel(c) + "accumulator may reach 2^23, too large for the high half of a pair");
+}
+
+void make_high(Channel& r, Rounding rounding, const kernels::OutputArgs& o, int32_t c) {
+  check_high(r, c);
   if (rounding == Rounding::fixed_single) {
     r.high = fixed_single(r.multiplier, r.shift, o.zero_point, r.least, r.most, 256, at_channel(c));
   } else if (rounding == Rounding::real) {
@@ -137,7 +149,12 @@ Channel filler(size_t weights) {
   return r;
 }
 
-void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel) {
+void add_sum_constants(Words& words, const std::vector<Channel>& channels, Rounding rounding) {
+  const bool real = rounding == Rounding::real;
+  for (const Channel& c : channels) words.add(real ? bits(c.scale) : c.multiplier), words.add(real ? bits(c.bias) : 0);
+}
+
+void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel, bool sums) {
   for (int32_t p = 0; p < n; p += 2) {
     const auto high = static_cast<uint32_t>(channels[p].start), low = static_cast<uint32_t>(channels[p + 1].start);
     words.add(static_cast<int32_t>(256 * high + low));
@@ -156,7 +173,7 @@ void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, i
         }
         words.add_halves(both[0], both[1]);
       }
-  for (int32_t c = 0; c < n; ++c) words.add(c % 2 == 0 ? channels[c].high : channels[c].rescale);
+  for (int32_t c = 0; c < n && !sums; ++c) words.add(c % 2 == 0 ? channels[c].high : channels[c].rescale);
 }
 
 }  // namespace octet::cortex_m

@@ -36,6 +36,9 @@ struct Refusal {
 /// differently.
 m4::Rescale make_rescale(Target, Rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least, int64_t most,
                          const std::string& where);
+/// Channel c as far as its accumulator goes, of a layer whose codes are of sums (sums.h): no rescaling. Throws as make_channel.
+Channel make_sums_channel(const kernels::Buffers&, Rounding, int32_t input_zero_point, int32_t c, const int8_t* weights,
+                          int32_t count);
 /// Channel c with `count` weights from `weights`; one whose code is the same for every input gets weights of zero. Throws Refusal
 /// naming the channel.
 Channel make_channel(const kernels::Buffers&, Rounding, const kernels::OutputArgs&, int32_t input_zero_point, int32_t c,
@@ -56,14 +59,18 @@ class Words {
   std::vector<uint8_t> bytes_;
 };
 
-/// Makes channel c's constants for the high half of a pair; throws Refusal unless |A| < 2^23.
+/// Throws Refusal unless |A| < 2^23.
+void check_high(const Channel&, int32_t c);
+/// Makes channel c's constants for the high half of a pair; throws as check_high.
 void make_high(Channel&, Rounding, const kernels::OutputArgs&, int32_t c);
 /// A channel that only fills up a group: zero weights, code 0.
 Channel filler(size_t weights);
 /// `n` channels as the M4 blocks stream them: start values pair by pair (256 A + B, B), 16-bit weight pairs, rescaling constants.
 /// Inputs come in the order in which SXTB16 delivers them (0, 2, 1, 3 of each word); `steps` words of a pair lie together.
-/// Throws Refusal unless every 256 A + B is an int16.
-void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel);
+/// Throws Refusal unless every 256 A + B is an int16. `sums`: no rescaling constants.
+void m4_group(Words&, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel, bool sums = false);
+/// SumConstants of all channels, behind the groups.
+void add_sum_constants(Words&, const std::vector<Channel>&, Rounding);
 
 std::vector<uint8_t> m4_conv2d(const kernels::Conv2dArgs&, const kernels::Buffers&);
 std::vector<uint8_t> add_constants(const kernels::AddArgs&, Target);

@@ -19,19 +19,23 @@ std::vector<int8_t> padded(const Conv2dArgs& a, const int8_t* weights) {
 
 std::vector<uint8_t> m4_conv2d(const Conv2dArgs& a, const kernels::Buffers& data) {
   std::vector<Channel> channels;
+  const bool sums = has_residual(a);
   const int32_t window = a.kernel_h * a.kernel_w * a.in_c;
   for (int32_t c = 0; c < round_up(a.out_c, 4); ++c) {
     if (c >= a.out_c) {
       channels.push_back(filler(channels[0].weights.size()));
       continue;
     }
-    Channel channel = make_channel(data, a.rounding, a.output, a.input_zero_point, c, data.weight + c * window, window, Target::m4);
+    const int8_t* weights = data.weight + c * window;
+    Channel channel = sums ? make_sums_channel(data, a.rounding, a.input_zero_point, c, weights, window)
+                           : make_channel(data, a.rounding, a.output, a.input_zero_point, c, weights, window, Target::m4);
     channel.weights = padded(a, channel.weights.data());
-    if (c % 2 == 0) make_high(channel, a.rounding, a.output, c);
+    if (c % 2 == 0) sums ? check_high(channel, c) : make_high(channel, a.rounding, a.output, c);
     channels.push_back(std::move(channel));
   }
   Words words;
-  for (size_t g = 0; g < channels.size(); g += 4) m4_group(words, &channels[g], 4, 1, static_cast<int32_t>(g));
+  for (size_t g = 0; g < channels.size(); g += 4) m4_group(words, &channels[g], 4, 1, static_cast<int32_t>(g), sums);
+  if (sums) add_sum_constants(words, channels, a.rounding);
   return words.take();
 }
 

@@ -8,16 +8,20 @@
 namespace octet::cortex_m {
 namespace {
 
-/// Channels first .. first + outputs of `window` weights each, filled up to whole vectors and groups of four.
+/// Channels first .. first + outputs of `window` weights each, filled up to whole vectors and groups of four. `sums`: for codes of
+/// sums with a residual.
 std::vector<uint8_t> groups(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& output, int32_t zero_point,
-                            int32_t outputs, int32_t window) {
+                            int32_t outputs, int32_t window, bool sums = false) {
   Words words;
+  std::vector<Channel> all;
   const auto padded = static_cast<size_t>(round_up(window, 16));
   for (int32_t c = 0; c < outputs; c += 4) {
     std::vector<Channel> four;
     for (int32_t i = c; i < c + 4; ++i) {
       if (i < outputs) {
-        four.push_back(make_channel(data, rounding, output, zero_point, i, data.weight + int64_t{i} * window, window, Target::m55));
+        const int8_t* weights = data.weight + int64_t{i} * window;
+        four.push_back(sums ? make_sums_channel(data, rounding, zero_point, i, weights, window)
+                            : make_channel(data, rounding, output, zero_point, i, weights, window, Target::m55));
         four.back().weights.resize(padded, 0);
       } else {
         four.push_back(filler(padded));
@@ -26,16 +30,19 @@ std::vector<uint8_t> groups(const kernels::Buffers& data, Rounding rounding, con
     for (size_t k = 0; k < padded; k += 16)
       for (const Channel& channel : four) words.add(channel.weights.data() + k, 16);
     for (const Channel& channel : four) words.add(channel.start);
+    all.insert(all.end(), four.begin(), four.end());
+    if (sums) continue;
     for (const Channel& channel : four) words.add(channel.rescale.multiplier);
     for (const Channel& channel : four) words.add(rounding == Rounding::real ? channel.rescale.addend : channel.rescale.shift);
   }
+  if (sums) add_sum_constants(words, all, rounding);
   return words.take();
 }
 
 }  // namespace
 
 std::vector<uint8_t> m55_conv2d(const kernels::Conv2dArgs& a, const kernels::Buffers& data) {
-  return groups(data, a.rounding, a.output, a.input_zero_point, a.out_c, a.kernel_h * a.kernel_w * a.in_c);
+  return groups(data, a.rounding, a.output, a.input_zero_point, a.out_c, a.kernel_h * a.kernel_w * a.in_c, has_residual(a));
 }
 
 std::vector<uint8_t> m55_linear(const kernels::LinearArgs& a, const kernels::Buffers& data) {

@@ -55,11 +55,12 @@ template <Rounding R>
 void write(const Row& row, int32_t ox, int32_t channel, const int32_t* acc, int32_t n) {
   const Conv2dArgs& a = row.a;
   const size_t at = row.out + static_cast<size_t>(ox) * static_cast<size_t>(a.out_c) + static_cast<size_t>(channel);
-  if constexpr (R == Rounding::real)
-    if (a.residual_scale != 0)
-      return finish_with_residual(acc, n, row.d.channels, channel,
-                                  {bytes(row.d.second) + at, Codes(a.residual_type, a.residual_zero_point), a.residual_scale},
-                                  a.output, a.output_type, bytes(row.d.output) + at);
+  if (has_residual(a))
+    return finish_with_residual<R>(acc, n, row.d.channels, channel,
+                                   {bytes(row.d.second) + at,
+                                    Codes(a.residual_type, a.residual_zero_point),
+                                    {a.residual_scale, a.residual_multiplier, a.residual_shift}},
+                                   a.output, a.output_type, bytes(row.d.output) + at);
   finish<R>(acc, n, row.d.channels, channel, a.output, a.output_type, bytes(row.d.output) + at);
 }
 

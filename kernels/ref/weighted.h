@@ -33,26 +33,32 @@ inline void read(const uint8_t* __restrict from, int32_t n, Codes codes, int16_t
   for (int32_t i = 0; i < n; ++i) to[i] = codes(from[i]);
 }
 
+/// Output channel c's constants; what a mode does not read is zero.
+template <Rounding R>
+inline qmath::Scale scale_at(const Channels& channels, int32_t c) {
+  if constexpr (R == Rounding::real) return {channels.scale[c], channels.bias[c], 0, 0, 0};
+  if constexpr (R == Rounding::int_bias) return {channels.scale[c], 0, channels.bias_codes[c], 0, 0};
+  return {0, 0, channels.bias_codes[c], channels.multiplier[c], channels.shift[c]};
+}
+
 /// The second operand of a fused addition.
 struct Residual {
   const uint8_t* data;
   Codes codes;
-  float scale;
+  qmath::ResidualScale scale;
 };
 
 /// Codes of n <= kBlock accumulators, output channels c .. c + n, with a residual; the output may be the residual itself.
+template <Rounding R>
 inline void finish_with_residual(const int32_t* __restrict acc, int32_t n, const Channels& channels, int32_t c, Residual residual,
                                  const OutputArgs output, CodeType type, uint8_t* to) {
   const OutputArgs o = output;
   const int32_t lo = qmath::lowest(type);
-  const float* __restrict scale = channels.scale + c;
-  const float* __restrict bias = channels.bias + c;
   const uint8_t* r = residual.data;
   uint8_t block[kBlock];
-  for (int32_t i = 0; i < n; ++i) {
-    const float v = static_cast<float>(acc[i]) * scale[i] + bias[i];
-    block[i] = static_cast<uint8_t>(qmath::code_of_real(v + qmath::dequantize(residual.codes(r[i]), residual.scale), o, lo));
-  }
+  for (int32_t i = 0; i < n; ++i)
+    block[i] = static_cast<uint8_t>(
+        qmath::requantize_sum<R>(acc[i], scale_at<R>(channels, c + i), residual.codes(r[i]), residual.scale, o, lo));
   for (int32_t i = 0; i < n; ++i) to[i] = block[i];
 }
 

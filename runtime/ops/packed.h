@@ -24,7 +24,7 @@ static octet_status fits(const octet_step* s) {
   return checks::packed(*s, family::packed_bytes(a), family::scratch_bytes(a));
 }
 
-inline cortex_m::PackedData data(const octet_step* s) { return {s->input[0], s->packed, s->output[0], s->scratch}; }
+inline cortex_m::PackedData data(const octet_step* s) { return {s->input[0], s->packed, s->output[0], s->scratch, s->input[1]}; }
 
 /// The operator of this record on weights packed for a kernel family.
 constexpr octet_op packed(kernels::DeviceOp op, uint8_t overwrites, image::Family family, octet_status (*check)(const octet_step*),

@@ -18,5 +18,5 @@ void run(const octet_step* s) {
 
 }  // namespace
 
-const octet_op OCTET_PACKED_OP(conv2d) = op::packed(kernels::Info<kernels::Conv2dArgs>::device[0], 0, image::Family::OCTET_FAMILY,
+const octet_op OCTET_PACKED_OP(conv2d) = op::packed(kernels::Info<kernels::Conv2dArgs>::device[0], 2, image::Family::OCTET_FAMILY,
                                                     check, run);

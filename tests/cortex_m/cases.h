@@ -116,7 +116,8 @@ inline kernels::Channels device_channels(const Tables& t) {
   return {t.scale.data(), t.bias.data(), t.bias_codes.data(), t.multiplier.data(), t.shift.data(), nullptr};
 }
 
-inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t seed, Target target, bool reference) {
+inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t seed, Target target, bool reference,
+                            bool residual = false) {
   Rng rng(seed);
   kernels::Conv2dArgs a = args_of(s);
   a.rounding = r, a.input_type = a.output_type = a.residual_type = CodeType::i8;
@@ -131,9 +132,14 @@ inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t 
                                                     : uniform(rng, 0, 1) != 0 ? Fill::random
                                                                               : fill,
                                                     static_cast<size_t>(a.out_c * a.kernel_h * a.kernel_w * (a.in_c / a.groups)));
-  const Tables tables = device_tables(rng, fill, a.out_c, accumulators(a, input, weight, {}));
-  std::vector<uint8_t> expected(static_cast<size_t>(a.batch * a.out_h * a.out_w * a.out_c));
-  kernels::Buffers data{input.data(), weight.data(), nullptr, expected.data(), device_channels(tables)};
+  Tables tables = device_tables(rng, fill, a.out_c, accumulators(a, input, weight, {}));
+  std::vector<uint8_t> expected(static_cast<size_t>(a.batch * a.out_h * a.out_w * a.out_c)), second;
+  if (residual) {
+    a.residual_zero_point = zeros[uniform(rng, 0, 3)];
+    tables.add_residual(a, fill == Fill::ties ? 0.5f : uniform_real(rng, 0.05f, 2));
+    second = codes(rng, uniform(rng, 0, 1) != 0 ? Fill::random : fill, expected.size(), -128, 127, a.residual_zero_point);
+  }
+  kernels::Buffers data{input.data(), weight.data(), second.data(), expected.data(), device_channels(tables)};
   with_rounding(r, [&]<Rounding R>() { kernels::conv2d<R>(a, data, 0, kernels::units(a)); });
   const cortex_m::Packed packed = cortex_m::pack(a, data, target);
   return {cortex_m::is_depthwise(a) ? Kind::depthwise : Kind::conv2d,
@@ -143,7 +149,7 @@ inline DeviceCase conv_case(const ConvShape& s, Rounding r, Fill fill, uint32_t 
           reference,
           bytes_of(&a, sizeof a),
           input,
-          {},
+          second,
           packed.bytes,
           expected,
           weight,
@@ -283,6 +289,11 @@ inline void for_each_case(Target target, const std::function<void(const DeviceCa
     for (const Fill fill : kFills)
       for (const size_t i : {size_t{0}, size_t{1}, size_t{2}, size_t{5}})
         f(conv_case(kDeviceConvShapes[i], r, fill, seed++, target, false));
+    for (const size_t i : {size_t{1}, size_t{4}, size_t{6}, size_t{9}})
+      f(conv_case(kDeviceConvShapes[i], r, Fill::random, seed++, target, false, true));
+    for (const ConvShape& s : kOddConvShapes)
+      for (const Fill fill : kFills)
+        if (s.groups == 1) f(conv_case(s, r, fill, seed++, target, false, true));
   }
 }
 

@@ -60,7 +60,7 @@ Args args_of(const Loaded& c) {
 
 template <Rounding R>
 void run_device(const Loaded& c, uint8_t* output, uint8_t* scratch) {
-  const cortex_m::PackedData d{c.input, c.packed, output, scratch};
+  const cortex_m::PackedData d{c.input, c.packed, output, scratch, c.second};
   if (c.h.kind == Kind::conv2d) {
     const auto a = args_of<kernels::Conv2dArgs>(c);
     target::conv2d<R>(a, d, 0, kernels::units(a));
@@ -83,7 +83,7 @@ void run_reference(const Loaded& c, uint8_t* output) {
   const auto* words = reinterpret_cast<const int32_t*>(c.multiplier);
   const kernels::Buffers d{c.input,
                            reinterpret_cast<const int8_t*>(c.weight),
-                           nullptr,
+                           c.second,
                            output,
                            {reinterpret_cast<const float*>(words), reinterpret_cast<const float*>(c.bias),
                             reinterpret_cast<const int32_t*>(c.bias), words, reinterpret_cast<const int32_t*>(c.shift), nullptr}};

@@ -78,7 +78,7 @@ void draw_conv(Draw& d) {
   op.in = depthwise ? op.groups : op.groups * d.pick(1, 5), op.out = depthwise ? op.in : op.groups * d.pick(1, 5);
   op.kernel = {d.pick(1, 3), d.pick(1, 3)}, op.stride = {d.pick(1, 2), d.pick(1, 2)}, op.dilation = {d.pick(1, 2), d.pick(1, 2)};
   op.padding = any_padding(d, 2), op.bias = d.coin(), op.act = any_activation(d);
-  op.residual = d.model().rounding == Rounding::real && d.coin();
+  op.residual = d.coin();
   const int x = d.input("x", {d.pick(1, 2), d.pick(5, 8), d.pick(5, 8), op.in});
   std::vector<Wire> wires{{x, 0}};
   if (op.residual) {

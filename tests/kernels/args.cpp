@@ -24,7 +24,7 @@ static_assert(plain_bytes<OutputArgs> && sizeof(OutputArgs) == 16);
 static_assert(offsetof(OutputArgs, inv_scale) == 0 && offsetof(OutputArgs, zero_point) == 4 &&
               offsetof(OutputArgs, clamp_min) == 8 && offsetof(OutputArgs, clamp_max) == 12);
 
-static_assert(plain_bytes<Conv2dArgs> && sizeof(Conv2dArgs) == 96);
+static_assert(plain_bytes<Conv2dArgs> && sizeof(Conv2dArgs) == 104);
 static_assert(offsetof(Conv2dArgs, batch) == 0 && offsetof(Conv2dArgs, in_h) == 4 && offsetof(Conv2dArgs, in_w) == 8 &&
               offsetof(Conv2dArgs, in_c) == 12 && offsetof(Conv2dArgs, out_h) == 16 && offsetof(Conv2dArgs, out_w) == 20 &&
               offsetof(Conv2dArgs, out_c) == 24);
@@ -33,9 +33,10 @@ static_assert(offsetof(Conv2dArgs, kernel_h) == 28 && offsetof(Conv2dArgs, kerne
               offsetof(Conv2dArgs, dilation_h) == 44 && offsetof(Conv2dArgs, dilation_w) == 48 &&
               offsetof(Conv2dArgs, pad_top) == 52 && offsetof(Conv2dArgs, pad_left) == 56 && offsetof(Conv2dArgs, groups) == 60);
 static_assert(offsetof(Conv2dArgs, input_zero_point) == 64 && offsetof(Conv2dArgs, residual_zero_point) == 68 &&
-              offsetof(Conv2dArgs, residual_scale) == 72 && offsetof(Conv2dArgs, input_type) == 76 &&
-              offsetof(Conv2dArgs, output_type) == 77 && offsetof(Conv2dArgs, residual_type) == 78 &&
-              offsetof(Conv2dArgs, rounding) == 79 && offsetof(Conv2dArgs, output) == 80);
+              offsetof(Conv2dArgs, residual_scale) == 72 && offsetof(Conv2dArgs, residual_multiplier) == 76 &&
+              offsetof(Conv2dArgs, residual_shift) == 80 && offsetof(Conv2dArgs, input_type) == 84 &&
+              offsetof(Conv2dArgs, output_type) == 85 && offsetof(Conv2dArgs, residual_type) == 86 &&
+              offsetof(Conv2dArgs, rounding) == 87 && offsetof(Conv2dArgs, output) == 88);
 
 static_assert(plain_bytes<LinearArgs> && sizeof(LinearArgs) == 36);
 static_assert(offsetof(LinearArgs, rows) == 0 && offsetof(LinearArgs, in) == 4 && offsetof(LinearArgs, out) == 8 &&

@@ -58,7 +58,7 @@ struct Maker {
     const int64_t window = product({a.kernel_h, a.kernel_w, a.in_c / a.groups});
     add(codes_of(rng, line.fill, product({a.batch, a.in_h, a.in_w, a.in_c}), a.input_type, a.input_zero_point));
     weighted(window * a.out_c, a.out_c, window, a.input_zero_point, a.input_type, a.output.inv_scale, a.rounding);
-    if (a.residual_scale != 0) add(codes_of(rng, Fill::random, output_bytes(a), a.residual_type, 0));
+    if (has_residual(a)) add(codes_of(rng, Fill::random, output_bytes(a), a.residual_type, 0));
   }
   void operator()(const LinearArgs& a) {
     add(codes_of(rng, line.fill, product({a.rows, a.in}), a.input_type, a.input_zero_point));

@@ -51,9 +51,13 @@ void look(const Conv2dArgs& a, Complaint& c) {
   c.buffer("bytes of output", product({a.batch, a.out_h, a.out_w, a.out_c}));
   c.buffer("bytes of weights", product({a.out_c, a.kernel_h, a.kernel_w, a.in_c}));
   if (c.why.empty()) c.sum(product({a.kernel_h, a.kernel_w, a.in_c / a.groups}), a.input_zero_point, a.input_type);
-  if (a.residual_scale == 0) return;
-  c.scale("residual_scale", a.residual_scale), c.code("residual_zero_point", a.residual_zero_point, a.residual_type);
-  c.that(a.rounding == Rounding::real, "residual_scale: only rounding=real adds a residual");
+  if (!has_residual(a)) return;
+  c.code("residual_zero_point", a.residual_zero_point, a.residual_type);
+  const bool fixed = a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single;
+  if (!fixed) c.scale("residual_scale", a.residual_scale);
+  c.in("residual_shift", a.residual_shift, fixed ? 1 : 0, fixed ? 62 : 0);
+  c.in("residual_multiplier", a.residual_multiplier, 0, fixed ? std::numeric_limits<int32_t>::max() : 0);
+  c.that(!fixed || a.residual_scale == 0, "residual_scale: the fixed roundings have a multiplier");
 }
 
 void look(const LinearArgs& a, Complaint& c) {

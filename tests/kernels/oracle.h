@@ -113,16 +113,31 @@ struct Channel {
   int32_t bias_codes = 0, multiplier = 0, shift = 0;
 };
 
-/// acc to a code; `residual` is what a fused addition adds in real units.
+/// What a fused addition adds: a code's difference from its zero point.
+struct Residual {
+  int64_t difference = 0;
+  float scale = 0;
+  int32_t multiplier = 0, shift = 0;
+};
+
+/// acc to a code; `residual`: of a fused addition.
 inline int32_t requantize(Rounding r, int64_t acc, const Channel& c, const kernels::OutputArgs& o, kernels::CodeType type,
-                          const float* residual = nullptr) {
+                          const Residual* residual = nullptr) {
   if (r == Rounding::real) {
     const int32_t lo = type == kernels::CodeType::i8 ? -128 : 0;
     float v = add(mul(f32(acc), c.scale), c.bias);
-    if (residual != nullptr) v = add(v, *residual);
+    if (residual != nullptr) v = add(v, mul(f32(residual->difference), residual->scale));
     return clamp(int128{rne(add(mul(v, o.inv_scale), f32(o.zero_point - lo)))} + lo, o);
   }
-  if (r == Rounding::int_bias) return clamp(int128{rne(mul(f32(acc + c.bias_codes), c.scale))} + o.zero_point, o);
+  if (r == Rounding::int_bias) {
+    float v = mul(f32(acc + c.bias_codes), c.scale);
+    if (residual != nullptr) v = add(v, mul(f32(residual->difference), residual->scale));
+    return clamp(int128{rne(v)} + o.zero_point, o);
+  }
+  if (residual != nullptr) {
+    const int128 sum = int128{acc + c.bias_codes} * c.multiplier + int128{residual->difference} * (1 << 20) * residual->multiplier;
+    return clamp(divide(sum, int128{1} << residual->shift, Ties::up) + o.zero_point, o);
+  }
   return clamp(multiply_fixed(r, acc + c.bias_codes, c.multiplier, c.shift) + o.zero_point, o);
 }
 

@@ -39,6 +39,24 @@ struct Tables {
             real ? nullptr : bias_codes.data(), fixed ? multiplier.data() : nullptr,
             fixed ? shift.data() : nullptr,     weight_zero_point.empty() ? nullptr : weight_zero_point.data()};
   }
+  /// Gives the convolution a residual of `ratio` output codes a code, and in the fixed modes the tables its units.
+  void add_residual(kernels::Conv2dArgs& a, float ratio) {
+    a.residual_scale = 0, a.residual_multiplier = a.residual_shift = 0;
+    if (a.rounding == Rounding::real) a.residual_scale = ratio / a.output.inv_scale;
+    if (a.rounding == Rounding::int_bias) a.residual_scale = ratio;
+    if (a.rounding == Rounding::real || a.rounding == Rounding::int_bias) return;
+    double largest = std::ldexp(static_cast<double>(ratio), -20);
+    std::vector<double> total;
+    for (size_t c = 0; c < multiplier.size(); ++c) {
+      total.push_back(std::ldexp(static_cast<double>(multiplier[c]), shift[c] - 31));
+      largest = std::max(largest, total.back());
+    }
+    a.residual_shift = 62;
+    while (std::ldexp(largest, a.residual_shift) > INT32_MAX) --a.residual_shift;
+    a.residual_multiplier = static_cast<int32_t>(std::nearbyint(std::ldexp(static_cast<double>(ratio), a.residual_shift - 20)));
+    for (size_t c = 0; c < multiplier.size(); ++c)
+      multiplier[c] = static_cast<int32_t>(std::nearbyint(std::ldexp(total[c], a.residual_shift))), shift[c] = 0;
+  }
   oracle::Channel at(size_t c) const { return {scale[c], bias[c], bias_codes[c], multiplier[c], shift[c]}; }
 };
 

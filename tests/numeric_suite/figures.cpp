@@ -33,7 +33,7 @@ QConfig coarse_activations(int32_t top) {
 }
 
 Model quantized(const Model& model, const std::vector<Tensor>& data, const QConfigMap& map) {
-  Model prepared = prepare(fuse(model, Aim::inference, {.residual = model.rounding == Rounding::real}), map);
+  Model prepared = prepare(fuse(model, Aim::inference), map);
   calibrate(prepared, data);
   return convert(prepared);
 }

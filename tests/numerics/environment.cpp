@@ -170,7 +170,7 @@ std::vector<Entry> everything(const Environment& mode) {
     const std::string name(to_string(rounding));
     Model plain = net;
     plain.rounding = rounding;
-    Model prepared = prepare(fuse(plain, Aim::inference, {.residual = rounding == Rounding::real}), {{"", octet_qconfig()}});
+    Model prepared = prepare(fuse(plain, Aim::inference), {{"", octet_qconfig()}});
     calibrate(prepared, {&x, 1});
     log.add(name + ": prepare and calibrate", prepared);
     log.add(name + ": infer prepared", infer(prepared, {&x, 1})[0]);

@@ -247,3 +247,20 @@ TEST_CASE("a batch norm of pictures that no layer took becomes a depthwise layer
   twice = drawn(std::move(twice));
   for (const Module& module : fuse(twice, Aim::inference).modules) CHECK(module.as<Conv2d>() == nullptr);
 }
+
+TEST_CASE("a configuration for what fusion swallowed says into what") {
+  Model m;
+  m.add("x", Input{{1, 8, 8, 3}});
+  m.add("block.conv", Conv2d{.in = 3, .out = 4, .bias = false});
+  m.add("block.bn", BatchNorm{4});
+  m.add("block.relu", Unary{UnaryFn::relu});
+  Generator g(1);
+  initialize(m, g);
+  const Model fused = fuse(m, Aim::inference);
+  REQUIRE(fused.modules.size() == 2);
+  for (const std::string key : {"block.relu", "block.bn"})
+    CHECK_THROWS_WITH(prepare(fused, {{"", octet_qconfig()}, {key, std::nullopt}}),
+                      "prepare: \"" + key + "\" was fused into \"block.conv\"; configure \"block.conv\"");
+  CHECK_NOTHROW(static_cast<void>(prepare(fused, {{"", octet_qconfig()}, {"block", octet_qconfig()}})));
+  CHECK_THROWS_WITH(prepare(fused, {{"", octet_qconfig()}, {"relu", std::nullopt}}), Contains("\"relu\" matches no module"));
+}

@@ -125,6 +125,18 @@ TEST_CASE("a residual has the size of the output and a rounding that adds it") {
   CHECK(status(Rounding::real, 0, 9) == OCTET_ERROR_ARGUMENTS);
   CHECK(status(Rounding::fixed_double, 0.5F, 9) == OCTET_ERROR_ARGUMENTS);
   CHECK(status(Rounding::fixed_double, 0, 0) == OCTET_OK);
+  const auto shifted = [](Rounding rounding, int32_t multiplier, int32_t shift, uint32_t bytes) {
+    FirstLayer l(rounding);
+    l.a.residual_multiplier = multiplier, l.a.residual_shift = shift, l.residual = bytes;
+    return l.check();
+  };
+  CHECK(shifted(Rounding::fixed_double, 1 << 30, 40, 9) == OCTET_OK);
+  CHECK(shifted(Rounding::fixed_double, 0, 62, 9) == OCTET_OK);
+  CHECK(shifted(Rounding::fixed_double, 1 << 30, 40, 8) == OCTET_ERROR_ARGUMENTS);
+  CHECK(shifted(Rounding::fixed_double, 1 << 30, 40, 0) == OCTET_ERROR_ARGUMENTS);
+  CHECK(shifted(Rounding::fixed_double, -1, 40, 9) == OCTET_ERROR_ARGUMENTS);
+  for (const int32_t shift : {-1, 0, 63, 64}) CHECK(shifted(Rounding::fixed_double, 1 << 30, shift, 9) == OCTET_ERROR_ARGUMENTS);
+  CHECK(shifted(Rounding::real, 1 << 30, 40, 9) == OCTET_ERROR_ARGUMENTS);
 }
 
 TEST_CASE("a layer's sums are bounded by its weights, their zero points and its bias; zero points are codes") {

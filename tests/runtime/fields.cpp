@@ -136,8 +136,7 @@ class Prober {
   /// Windows that are not adaptive and convolutions with a residual have fields of their own to be checked.
   std::string name_of(uint16_t kind, size_t args) const {
     const std::string name = kernels::device_op(kind).name;
-    if (name == "conv2d" && take<float>(bytes_, args + offsetof(kernels::Conv2dArgs, residual_scale)) != 0)
-      return "conv2d and residual";
+    if (name == "conv2d" && has_residual(take<kernels::Conv2dArgs>(bytes_, args))) return "conv2d and residual";
     const bool adaptive = name == "average_pool2d" &&
                           take<kernels::PoolKind>(bytes_, args + offsetof(kernels::Pool2dArgs, kind)) != kernels::PoolKind::average;
     return adaptive ? "adaptive_average_pool2d" : name;

@@ -131,6 +131,8 @@ FAULTS = {
     ],
     'engine/ops/conv2d.cpp': [
         ('.wires = residual ? 2 : 1', '.wires = -1', 'a residual may be missing'),
+        ('a.residual_scale = r.scale[0] / call.output->scale[0];', 'a.residual_scale = r.scale[0];', 'int_bias adds real units'),
+        ('a.residual_shift - kernels::kResidualBits)', 'a.residual_shift - 19)', 'a residual doubled'),
         ('.pads = padding != Pads{},', '', 'a padded convolution says that it reads no zeros'),
         ('Product{.in = in, .out = out, .groups = groups, .residual = residual}',
          'Product{.in = in, .out = out, .residual = residual}',

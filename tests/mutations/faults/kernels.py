@@ -19,8 +19,8 @@ FAULTS = {
          'the last outputs by the first weights'),
     ],
     'kernels/cortex_m/m4_sizes.cpp': [
-        ('return 4 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);',
-         'return 4 * window(a) + round_up(a.out_c, 4) + PaddedRows::bytes(a, 4);',
+        ('return 4 * window(a) + 2 * spare_bytes(a) + PaddedRows::bytes(a, 4);',
+         'return 4 * window(a) + spare_bytes(a) + PaddedRows::bytes(a, 4);',
          'scratch for one pixel of two'),
         ('if (a.dilation_h != 1 || a.dilation_w != 1) return false;',
          'if (a.dilation_h != 1) return false;',
@@ -30,8 +30,8 @@ FAULTS = {
         ('line.turn = first % 4;', 'line.turn = 0;', 'lines of a ring in another order'),
     ],
     'kernels/cortex_m/m55_sizes.cpp': [
-        ('return 2 * (window(a) + 16) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 16);',
-         'return 2 * window(a) + 2 * round_up(a.out_c, 4) + PaddedRows::bytes(a, 16);',
+        ('return 2 * (window(a) + 16) + 2 * spare_bytes(a) + PaddedRows::bytes(a, 16);',
+         'return 2 * window(a) + 2 * spare_bytes(a) + PaddedRows::bytes(a, 16);',
          'scratch without what a row writes too much'),
     ],
     'kernels/cortex_m/pack_add.cpp': [
@@ -173,7 +173,17 @@ FAULTS = {
          'ThreadsScope::~ThreadsScope() { scoped_threads = 0; }',
          'a scope within a scope'),
     ],
+    'kernels/cortex_m/sums.h': [
+        ('* (has_residual(a) ? 4 : 1)', '', 'room for codes where sums go'),
+        ('residual[c] - zero', 'residual[c]', "a residual's zero point on devices"),
+    ],
     'kernels/qmath.h': [
+        ('const int64_t scaled = (own + other + (int64_t{1} << (r.shift - 1))) >> r.shift;',
+         'const int64_t scaled = (own + other) >> r.shift;',
+         'a sum with a residual rounds down'),
+        ('return round_then_shift(own + dequantize(difference, r.scale), o);',
+         'return round_then_shift(own - dequantize(difference, r.scale), o);',
+         'a residual taken off'),
         ('x = x > lo ? x : lo;\n  x = x < hi ? x : hi;', 'x = x < hi ? x : hi;\n  x = x > lo ? x : lo;', 'NaN and crossed limits'),
         ('const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);',
          'const int32_t threshold = mask >> 1;',

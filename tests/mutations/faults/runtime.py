@@ -32,7 +32,9 @@ FAULTS = {
         ('!within(pad, 0, kMaxSide)', '!within(pad, -1, kMaxSide)', 'negative padding of a pool'),
     ],
     'runtime/check_weighted.cpp': [
-        (' || s.input_bytes[1] != s.output_bytes[0]) {', ') {', 'residual of another size'),
+        (' &&\n         s.input_bytes[1] == s.output_bytes[0];', ';', 'residual of another size'),
+        ('within(a.residual_shift, 1, 62)', 'within(a.residual_shift, 0, 63)', 'a shift by nothing or by everything'),
+        ('a.residual_multiplier < 0 ||', '', 'a negative multiplier of a residual'),
         ('if (bound > INT32_MAX) return OCTET_ERROR_BOUND;', '', 'sums beyond 32 bits'),
         ('if (!within(a.pad_top, 0, kMaxSide) || !within(a.pad_left, 0, kMaxSide)) return',
          'if (!within(a.pad_top, 0, kMaxSide)) return',
