@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Every header compiles without another before it, twice in one file, and without a warning; what firmware compiles (kernels/args.h,
-# qmath.h, ref/, runtime/) also as freestanding C++17. A header that a compiled source includes before all others is compiled alone
-# by a build file by file, of which CI makes one; those are compiled together here, for guards and warnings.
+# qmath.h, ref/, runtime/) also as freestanding C++17. A header that a source of the product includes before all others is compiled
+# alone where tests/syntax.py parses that source; those are compiled together here, for guards and warnings.
 # Usage: headers_alone.py ROOT [--built=compile_commands.json] COMPILER [OPTION…] | headers_alone.py --self-test COMPILER [OPTION…]
 import concurrent.futures
 import json
@@ -49,6 +49,8 @@ def compiled_alone(root, database):
   """The headers that sources in a compile_commands.json include first, other than those that depend on DEFINES."""
   found = set()
   for source in sources_of(root, database):
+    if source.startswith(('tests/', 'examples/')):
+      continue  # parsed as they are joined
     first = FIRST_INCLUDE.search(common.read(root, source))
     if first and first[1]:
       found.add(first[1])
