@@ -356,6 +356,8 @@ Tensor run_batched(const std::shared_ptr<const Program>& program, std::span<cons
     if (x[0].size(0) != prepared) session.emplace(program, std::move(shapes));
     prepared = x[0].size(0);
     parts.push_back(dequantize(session->run(x)[0]));
+    check(parts.back().rank() > 0 && parts.back().size(0) == prepared, "run_batched: for ", prepared,
+          " rows came an output of shape ", to_string(parts.back().shape()), ": the model's first axis is no batch");
   }
   return concat(parts, 0);
 } catch (const std::bad_alloc&) {

@@ -60,9 +60,11 @@ struct Traits {
   Part part;
   int wires = 1;  ///< that it reads; -1: any number of them
   int outputs = 1;
-  bool pads = false;                  ///< reads zeros around its input, so that f(x + c) is not f(x) + a constant
+  bool pads = false;                  ///< f(x + c) is not f(x) + a constant: it reads zeros around its input, or is a norm of it
   bool selects = false;               ///< every output is one of the inputs' values: no range is larger than theirs
   bool keeps_mean = false;            ///< a channel's mean stays what it is
+  bool decides = false;               ///< gives places or truths, however its inputs were rounded
+  std::optional<int> exact{};         ///< the input that means numbers of rows or truths: nothing is to round what they are made of
   std::optional<FixedRange> fixed{};  ///< of Codes::fixed
   std::optional<Product> product{};   ///< set: weights as they are stored times the input
 };

@@ -65,6 +65,7 @@ class FirmwarePlanner {
     if (inputs.empty())
       for (const Module& m : model_.modules)
         if (std::holds_alternative<Input>(m.op)) inputs.push_back(m.nominal[0]);
+    check(!inputs.empty(), "plan_firmware: the model has no input; a device takes at least one");
     shapes_ = infer_shapes(model_, inputs);
   }
 
@@ -269,6 +270,9 @@ class FirmwarePlanner {
           });
         },
         item.call.args);
+    const int64_t cells = std::visit([]<class Args>(const Args& a) { return kernels::Info<Args>::cells(a); }, item.call.args);
+    check(cells <= image::kMaxCells, path(item.module), ": an average of up to ", cells, " cells; a device takes at most ",
+          image::kMaxCells);
   }
 
   void add_step(const Item& item, bool in_place, int time) {

@@ -22,8 +22,9 @@ enum class Constants : uint8_t { none, channels, table };
 
 /// What is known of a family of arguments. `device`: its operators in the runtime, and which of them these arguments are of.
 /// `inputs`: how many it reads. `channels`: of its constants. `macs`: multiply-accumulates of a run, padding taps included.
-/// `elements`: the most it reads or writes of anything. `units`: independent parts that a run may be cut into (see
-/// kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their order.
+/// `cells`: the most codes that one average of windows is of. `elements`: the most it reads or writes of anything. `units`:
+/// independent parts that a run may be cut into (see kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their
+/// order.
 template <class Args>
 struct Info;
 
@@ -36,6 +37,7 @@ struct Family {
   static constexpr int inputs(const Args&) { return 1; }
   static constexpr int32_t channels(const Args&) { return 0; }
   static constexpr int64_t macs(const Args&) { return 0; }
+  static constexpr int64_t cells(const Args&) { return 0; }
 };
 
 /// Of a family that works element by element.
@@ -136,6 +138,10 @@ struct Info<Pool2dArgs> : Family<Pool2dArgs> {
   static constexpr const char* name = "pool2d";
   static constexpr DeviceOp device[] = {{20, "max_pool2d", false, 0, false}, {21, "average_pool2d", true, 0, false}};
   static constexpr int device_of(const Args& a) { return a.kind == PoolKind::max ? 0 : 1; }
+  static constexpr int64_t cells(const Args& a) {
+    if (a.kind == PoolKind::max) return 0;
+    return a.kind == PoolKind::average ? int64_t{a.kernel_h} * a.kernel_w : int64_t{a.in_h} * a.in_w;
+  }
   static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels; }
   static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.in_h * a.in_w * a.channels; }
   static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }

@@ -51,8 +51,9 @@ FirstOrder first_order_drops(const Pairing& pairing, const Model& quantized, std
   }
   Var loss = mse_loss(values.outputs()[0], target);
   const double mean = loss.value().item();
-  const Grads grads = backward(std::move(loss));
   FirstOrder result{std::vector<double>(error.size()), rows_of(x)};
+  if (!loss.needs_grad()) return result;  // places and truths follow no slope
+  const Grads grads = backward(std::move(loss));
   for (size_t i = 0; i < error.size(); ++i) {
     const auto gradient = grads.find(quantized.modules[i].path);
     if (error[i].numel() == 0 || gradient == grads.end() || mean == 0) continue;

@@ -145,7 +145,10 @@ StatisticsByPath batch_norm_statistics(const Model& model) {
     const ChannelStatistics out{widened(value("bias"), itself), widened(value("weight"), [](double v) { return std::abs(v); })};
     const bool folded = folds.contains({layer.path, module.path});
     statistics[folded ? layer.path : module.path] = out;
-    if (!folded && traits_of(layer.op).product && activation_of(layer.op) == Activation::none)
+    // A norm that is called for several has seen all of them; what it sees of a sum is not the layer's own part of it.
+    const std::optional<Product> product = traits_of(layer.op).product;
+    const bool alone = !is_tied(model, module) && product && !product->residual;
+    if (!folded && alone && activation_of(layer.op) == Activation::none)
       statistics.try_emplace(layer.path, ChannelStatistics{widened(value("running_mean"), itself),
                                                            widened(value("running_var"), [](double v) { return std::sqrt(v); })});
   }

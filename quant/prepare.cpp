@@ -6,6 +6,7 @@
 #include "engine/module_check.h"
 #include "kernels/float_scope.h"
 #include "quant/observers/fixed.h"
+#include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 #include "quant/quantize.h"
 
@@ -46,18 +47,40 @@ HookBox output_hook(const Traits& traits, const FakeQuantize& prototype) {
   return HookBox(std::make_unique<FakeQuantize>(std::move(observer), false, prototype.round));
 }
 
-/// The configuration's hook for a layer's weights. Of a layer with one weight for each channel, a batch norm that became one, per
-/// channel whatever it says: the largest would take all codes from the others.
+/// The configuration's hook for a layer's weights. Of a layer with one weight for each channel, as a batch norm becomes, a range
+/// per channel where it asks for one of all: the largest would take all codes from the others.
 HookBox weight_hook(const Op& op, const FakeQuantize& prototype) {
   const std::optional<Product> product = traits_of(op).product;
   const std::vector<Param> params = params_of(op);
   const auto weight = std::ranges::find(params, Role::weight, &Param::role);
-  if (!product || weight == params.end() || numel(weight->shape) != product->out || prototype.observer().per_channel())
+  const bool one_each = product && product->groups > 1 && product->groups == product->out && weight != params.end() &&
+                        numel(weight->shape) == product->out;
+  const Observer& observer = prototype.observer();
+  const auto* moving = dynamic_cast<const MovingAverageMinMaxObserver*>(&observer);
+  if (!one_each || (moving == nullptr && observer.kind() != MinMaxObserver::kKind && observer.kind() != HistogramObserver::kKind))
     return HookBox(prototype.clone());
-  const ObserverSpec spec{
-      .dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = prototype.observer().codes()};
-  return HookBox(
-      std::make_unique<FakeQuantize>(std::make_unique<PerChannelMinMaxObserver>(spec), prototype.observe, prototype.round));
+  const ObserverSpec spec{.dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = observer.codes()};
+  std::unique_ptr<Observer> each;
+  if (moving != nullptr)
+    each = std::make_unique<MovingAveragePerChannelMinMaxObserver>(spec, *moving->averaging_constant());
+  else
+    each = std::make_unique<PerChannelMinMaxObserver>(spec);
+  return HookBox(std::make_unique<FakeQuantize>(std::move(each), prototype.observe, prototype.round));
+}
+
+/// Whose outputs are to be exact numbers, because a reader takes them for rows or truths, and what those are made of: a sum of row
+/// numbers, but not what decided on them.
+std::vector<bool> exact_values(const Model& model) {
+  std::vector<bool> exact(model.modules.size());
+  for (size_t i = model.modules.size(); i-- > 0;) {
+    const Module& module = model.modules[i];
+    const Traits traits = traits_of(module.op);
+    for (size_t k = 0; k < module.inputs.size(); ++k)
+      if ((exact[i] && !traits.decides && !traits.product) || (traits.exact && *traits.exact == static_cast<int>(k)))
+        exact[static_cast<size_t>(module.inputs[k].module)] = true;
+  }
+  for (size_t i = 0; i < exact.size(); ++i) exact[i] = exact[i] && !traits_of(model.modules[i].op).product;
+  return exact;
 }
 
 bool is_observed(Codes codes, const QConfig& config) {
@@ -100,6 +123,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
   std::vector<bool> codes;                  // by new index
   std::map<std::pair<int, int>, int> stub;  // float wire -> its crossing
   int hooks = 0;
+  const std::vector<bool> exact = exact_values(model);
   for (const Module& original : model.modules) {
     check(original.out_q.empty(), original.path, ": prepare takes a float model, this one is converted");
     check_module(original, original.path);
@@ -111,7 +135,8 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     const QConfig* config = config_for(module.path, map);
     check_activation(config, module.path);
     const Traits traits = traits_of(module.op);
-    const bool observed = config && is_observed(traits.codes, *config);
+    const bool is_exact = exact[moved.size()];
+    const bool observed = config && !is_exact && is_observed(traits.codes, *config);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");
     const bool shared = ties == Ties::shared && owner_observed;
@@ -121,8 +146,10 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())
       module.hooks["weight"] = weight_hook(module.op, *config->weight);
     hooks += static_cast<int>(module.hooks.size());
-    // It could compute on its input's codes, and is not to.
-    if (!config && traits.codes == Codes::either) module.hooks[kFloatPoint] = HookBox(std::make_unique<StaysFloat>());
+    // It could compute on its input's codes, and is not to. What moves values or limits them loses nothing by it.
+    const bool computes =
+        traits.codes == Codes::either || (traits.codes == Codes::keep && !traits.selects && traits.part != Part::clamp);
+    if (computes && (!config || is_exact)) module.hooks[kFloatPoint] = HookBox(std::make_unique<StaysFloat>());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {
       if (!wants_codes || codes[w.module]) continue;

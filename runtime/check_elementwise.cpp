@@ -157,8 +157,10 @@ octet_status lookup(const octet_step& s) {
 octet_status resize(const octet_step& s, Rounding rounding) {
   ResizeArgs a;
   if (!take(s, &a) || a.rounding != rounding || (a.reserved[0] | a.reserved[1]) != 0 || s.input_count != 1 || !valid(a.type) ||
-      !is_code(a.zero_point, a.type) || !within(a.out_h, 1, kMaxSide) || !within(a.out_w, 1, kMaxSide) ||
-      !equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) ||
+      !is_code(a.zero_point, a.type))
+    return OCTET_ERROR_ARGUMENTS;
+  const int32_t all[] = {a.batch, a.in_h, a.in_w, a.channels, a.out_h, a.out_w};
+  if (!sides(all, sizeof all / sizeof *all) || !equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) ||
       !equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.channels))
     return OCTET_ERROR_ARGUMENTS;
   const uint32_t entries = 4 * static_cast<uint32_t>(a.out_h + a.out_w);

@@ -7,8 +7,6 @@ namespace {
 
 using namespace kernels;
 
-constexpr int32_t kMaxCells = 1 << 22;  // of one window: 2^22 codes of 255 stay below 2^30
-
 bool starts_inside(int32_t out, int32_t stride, int32_t before, int32_t in, int32_t after) {
   return (out - 1) * stride - before < in + after;
 }
@@ -25,14 +23,13 @@ octet_status pool(const octet_step& s, bool average) {
   const bool codes = valid(a.type) && is_code(a.zero_point, a.type) && is_code(a.clamp_min, a.type) &&
                      is_code(a.clamp_max, a.type) && a.clamp_min <= a.clamp_max;
   if (!codes) return OCTET_ERROR_ARGUMENTS;
-  if (a.in_h * a.in_w > kMaxCells) return OCTET_ERROR_BOUND;
-  if (a.kind == PoolKind::adaptive_average) return OCTET_OK;
+  if (a.kind == PoolKind::adaptive_average) return a.in_h * a.in_w > image::kMaxCells ? OCTET_ERROR_BOUND : OCTET_OK;
   const int32_t window[] = {a.kernel_h, a.kernel_w, a.stride_h, a.stride_w};
   if (!sides(window, 4)) return OCTET_ERROR_ARGUMENTS;
   const int32_t pads[] = {a.pad_top, a.pad_left, a.pad_bottom, a.pad_right};
   for (const int32_t pad : pads)
     if (!within(pad, 0, kMaxSide)) return OCTET_ERROR_ARGUMENTS;
-  if (a.kernel_h * a.kernel_w > kMaxCells) return OCTET_ERROR_BOUND;
+  if (average && a.kernel_h * a.kernel_w > image::kMaxCells) return OCTET_ERROR_BOUND;
   return starts_inside(a.out_h, a.stride_h, a.pad_top, a.in_h, a.pad_bottom) &&
                  starts_inside(a.out_w, a.stride_w, a.pad_left, a.in_w, a.pad_right)
              ? OCTET_OK

@@ -23,6 +23,8 @@ constexpr uint32_t kMostOperands = OCTET_MAX_OPERANDS;  ///< inputs of a step, a
 constexpr uint32_t kMostTables = OCTET_MAX_TABLES;
 /// Largest dimension, stride, padding or kernel side of a step: products of two stay below 2^30.
 constexpr int32_t kMaxSide = 1 << 15;
+/// Most cells that an average is of: so many codes of 255 stay below 2^30.
+constexpr int32_t kMaxCells = 1 << 22;
 
 /// Record kinds: values first, then ports (inputs before outputs), then steps in the order of running, each followed by its packed
 /// weights. A step's kind is its kernel's (kernels/info.h).

@@ -135,7 +135,8 @@ Traits Binary::traits() const {
           .channels = Channels::mixes,
           .part = fn == BinaryFn::add ? Part::sum : Part::other,
           .wires = 2,
-          .selects = selects && act == Activation::none};
+          .selects = selects && act == Activation::none,
+          .decides = fn >= BinaryFn::equal};
 }
 
 std::vector<Shape> Binary::shapes(const ShapeCall& call) const {

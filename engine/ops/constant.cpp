@@ -42,7 +42,9 @@ Lowered Constant::lower(const LowerCall& call) const {
 ModuleTables Constant::float_tables(const FloatLowerCall& call) const { return table_of(call.param("value")); }
 
 LoweredFloats Constant::lower_float(const FloatLowerCall& call) const {
-  return {{{.args = copied_table(numel(shape) * static_cast<int64_t>(sizeof(float)), call.path), .inputs = {}, .table = 0}}};
+  const int64_t bytes = numel(shape) * static_cast<int64_t>(sizeof(float));
+  if (bytes > INT32_MAX) return {};  // forward() copies them
+  return {{{.args = copied_table(bytes, call.path), .inputs = {}, .table = 0}}};
 }
 
 }  // namespace octet

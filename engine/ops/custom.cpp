@@ -34,6 +34,7 @@ Traits Custom::traits() const {
 
 std::vector<Shape> Custom::shapes(const ShapeCall& call) const {
   check(function != nullptr, call.path, ": a custom operator without a function");
+  check(function->outputs() > 0, call.path, ": ", function->kind(), " has ", function->outputs(), " outputs");
   call.expect_inputs(static_cast<size_t>(function->inputs()));
   const std::vector<Shape> all = users(call.path, *function, [&] { return function->shapes(call.inputs); });
   check(all.size() == static_cast<size_t>(function->outputs()), call.path, ": ", function->kind(), " gives ", all.size(),
@@ -52,8 +53,9 @@ std::vector<Var> Custom::forward(const Call& call) const {
   for (size_t i = 0; i < outputs.size(); ++i) {
     check(outputs[i].shape() == expected[i], call.path, ": ", function->kind(), " gave output ", i, " of shape ",
           to_string(outputs[i].shape()), ", it announced ", to_string(expected[i]));
-    check(call.inputs.empty() || outputs[i].dtype() == call.inputs[0].dtype(), call.path, ": ", function->kind(), " gave ",
-          to_string(outputs[i].dtype()), " for ", to_string(call.inputs[0].dtype()));
+    if (!call.inputs.empty())
+      check(outputs[i].dtype() == call.inputs[0].dtype(), call.path, ": ", function->kind(), " gave ",
+            to_string(outputs[i].dtype()), " for ", to_string(call.inputs[0].dtype()));
   }
   return outputs;
 }

@@ -124,7 +124,7 @@ struct Where {
   static constexpr auto fields = std::tuple{};
   bool operator==(const Where&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .wires = 3}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .wires = 3, .exact = 0}; }
   Activation activation() const { return Activation::none; }
   static bool remap_axes(const AxisOrder&) { return true; }
   std::vector<Shape> shapes(const ShapeCall&) const;

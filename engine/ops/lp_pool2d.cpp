@@ -47,14 +47,22 @@ std::vector<Var> LpPool2d::forward(const Call& call) const {
     Tensor y(like(x.shape(), {g.batch, g.out_h, g.out_w, g.channels}), x.dtype());
     const T* from = x.value().data<T>().data();
     T* to = y.mutable_data<T>().data();
-    std::vector<double> sum(static_cast<size_t>(g.channels));
+    std::vector<double> sum(static_cast<size_t>(g.channels)), largest(sum.size());
     each_window(g, [&](int64_t n, int64_t row, int64_t column, int64_t at) {
-      std::ranges::fill(sum, 0.0);
-      under_window(g, n, row, column, [&](int64_t first) {
-        for (size_t c = 0; c < sum.size(); ++c)
-          sum[c] += std::pow(std::abs(static_cast<double>(from[static_cast<size_t>(first) + c])), p);
-      });
-      for (size_t c = 0; c < sum.size(); ++c) to[static_cast<size_t>(at) + c] = static_cast<T>(std::pow(sum[c], 1 / p));
+      const auto each_value = [&](const auto& f) {
+        under_window(g, n, row, column, [&](int64_t first) {
+          for (size_t c = 0; c < sum.size(); ++c) f(c, std::abs(static_cast<double>(from[static_cast<size_t>(first) + c])));
+        });
+      };
+      std::ranges::fill(sum, 0.0), std::ranges::fill(largest, 0.0);
+      // In units of the window's largest: a power of a large p leaves binary64.
+      each_value([&](size_t c, double v) { largest[c] = v > largest[c] || v != v ? v : largest[c]; });
+      each_value(
+          [&](size_t c, double v) { sum[c] += largest[c] > 0 && std::isfinite(largest[c]) ? std::pow(v / largest[c], p) : v; });
+      for (size_t c = 0; c < sum.size(); ++c) {
+        const bool scaled = largest[c] > 0 && std::isfinite(largest[c]);
+        to[static_cast<size_t>(at) + c] = static_cast<T>(scaled ? largest[c] * std::pow(sum[c], 1 / p) : sum[c]);
+      }
     });
     // d|x|_p / dx = sign(x) |x / y|^(p - 1); nothing where the norm is zero.
     auto vjp = [g, p = p, x = x.value(), y](const Tensor& grad, const Needs&) {

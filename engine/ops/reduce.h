@@ -43,7 +43,7 @@ struct ArgReduce {
                                             Field{"keepdims", &ArgReduce::keepdims}, Field{"select_last", &ArgReduce::select_last}};
   bool operator==(const ArgReduce&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .decides = true}; }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return keepdims && order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;
@@ -60,7 +60,9 @@ struct TopK {
   static constexpr auto fields = std::tuple{Field{"k", &TopK::k}, Field{"axis", &TopK::axis}, Field{"smallest", &TopK::smallest}};
   bool operator==(const TopK&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .outputs = 2}; }
+  Traits traits() const {
+    return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .outputs = 2, .decides = true};
+  }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;

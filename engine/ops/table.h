@@ -35,7 +35,7 @@ struct Embedding {
   static constexpr auto fields = std::tuple{Field{"count", &Embedding::count}, Field{"features", &Embedding::features}};
   bool operator==(const Embedding&) const = default;
   std::vector<Param> params() const { return {{"weight", {count, features}, Role::gain}}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .exact = 0}; }
   Activation activation() const { return Activation::none; }
   static bool remap_axes(const AxisOrder& order) { return order.is_identity(); }
   std::vector<Shape> shapes(const ShapeCall&) const;

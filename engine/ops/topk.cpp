@@ -22,6 +22,8 @@ Lines lines_of(const Shape& x, int64_t axis, std::string_view path) {
   for (size_t i = 0; i < l.axis; ++i) l.outer *= x[i];
   l.n = x[l.axis];
   for (size_t i = l.axis + 1; i < x.size(); ++i) l.inner *= x[i];
+  check(l.n <= int64_t{1} << 24, path, ": ", l.n, " elements along axis ", axis, " of shape ", to_string(x),
+        "; up to 2^24 have places that a float holds");
   return l;
 }
 

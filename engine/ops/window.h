@@ -37,7 +37,8 @@ struct Pool2d {
   LoweredFloats lower_float(const FloatLowerCall&) const;
 };
 
-/// The p-norm of every window, (sum of |x|^p)^(1/p), over N,H,W,C or N,L,C as above (LPPool2d; ONNX's LpPool). Computes in float.
+/// The p-norm of every window, (sum of |x|^p)^(1/p), over N,H,W,C or N,L,C as above, as ONNX's LpPool; PyTorch's LPPool2d is the
+/// same for even p and windows that are whole (it leaves out |.|, and scales those cut off by ceil_mode). Computes in float.
 struct LpPool2d {
   Pair kernel{2, 2}, stride{2, 2};
   Pads padding{};
@@ -50,7 +51,7 @@ struct LpPool2d {
                  Field{"p", &LpPool2d::p}, Field{"ceil_mode", &LpPool2d::ceil_mode}};
   bool operator==(const LpPool2d&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::scales, .part = Part::other}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::scales, .part = Part::other, .pads = true}; }
   Activation activation() const { return Activation::none; }
   static bool remap_axes(const AxisOrder&) { return false; }
   std::vector<Shape> shapes(const ShapeCall&) const;

@@ -21,6 +21,7 @@ class RangeObserver : public Observer {
   void load(const StateDict&) override;
 
   const ObserverSpec& spec() const { return spec_; }
+  std::optional<float> averaging_constant() const { return averaging_constant_; }  ///< nothing: extremes of all that was seen
   std::span<const float> min() const { return min_; }
   std::span<const float> max() const { return max_; }
 

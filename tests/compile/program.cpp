@@ -68,6 +68,13 @@ TEST_CASE("cutting the data into batches does not change a byte") {
   REQUIRE(summarize(int8).int8_kernels == 2);
   const Tensor expected = dequantize(infer(int8, {&data, 1})[0]);
   for (const int64_t batch : {1, 5, 10, 31, 32, 64}) CHECK(same(run_batched(Program::bind(int8), data, batch), expected));
+  Model joined;  // five rows and one of its own
+  const int rows = joined.add("x", Input{{2, 3}}), own = joined.add("own", Constant{{1, 3}});
+  joined.add("all", Concat{0}, {rows, own});
+  Generator random(1);
+  initialize(joined, random);
+  CHECK_THROWS_WITH(run_batched(Program::bind(joined), Tensor::zeros({5, 3}), 2),
+                    Contains("for 2 rows came an output of shape [3, 3]"));
 }
 
 TEST_CASE("float models run as programs too") {

@@ -60,6 +60,13 @@ TEST_CASE("where takes the second input where the first is not zero, whatever is
       {{"a", gradient_check::random_tensor(g, {2, 3})}, {"b", gradient_check::random_tensor(g, {3})}});
 }
 
+TEST_CASE("places that no float holds are refused by their number") {
+  Model m;
+  m.add("x", Input{{(int64_t{1} << 24) + 1}});
+  CHECK_THROWS_WITH(m.add("best", ArgReduce{}), Contains("best: 16777217 elements along axis -1"));
+  CHECK_THROWS_WITH(m.add("best", TopK{}), Contains("best: 16777217 elements along axis -1"));
+}
+
 TEST_CASE("argmax and argmin: the first of equal elements, or the last; NaN wins") {
   const Tensor x = of({2, 4}, {1, 3, 3, 2, -1, -5, -5, 0});
   CHECK(values(run(ArgReduce{}, {x})[0]) == std::vector<float>{1, 3});

@@ -27,6 +27,16 @@ TEST_CASE("a norm pool is the root of its window's powers; padding adds nothing"
   CHECK(norm(2) == Approx(13));
   CHECK(norm(1) == Approx(19));
   CHECK(norm(3) == Approx(std::cbrt(27.0 + 64 + 1728)));
+  CHECK(norm(200) == Approx(12));  // whose powers no double holds
+  for (const float v : {1e-30F, 1e30F}) {
+    const Tensor even = Tensor::full({1, 2, 2, 1}, static_cast<double>(v));
+    CHECK(infer(network({1, 2, 2, 1}, {.p = 50}), {&even, 1})[0].item() == Approx(static_cast<double>(v) * std::pow(4, 0.02)));
+  }
+  for (const float v : {INFINITY, NAN, 0.0F}) {
+    const Tensor odd = Tensor::of<float>({1, 2, 2, 1}, std::vector<float>{v, v, -v, v});
+    const double y = infer(network({1, 2, 2, 1}, {.p = 2}), {&odd, 1})[0].item();
+    CHECK((std::isnan(v) ? std::isnan(y) : y == static_cast<double>(v)));
+  }
 
   Generator g(4);
   const Shape shape{2, 5, 4, 3};

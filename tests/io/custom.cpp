@@ -26,12 +26,21 @@ Model network(std::shared_ptr<const CustomFunction> function) {
   return m;
 }
 
+/// One that reads nothing.
+class Seven final : public CustomFunction {
+ public:
+  std::string_view kind() const override { return "seven"; }
+  int inputs() const override { return 0; }
+  std::vector<Shape> shapes(std::span<const Shape>) const override { return {{1}}; }
+  std::vector<Var> forward(std::span<const Var>) const override { return {Var(Tensor::full({1}, 7))}; }
+};
+
 /// One that breaks a promise.
 class Liar final : public CustomFunction {
  public:
   explicit Liar(int how) : how_(how) {}
   std::string_view kind() const override { return "liar"; }
-  int outputs() const override { return how_ == 0 ? 2 : 1; }
+  int outputs() const override { return how_ == 0 ? 2 : how_ == 5 ? 0 : 1; }
   std::vector<Shape> shapes(std::span<const Shape> inputs) const override {
     if (how_ == 1) throw std::runtime_error("not today");
     return {inputs[0]};
@@ -40,7 +49,7 @@ class Liar final : public CustomFunction {
     if (how_ == 2) return {Var(Tensor::zeros({7}))};
     if (how_ == 3) return {};
     if (how_ == 4) return {Var(inputs[0].value().to(DType::f64))};
-    throw std::runtime_error("no value");
+    throw std::runtime_error("no value");  // how_ 6
   }
 
  private:
@@ -82,16 +91,25 @@ TEST_CASE("a custom operator comes back from a file through its factory, and not
       Contains("m: own: the factory made a 'liar' of 'scaled'"));
 }
 
+TEST_CASE("a custom operator may read nothing", "[io]") {
+  Model m;
+  const int x = m.add("x", Input{{2}}), seven = m.add("seven", Custom{std::make_shared<const Seven>()}, std::vector<Wire>{});
+  m.add("sum", Binary{}, {x, seven});
+  const Tensor in = Tensor::of<float>({2}, std::vector<float>{1, -1});
+  CHECK(same(infer(m, {&in, 1})[0], Tensor::of<float>({2}, std::vector<float>{8, 6})));
+}
+
 TEST_CASE("a custom operator that breaks its promise is named", "[io]") {
   CHECK_THROWS_WITH(network(nullptr), Contains("own: a custom operator without a function"));
   CHECK_THROWS_WITH(network(std::make_shared<const Liar>(0)), Contains("own: liar gives 1 shapes, it has 2 outputs"));
   CHECK_THROWS_WITH(network(std::make_shared<const Liar>(1)), Contains("own: liar: not today"));
+  CHECK_THROWS_WITH(network(std::make_shared<const Liar>(5)), Contains("own: liar has 0 outputs"));
   const Tensor x = Tensor::zeros({2, 3});
   const auto run = [&](int how) { return infer(network(std::make_shared<const Liar>(how)), {&x, 1}); };
   CHECK_THROWS_WITH(run(2), Contains("own: liar gave output 0 of shape [7], it announced [2, 3]"));
   CHECK_THROWS_WITH(run(3), Contains("own: liar gave 0 outputs, expected 1"));
   CHECK_THROWS_WITH(run(4), Contains("own: liar gave f64 for f32"));
-  CHECK_THROWS_WITH(run(5), Contains("own: liar: no value"));
+  CHECK_THROWS_WITH(run(6), Contains("own: liar: no value"));
 }
 
 }  // namespace octet::custom_tests

@@ -14,6 +14,20 @@
 using namespace octet;
 using namespace octet::suite_test;
 
+TEST_CASE("what ends in places has no first-order estimate, and is diagnosed all the same") {
+  Model m;
+  m.add("x", Input{{8, 6}});
+  m.add("fc", Linear{6, 4});
+  m.add("best", ArgReduce{});
+  Generator g(1);
+  initialize(m, g);
+  const std::vector<Tensor> data{randn(g, {8, 6})};
+  Model prepared = prepare(m, {{"", octet_qconfig()}});
+  calibrate(prepared, data);
+  const Diagnosis found = diagnose(m, convert(prepared), data);
+  REQUIRE(!found.layers.empty());
+}
+
 namespace {
 
 constexpr int kNetworks = 20;

@@ -18,7 +18,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// conv-relu, depthwise-relu, pointwise-relu, pool, flattened picture, linear-relu, linear.
-Model network() {
+Model pruned_network() {
   Model m;
   m.add("x", Input{{1, 8, 8, 3}});
   m.add("conv", Conv2d{.in = 3, .out = 8, .padding = pad_all(1), .act = Activation::relu});
@@ -69,7 +69,7 @@ TEST_CASE("dead channels go from a layer, the depthwise layers behind it and wha
   for (const Rounding rounding : octet::testing::kRoundings)
     for (const QConfig& config : {octet_qconfig(), octet_device_qconfig(), default_qconfig()}) {
       CAPTURE(to_string(rounding));
-      Model m = network();
+      Model m = pruned_network();
       kill(m, "conv", 2, -1), kill(m, "conv", 5, 0);
       m["dw"].params.at("bias").mutable_data<float>()[2] = -0.5F;  // dead as well
       m["dw"].params.at("bias").mutable_data<float>()[5] = 0.75F;  // a constant that is read

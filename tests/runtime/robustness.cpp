@@ -317,6 +317,11 @@ TEST_CASE("what a device cannot run is refused on the host, naming the module") 
   CHECK(error_of([&] { static_cast<void>(plan_firmware(m)); }).starts_with("image: a float input"));
   Example e = quantized("tiny", tiny_separable(), Rounding::int_bias, false, 1);
   CHECK(error_of([&] { static_cast<void>(plan_firmware(e.int8)); }).find("int_bias") != std::string::npos);
+  Model nothing;
+  nothing.add("own", Constant{{4}});
+  nothing.modules[0].params["value"] = Tensor::full({4}, 1);
+  nothing.modules[0].out_q = {QParams{{1}, {0}, -1, 0, 0, 255}};
+  CHECK(error_of([&] { static_cast<void>(plan_firmware(nothing)); }).find("has no input") != std::string::npos);
   e = quantized("tiny", tiny_separable(), Rounding::real, false, 1);
   e.int8["head"].out_q = {std::nullopt};
   CHECK(error_of([&] { static_cast<void>(plan_firmware(e.int8)); }).starts_with("head: linear runs in float"));

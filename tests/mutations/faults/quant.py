@@ -142,7 +142,10 @@ FAULTS = {
          'a layer without counterpart is skipped'),
     ],
     'quant/prepare.cpp': [
-        ('numel(weight->shape) != product->out ||', 'true ||', 'a norm as a layer quantized per tensor'),
+        ('if (!one_each || (moving', 'if (true || (moving', 'a norm as a layer quantized per tensor'),
+        ('if (moving != nullptr)\n', 'if (false)\n', 'weights of one a channel never forget'),
+        ('(exact[i] && !traits.decides && !traits.product) ||', '', 'what row numbers are made of is rounded'),
+        ('(exact[i] && !traits.decides && !traits.product)', '(exact[i] && !traits.product)', 'what is decided needs exact values'),
         ('(codes == Codes::either && config.averages)', 'codes == Codes::either', "PyTorch's averages are observed"),
         ('(!best || prefix.size() >= length)', '(!best || prefix.size() <= length)', 'the shortest prefix wins'),
         ('const bool shared = ties == Ties::shared && owner_observed;',
