@@ -137,9 +137,17 @@ FAULTS = {
          '(int64_t{multiplier} + (1 << 15)) >> 16, 65535)',
          'the upper half of a multiplier beyond 16 bits'),
         ('(u < 0 && slope < 0 ? -y : y)', 'y', 'a negative slope'),
+        ('scaled<R>(u * slope, below)', 'scaled<R>(u * slope, above)', "the scale of a prelu's coded slopes"),
+        ('x * static_cast<double>(slope_scale) / y', 'static_cast<double>(sx * slope_scale / sy)',
+         "a prelu's multipliers in float32"),
         ('exp_of_negative(-std::abs(v), 5)', 'exp_of_negative(-std::abs(v), 4)', 'tanh of half the argument'),
         ('if (relu.shift > 0) r = to_16_bits(2 * r);', '', 'hard_swish of a large scale'),
         ('if (difference < lowest) return -1;', '', 'what is too small counts in a softmax'),
+    ],
+    'engine/ops/prelu.cpp': [
+        ('code - q.zero_point[pair], q.scale', 'code, q.scale', "the zero point of a prelu's coded slopes"),
+        ('if (!slope.qparams()) return fixed_prelu(a[c]', 'if (true) return fixed_prelu(a[c]', 'coded slopes as floats'),
+        ('return fixed_prelu(a[c]', 'return fixed_prelu(a[0]', 'one slope for all channels'),
     ],
     'engine/ops/reduce.cpp': [
         ('call.rounding == Rounding::int_bias ? sx / (sy * n) : sx / n', 'sx / n', "the mean's scale in int_bias"),
