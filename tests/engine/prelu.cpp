@@ -139,6 +139,25 @@ TEST_CASE("in the fixed roundings a prelu is leaky_relu's integers with a float 
   CHECK(uncoded > 0);
 }
 
+TEST_CASE("multipliers of coded slopes are made in binary64, where float32 gives another code now and then") {
+  struct Point {
+    Rounding rounding;
+    float sx, sa, sy;
+    int u, slope, want;  // with float32's multipliers one more, one less
+  };
+  for (const Point& p : {Point{Rounding::fixed_double, 0.3375F, 0.015F, 0.078F, -26, -53, 89},
+                         {Rounding::fixed_single, 0.1877F, 0.0313F, 0.1807F, -23, -113, 85}}) {
+    Model m = with_slopes(network_of({PRelu{}, {{1}}}), {0.25F});
+    m["op"].params.at("weight") =
+        Tensor::of<int8_t>({1}, std::vector<int8_t>{static_cast<int8_t>(p.slope)}).with({{p.sa}, {0}, -1, 0, -128, 127});
+    m.rounding = p.rounding;
+    const QParams qx = codes_around(p.sx, 100, false), qy = codes_around(p.sy, 100, false);
+    m["x0"].out_q = {qx}, m["op"].out_q = {qy};
+    const Tensor x = Tensor::of<uint8_t>({1}, std::vector<uint8_t>{static_cast<uint8_t>(100 + p.u)}).with(qx);
+    CHECK(code_of(infer(m, {{x}})[0], 0) == 100 + p.want);
+  }
+}
+
 TEST_CASE("a prelu is quantized, and channels are scaled through it") {
   Model m;
   m.add("x", Input{{1, 6, 6, 3}});
