@@ -41,18 +41,6 @@ int64_t beyond(int64_t at, int64_t n, PadMode mode) {
   return -1;
 }
 
-/// The whole number nearest to x - less. less is 0 or 1/2, so that what is rounded to nearest is x itself with halves counted up.
-int64_t nearest_place(float x, float less, NearestMode mode) {
-  switch (mode) {
-    case NearestMode::floor: return static_cast<int64_t>(std::floor(x - less));
-    case NearestMode::ceil: return static_cast<int64_t>(std::ceil(x - less));
-    // In binary64, where the sum is exact: the number below 1/2 plus 1/2 would be 1.
-    case NearestMode::round_prefer_floor: return static_cast<int64_t>(std::ceil(double{x} - (double{less} + 0.5)));
-    case NearestMode::round_prefer_ceil: return static_cast<int64_t>(std::floor(double{x} + (0.5 - double{less})));
-  }
-  return 0;
-}
-
 }  // namespace
 
 Pick Pad::pick(const Shape& x, std::string_view path) const {
@@ -121,26 +109,6 @@ Pick Tile::pick(const Shape& x, std::string_view path) const {
           " of shape ", to_string(x), " repeated ", repeats[i], " times");
     auto& axis = pick.axes.emplace_back();
     for (int64_t at = 0; at < repeats[i] * x[i]; ++at) axis.push_back(at % x[i]);
-  }
-  return pick;
-}
-
-Pick ResizeNearest::pick(const Shape& x, std::string_view path) const {
-  check(x.size() == 4 && x[1] > 0 && x[2] > 0, path, ": expected N,H,W,C, got shape ", to_string(x));
-  check(size.h > 0 && size.w > 0 && size.h < kLongest && size.w < kLongest, path, ": resized to ", size.h, "x", size.w);
-  check(coordinates <= Coordinates::align_corners && nearest <= NearestMode::round_prefer_ceil, path, ": unknown kind of resizing");
-  Pick pick = whole(x);
-  for (const auto& [axis, out] : {std::pair{size_t{1}, size.h}, {size_t{2}, size.w}}) {
-    const int64_t in = x[axis];
-    const bool corners = coordinates == Coordinates::align_corners && out > 1;
-    const float scale =
-        corners ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : static_cast<float>(in) / static_cast<float>(out);
-    auto& at = pick.axes[axis];
-    at.clear();
-    for (int64_t i = 0; i < out; ++i) {
-      const float less = coordinates == Coordinates::half_pixel ? 0.5F : 0;
-      at.push_back(std::clamp<int64_t>(nearest_place((static_cast<float>(i) + less) * scale, less, nearest), 0, in - 1));
-    }
   }
   return pick;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that copy values by an index for each axis: padding, mirrored and repeated axes, constant indices, nearest resizing.
+// Operators that copy values by an index for each axis: padding, mirrored and repeated axes, constant indices.
 #pragma once
 
 #include "engine/ops/op.h"
@@ -8,16 +8,9 @@
 namespace octet {
 
 enum class PadMode : uint8_t { constant, reflect, replicate, circular };
-enum class NearestMode : uint8_t { floor, ceil, round_prefer_floor, round_prefer_ceil };
-enum class Coordinates : uint8_t { asymmetric, half_pixel, align_corners };
 
 template <>
 inline constexpr std::array<std::string_view, 4> kEnumNames<PadMode>{"constant", "reflect", "replicate", "circular"};
-template <>
-inline constexpr std::array<std::string_view, 4> kEnumNames<NearestMode>{"floor", "ceil", "round_prefer_floor",
-                                                                         "round_prefer_ceil"};
-template <>
-inline constexpr std::array<std::string_view, 3> kEnumNames<Coordinates>{"asymmetric", "half_pixel", "align_corners"};
 
 /// Elements put before and after each axis: a constant; the axis mirrored without its ends (reflect), its ends repeated
 /// (replicate), or its other end (circular). Negative numbers take elements away.
@@ -110,29 +103,6 @@ struct Tile {
   Traits traits() const { return kMovesValues; }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return order.reorder(repeats); }
-  Pick pick(const Shape&, std::string_view path) const;
-  std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
-  std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }
-  Lowered lower(const LowerCall& call) const { return lower_of_pick(*this, call); }
-  LoweredFloats lower_float(const FloatLowerCall& call) const { return lower_float_of_pick(*this, call); }
-};
-
-/// N,H,W,C pictures of another size by the nearest position. Output position i lies at (i + 1/2) s - 1/2 (half_pixel), i s
-/// (asymmetric) or i (in - 1)/(out - 1) (align_corners), s = in / out in float32, and is rounded by `nearest` (PyTorch's nearest
-/// and TensorFlow Lite: asymmetric and floor; nearest-exact: half_pixel and round_prefer_ceil).
-struct ResizeNearest {
-  Pair size;
-  Coordinates coordinates = Coordinates::asymmetric;
-  NearestMode nearest = NearestMode::floor;
-
-  static constexpr std::string_view name = "resize_nearest";
-  static constexpr auto fields = std::tuple{Field{"size", &ResizeNearest::size}, Field{"coordinates", &ResizeNearest::coordinates},
-                                            Field{"nearest", &ResizeNearest::nearest}};
-  bool operator==(const ResizeNearest&) const = default;
-  std::vector<Param> params() const { return {}; }
-  Traits traits() const { return kMovesValues; }
-  Activation activation() const { return Activation::none; }
-  static bool remap_axes(const AxisOrder&) { return false; }
   Pick pick(const Shape&, std::string_view path) const;
   std::vector<Shape> shapes(const ShapeCall& call) const { return shapes_of_pick(*this, call); }
   std::vector<Var> forward(const Call& call) const { return forward_of_pick(*this, call); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// gemmlowp's fixed-point exponential and reciprocal, and TensorFlow Lite's int8 logistic, tanh, hard_swish and leaky_relu on them.
+// gemmlowp's fixed-point exponential and reciprocal, TensorFlow Lite's int8 logistic and tanh on them, and its hard_swish,
+// leaky_relu and prelu.
 #include "engine/ops/fixed_functions.h"
 
 #include <algorithm>
@@ -102,6 +103,15 @@ std::function<int32_t(int32_t)> leaky_relu(float alpha, float sx, float sy, int3
   };
 }
 
+/// In TensorFlow Lite Micro's multipliers, which are made in binary64.
+template <Rounding R>
+std::function<int32_t(int32_t)> prelu(int32_t slope, float slope_scale, float sx, float sy, int32_t zero) {
+  const double x = static_cast<double>(sx), y = static_cast<double>(sy);
+  const FixedMultiplier above = quantize_multiplier(x / y);
+  const FixedMultiplier below = quantize_multiplier(x * static_cast<double>(slope_scale) / y);
+  return [=](int32_t u) { return saturate(int64_t{u < 0 ? scaled<R>(u * slope, below) : scaled<R>(u, above)} + zero); };
+}
+
 int32_t to_16_bits(int32_t x) { return std::clamp(x, -32768, 32767); }
 /// A multiplier's upper half.
 int32_t upper_half(int32_t multiplier) {
@@ -127,9 +137,12 @@ std::optional<std::function<int32_t(int32_t)>> hard_swish(float sx, float sy, in
   };
 }
 
+/// The zero point of i8 codes.
+int32_t signed_zero(const QParams& q) { return q.zero_point[0] - (code_dtype(q) == DType::u8 ? 128 : 0); }
+
 template <Rounding R>
 std::optional<std::function<int32_t(int32_t)>> formula(const Unary& op, const QParams& x, const QParams& y) {
-  const int32_t zero = y.zero_point[0] - (code_dtype(y) == DType::u8 ? 128 : 0);
+  const int32_t zero = signed_zero(y);
   const float sx = x.scale[0], sy = y.scale[0];
   switch (op.fn) {
     case UnaryFn::sigmoid:
@@ -151,6 +164,17 @@ std::optional<std::function<int32_t(int32_t)>> fixed_function(const Unary& op, c
   if (rounding == Rounding::fixed_double) return formula<Rounding::fixed_double>(op, x, y);
   if (rounding == Rounding::fixed_single) return formula<Rounding::fixed_single>(op, x, y);
   return std::nullopt;
+}
+
+std::function<int32_t(int32_t)> fixed_prelu(float slope, const QParams& x, const QParams& y, Rounding rounding) {
+  const auto made = rounding == Rounding::fixed_single ? leaky_relu<Rounding::fixed_single> : leaky_relu<Rounding::fixed_double>;
+  return made(slope, x.scale[0], y.scale[0], signed_zero(y));
+}
+
+std::function<int32_t(int32_t)> fixed_prelu(int32_t slope, float slope_scale, const QParams& x, const QParams& y,
+                                            Rounding rounding) {
+  const auto made = rounding == Rounding::fixed_single ? prelu<Rounding::fixed_single> : prelu<Rounding::fixed_double>;
+  return made(slope, slope_scale, x.scale[0], y.scale[0], signed_zero(y));
 }
 
 }  // namespace octet

@@ -40,12 +40,20 @@ ModuleTables lookup_tables(const LowerCall& call, int64_t channels, const std::f
 }
 
 ModuleTables lookup_tables(const LowerCall& call, const std::function<int32_t(int32_t)>& code) {
+  return channel_tables(call, 1, [&](int64_t) { return code; });
+}
+
+ModuleTables channel_tables(const LowerCall& call, int64_t channels,
+                            const std::function<std::function<int32_t(int32_t)>(int64_t)>& code_of) {
   const QParams &x = call.inputs[0], &y = *call.output;
   const int32_t shift = code_dtype(y) == DType::u8 ? 128 : 0;
   std::vector<int8_t> codes;
-  for (int64_t byte = 0; byte < kCodes; ++byte) {
-    const int64_t q = int64_t{code(code_of_byte(byte, x) - x.zero_point[0])} + shift;  // a saturated code has no room above it
-    codes.push_back(static_cast<int8_t>(std::clamp<int64_t>(q, y.qmin, y.qmax)));
+  for (int64_t c = 0; c < channels; ++c) {
+    const std::function<int32_t(int32_t)> code = code_of(c);
+    for (int64_t byte = 0; byte < kCodes; ++byte) {
+      const int64_t q = int64_t{code(code_of_byte(byte, x) - x.zero_point[0])} + shift;  // a saturated code has no room above it
+      codes.push_back(static_cast<int8_t>(std::clamp<int64_t>(q, y.qmin, y.qmax)));
+    }
   }
   return tables_of(std::move(codes));
 }

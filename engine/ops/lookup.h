@@ -14,6 +14,9 @@ namespace octet {
 ModuleTables lookup_tables(const LowerCall&, int64_t channels, const std::function<double(int64_t, double)>& f);
 /// The same from codes: code(u), u the input's code minus its zero point, before clamping and in terms of i8 codes.
 ModuleTables lookup_tables(const LowerCall&, const std::function<int32_t(int32_t)>& code);
+/// A table for each channel, of what code(channel) says of its codes.
+ModuleTables channel_tables(const LowerCall&, int64_t channels,
+                            const std::function<std::function<int32_t(int32_t)>(int64_t)>& code);
 /// A run of the lookup kernel over the whole input.
 Lowered looked_up(const LowerCall&, int64_t channels);
 

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "engine/model.h"
+#include "engine/ops/fixed_functions.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/lookup.h"
+#include "engine/quantize.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -58,9 +60,19 @@ std::vector<Var> PRelu::forward(const Call& call) const {
 ModuleTables PRelu::tables(const LowerCall& call) const {
   expect_param(*call.params, "weight", {channels}, call.path);
   const Tensor& slope = needed_weight(*call.params, call.path);
-  check(slope.dtype() == DType::f32, call.path, ": expected float slopes, got ", to_string(slope.dtype()));
-  const auto a = slope.data<float>();
-  return lookup_tables(call, channels, [&](int64_t c, double x) { return x > 0 ? x : x * static_cast<double>(a[c]); });
+  const Tensor real = dequantize(slope);
+  check(real.dtype() == DType::f32, call.path, ": expected slopes in float or codes, got ", to_string(slope.dtype()));
+  const auto a = real.data<float>();
+  if (call.rounding == Rounding::real || call.rounding == Rounding::int_bias)
+    return lookup_tables(call, channels, [&](int64_t c, double x) { return x > 0 ? x : x * static_cast<double>(a[c]); });
+  return channel_tables(call, channels, [&](int64_t c) {
+    const QParams &x = call.inputs[0], &y = *call.output;
+    if (!slope.qparams()) return fixed_prelu(a[c], x, y, call.rounding);
+    const QParams& q = *slope.qparams();
+    const size_t pair = q.axis < 0 ? 0 : static_cast<size_t>(c);
+    const int32_t code = slope.dtype() == DType::i8 ? slope.data<int8_t>()[c] : slope.data<uint8_t>()[c];
+    return fixed_prelu(code - q.zero_point[pair], q.scale[pair], x, y, call.rounding);
+  });
 }
 
 Lowered PRelu::lower(const LowerCall& call) const { return looked_up(call, channels); }

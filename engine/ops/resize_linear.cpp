@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// ResizeLinear: two neighbours along each axis and what they weigh, which a table has for every output row and column.
+// ResizeLinear: two neighbours along each axis and what they weigh, which a table has for every output row and column. What
+// tf_crop_and_resize reads beyond the picture is filled in by a pick of what was interpolated.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "engine/ops/functional.h"
-#include "engine/ops/resize.h"
+#include "engine/ops/resize_places.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -17,48 +18,89 @@ struct Neighbours {
   float low_weight, high_weight;
 };
 
-/// PyTorch's places in float32, moved into the axis.
-std::vector<Neighbours> neighbours_of(int64_t in, int64_t out, Coordinates coordinates) {
-  const bool corners = coordinates == Coordinates::align_corners;
-  const float scale = !corners  ? static_cast<float>(in) / static_cast<float>(out)
-                      : out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
-                                : 0;
-  std::vector<Neighbours> all;
-  for (int64_t i = 0; i < out; ++i) {
-    const float place =
-        coordinates == Coordinates::half_pixel ? scale * (static_cast<float>(i) + 0.5F) - 0.5F : scale * static_cast<float>(i);
-    const float inside = std::clamp(place, 0.0F, static_cast<float>(in - 1));
-    const auto low = std::min(static_cast<int64_t>(inside), in - 1);
-    const float weight = inside - static_cast<float>(low);
-    all.push_back({low, std::min(low + 1, in - 1), 1 - weight, weight});
-  }
-  return all;
+/// The place moved into the axis.
+float inside(const ResizedAxis& axis, int64_t i) {
+  return std::clamp(axis.place(i).value(), 0.0F, static_cast<float>(axis.in - 1));
 }
 
-/// TensorFlow Lite's, in units of 1/1024 (ComputeInterpolationValuesInteger).
+Neighbours neighbours(const ResizedAxis& axis, int64_t i) {
+  const float place = inside(axis, i);
+  const auto low = std::min(static_cast<int64_t>(place), axis.in - 1);
+  const float weight = place - static_cast<float>(low);
+  return {low, std::min(low + 1, axis.in - 1), 1 - weight, weight};
+}
+
+/// The same in units of 1/1024: TensorFlow Lite's places where it has some (ComputeInterpolationValuesInteger), else the nearest to
+/// those in float32.
 struct FixedNeighbours {
   int32_t low, high, low_weight, high_weight;
 };
-std::vector<FixedNeighbours> fixed_neighbours_of(int64_t in, int64_t out, Coordinates coordinates) {
+FixedNeighbours fixed_neighbours(const ResizedAxis& axis, int64_t i) {
   constexpr int64_t kOne = 1 << 10;
-  const bool corners = coordinates == Coordinates::align_corners && out > 1;
-  const int64_t scale = corners ? (kOne * (in - 1) + (out - 1) / 2) / (out - 1) : (kOne * in + out / 2) / out;
-  std::vector<FixedNeighbours> all;
-  for (int64_t i = 0; i < out; ++i) {
-    const int64_t place = coordinates == Coordinates::half_pixel ? i * scale + scale / 2 - kOne / 2 : i * scale;
-    const int64_t low = std::clamp<int64_t>(place / kOne, 0, in - 1),
-                  high = std::clamp<int64_t>((place + kOne - 1) / kOne, 0, in - 1);
-    const int64_t weight = low == high ? 0 : place - low * kOne;
-    all.push_back(
-        {static_cast<int32_t>(low), static_cast<int32_t>(high), static_cast<int32_t>(kOne - weight), static_cast<int32_t>(weight)});
+  const int64_t in = axis.in, out = axis.out;
+  const bool corners = axis.coordinates == Coordinates::align_corners && out > 1;
+  int64_t place = std::lround(inside(axis, i) * static_cast<float>(kOne));
+  if (axis.scale == 0 && axis.coordinates <= Coordinates::align_corners) {
+    const int64_t step = corners ? (kOne * (in - 1) + (out - 1) / 2) / (out - 1) : (kOne * in + out / 2) / out;
+    place = axis.coordinates == Coordinates::half_pixel ? i * step + step / 2 - kOne / 2 : i * step;
   }
-  return all;
+  const int64_t low = std::clamp<int64_t>(place / kOne, 0, in - 1),
+                high = std::clamp<int64_t>((place + kOne - 1) / kOne, 0, in - 1);
+  const int64_t weight = low == high ? 0 : place - low * kOne;
+  return {static_cast<int32_t>(low), static_cast<int32_t>(high), static_cast<int32_t>(kOne - weight), static_cast<int32_t>(weight)};
 }
 
-struct Picture {
-  int64_t batch, in_h, in_w, out_h, out_w, channels;
+/// The elements of an axis that are interpolated, and which of them, or -1, each output element is. At least one: no picture is
+/// empty.
+struct Interpolated {
+  std::vector<int64_t> elements, places;
+
+  explicit Interpolated(const ResizedAxis& axis) {
+    for (int64_t i = 0; i < axis.out; ++i) {
+      const bool outside = axis.outside(axis.place(i));
+      places.push_back(outside ? -1 : static_cast<int64_t>(elements.size()));
+      if (!outside) elements.push_back(i);
+    }
+    if (elements.empty()) elements.push_back(0);
+  }
+  bool all() const { return std::ranges::count(places, -1) == 0; }
 };
-Picture picture(const ResizeLinear& op, const Shape& x) { return {x[0], x[1], x[2], op.size.h, op.size.w, x[3]}; }
+
+constexpr int64_t kLongest = 1 << 20;
+
+ResizedAxes axes_of(const ResizeLinear& op, const Shape& x, std::string_view path) {
+  const ResizedAxes axes = resized_axes(op.resizing(), x, path, kLongest);
+  check(x[1] < kLongest && x[2] < kLongest, path, ": ", x[1], "x", x[2], " resized to ", axes.rows.out, "x", axes.columns.out);
+  return axes;
+}
+
+/// What is interpolated of a picture, and what the rest is.
+struct Picture {
+  ResizedAxes axes;
+  Interpolated rows, columns;
+  int64_t batch, channels, in_h, in_w, out_h, out_w;
+
+  Picture(const ResizeLinear& op, const Shape& x, std::string_view path)
+      : axes(axes_of(op, x, path)),
+        rows(axes.rows),
+        columns(axes.columns),
+        batch(x[0]),
+        channels(x[3]),
+        in_h(x[1]),
+        in_w(x[2]),
+        out_h(static_cast<int64_t>(rows.elements.size())),
+        out_w(static_cast<int64_t>(columns.elements.size())) {}
+  Shape interpolated() const { return {batch, out_h, out_w, channels}; }
+  bool fills() const { return !rows.all() || !columns.all(); }
+  /// Of what was interpolated.
+  Pick filled(double value) const { return {{all_of(batch), rows.places, columns.places, all_of(channels)}, value}; }
+};
+
+std::vector<Neighbours> all_neighbours(const ResizedAxis& axis, const Interpolated& chosen) {
+  std::vector<Neighbours> all;
+  for (const int64_t i : chosen.elements) all.push_back(neighbours(axis, i));
+  return all;
+}
 
 template <class T>
 void resize(const Picture& p, const std::vector<Neighbours>& rows, const std::vector<Neighbours>& columns, const T* x, T* y) {
@@ -79,26 +121,10 @@ void resize(const Picture& p, const std::vector<Neighbours>& rows, const std::ve
   });
 }
 
-}  // namespace
-
-std::vector<Shape> ResizeLinear::shapes(const ShapeCall& call) const {
-  call.expect_inputs(1);
-  const Shape& x = call.inputs[0];
-  constexpr int64_t kLongest = 1 << 20;
-  check(x.size() == 4 && x[1] > 0 && x[2] > 0, call.path, ": expected N,H,W,C, got shape ", to_string(x));
-  check(size.h > 0 && size.w > 0 && size.h < kLongest && size.w < kLongest && x[1] < kLongest && x[2] < kLongest, call.path, ": ",
-        x[1], "x", x[2], " resized to ", size.h, "x", size.w);
-  check(coordinates <= Coordinates::align_corners, call.path, ": unknown kind of resizing");
-  return {{x[0], size.h, size.w, x[3]}};
-}
-
-std::vector<Var> ResizeLinear::forward(const Call& call) const {
-  const Var& x = call.inputs[0];
-  const Picture p = picture(*this, x.shape());
-  const std::vector<Neighbours> rows = neighbours_of(p.in_h, p.out_h, coordinates),
-                                columns = neighbours_of(p.in_w, p.out_w, coordinates);
-  return {dispatch_float(x.dtype(), call.path, [&]<class T>() {
-    Tensor y({p.batch, p.out_h, p.out_w, p.channels}, x.dtype());
+Var resized(const Var& x, const Picture& p, std::string_view path) {
+  const std::vector<Neighbours> rows = all_neighbours(p.axes.rows, p.rows), columns = all_neighbours(p.axes.columns, p.columns);
+  return dispatch_float(x.dtype(), path, [&]<class T>() {
+    Tensor y(p.interpolated(), x.dtype());
     resize(p, rows, columns, x.value().data<T>().data(), y.mutable_data<T>().data());
     auto vjp = [p, rows, columns, shape = x.shape()](const Tensor& grad, const Needs&) {
       Tensor dx = Tensor::zeros(shape, grad.dtype());
@@ -117,11 +143,11 @@ std::vector<Var> ResizeLinear::forward(const Call& call) const {
       return std::vector<Tensor>{std::move(dx)};
     };
     return Var::made(std::move(y), {x}, std::move(vjp));
-  })};
+  });
 }
 
-Lowered ResizeLinear::lower(const LowerCall& call) const {
-  const Picture p = picture(*this, call.input_shapes[0]);
+/// The kernel on codes of the input's meaning.
+LoweredCall resize_call(const Picture& p, const LowerCall& call) {
   kernels::ResizeArgs a{};
   a.batch = static_cast<int32_t>(p.batch), a.in_h = static_cast<int32_t>(p.in_h), a.in_w = static_cast<int32_t>(p.in_w);
   a.channels = static_cast<int32_t>(p.channels), a.out_h = static_cast<int32_t>(p.out_h), a.out_w = static_cast<int32_t>(p.out_w);
@@ -129,15 +155,55 @@ Lowered ResizeLinear::lower(const LowerCall& call) const {
   a.type = code_type(call.inputs[0]);
   a.rounding = call.rounding;
   std::vector<int32_t> table;
-  for (const auto& [in, out] : {std::pair(p.in_h, p.out_h), {p.in_w, p.out_w}})
-    if (call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single)
-      for (const FixedNeighbours& t : fixed_neighbours_of(in, out, coordinates))
+  for (const auto& [axis, chosen] : {std::pair(&p.axes.rows, &p.rows), {&p.axes.columns, &p.columns}})
+    for (const int64_t i : chosen->elements)
+      if (call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single) {
+        const FixedNeighbours t = fixed_neighbours(*axis, i);
         table.insert(table.end(), {t.low, t.high, t.low_weight, t.high_weight});
-    else
-      for (const Neighbours& t : neighbours_of(in, out, coordinates))
+      } else {
+        const Neighbours t = neighbours(*axis, i);
         table.insert(table.end(), {static_cast<int32_t>(t.low), static_cast<int32_t>(t.high), std::bit_cast<int32_t>(t.low_weight),
                                    std::bit_cast<int32_t>(t.high_weight)});
-  return {{{.args = a, .blobs = integer_table(table)}}};
+      }
+  return {.args = a, .blobs = integer_table(table)};
+}
+
+}  // namespace
+
+std::vector<Shape> ResizeLinear::shapes(const ShapeCall& call) const {
+  call.expect_inputs(1);
+  return {axes_of(*this, call.inputs[0], call.path).output(call.inputs[0])};
+}
+
+std::vector<Var> ResizeLinear::forward(const Call& call) const {
+  const Picture p(*this, call.inputs[0].shape(), call.path);
+  const Var y = resized(call.inputs[0], p, call.path);
+  return {p.fills() ? picked(y, p.filled(extrapolation.value_or(0))) : y};
+}
+
+Lowered ResizeLinear::lower(const LowerCall& call) const {
+  const Picture p(*this, call.input_shapes[0], call.path);
+  Lowered lowered{{resize_call(p, call)}};
+  if (!p.fills() && call.inputs[0] == *call.output) return lowered;
+  // What was interpolated becomes codes of the output's meaning, among the constant.
+  const Shape shape = p.interpolated();
+  LowerCall fill = call;
+  fill.input_shapes = {&shape, 1};
+  Lowered rest = lower_rescaled_pick(fill, p.filled(extrapolation.value_or(0)));
+  lowered.calls[0].outputs = {Operand::temporary(0)};
+  lowered.temporaries = {numel(shape)};
+  const auto behind = [](Operand o) {
+    return o.of == Operand::Of::input       ? Operand::temporary(0)
+           : o.of == Operand::Of::temporary ? Operand::temporary(o.index + 1, o.offset)
+                                            : o;
+  };
+  for (LoweredCall& c : rest.calls) {
+    std::ranges::transform(c.inputs, c.inputs.begin(), behind);
+    std::ranges::transform(c.outputs, c.outputs.begin(), behind);
+    lowered.calls.push_back(std::move(c));
+  }
+  lowered.temporaries.insert(lowered.temporaries.end(), rest.temporaries.begin(), rest.temporaries.end());
+  return lowered;
 }
 
 }  // namespace octet

@@ -53,6 +53,9 @@ void numbers(const std::string& field, const Op& whole, int64_t& place, const st
   place = before;
 }
 
+constexpr std::pair<const char*, double> kReals[] = {{"-1", -1}, {"0", 0},     {"1e-300", 1e-300}, {"0.5", 0.5},
+                                                     {"1", 1},   {"1.5", 1.5}, {"inf", INFINITY},  {"nan", NAN}};
+
 /// Every number below an attribute.
 template <class T>
 void each_number(const std::string& name, T& value, const auto& act) {
@@ -93,21 +96,22 @@ void probe_all(const std::string& label, Op whole, const std::vector<Shape>& inp
             }
             op.*f.member = before;
           }
-          constexpr bool optional = std::is_same_v<decltype(f.member), std::optional<double> T::*>;
-          if constexpr (std::is_same_v<decltype(f.member), double T::*> || optional) {
-            const auto before = op.*f.member;
-            for (const auto& [text, v] : std::initializer_list<std::pair<const char*, double>>{{"-1", -1},
-                                                                                               {"0", 0},
-                                                                                               {"1e-300", 1e-300},
-                                                                                               {"0.5", 0.5},
-                                                                                               {"1", 1},
-                                                                                               {"1.5", 1.5},
-                                                                                               {"inf", INFINITY},
-                                                                                               {"nan", NAN}}) {
-              op.*f.member = v;
-              accepted[name];
-              probe(name, whole, inputs, text, accepted);
+          const auto reals = [&](const std::string& field, auto& place) {
+            const auto before = place;
+            accepted[field];
+            for (const auto& [text, v] : kReals) {
+              place = v;
+              probe(field, whole, inputs, text, accepted);
             }
+            place = before;
+          };
+          constexpr bool optional = std::is_same_v<decltype(f.member), std::optional<double> T::*>;
+          if constexpr (std::is_same_v<decltype(f.member), double T::*> || optional) reals(name, op.*f.member);
+          if constexpr (requires { (*(op.*f.member)).fields; }) {  // numbers of a structure that may be missing
+            const auto before = op.*f.member;
+            auto& own = (op.*f.member).emplace(before.value_or(std::decay_t<decltype(*before)>{}));
+            std::apply([&](const auto&... part) { (reals(name + "." + std::string(part.name), own.*part.member), ...); },
+                       own.fields);
             op.*f.member = before;
           }
         };
@@ -164,6 +168,9 @@ TEST_CASE("what every attribute of every operator accepts is what was agreed to"
   probe_all("resize_nearest", ResizeNearest{{4, 4}}, {picture}, accepted);
   probe_all("lp_pool2d", LpPool2d{.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, {picture}, accepted);
   probe_all("resize_linear", ResizeLinear{{4, 4}}, {picture}, accepted);
+  probe_all("scaled resize_nearest", ResizeNearest{{0, 0}, {}, {}, Scale{2, 0.5}}, {picture}, accepted);
+  probe_all("cropped resize_linear", ResizeLinear{{4, 0}, Coordinates::tf_crop_and_resize, Scale{2, 1}, Region{}}, {picture},
+            accepted);
   probe_all("custom", Custom{std::make_shared<const octet::testing::Scaled>(0.5)}, {picture}, accepted);
   probe_all("where", Where{}, {picture, picture, picture}, accepted);
   probe_all("arg_reduce", ArgReduce{}, {picture}, accepted);

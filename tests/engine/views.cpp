@@ -191,7 +191,7 @@ TEST_CASE("operators that move values refuse what they cannot show, by name") {
       {Roll{{1}, {}}, "f: 1 axes with 0 shifts"},
       {Gather{1, {3}}, "f: index 3 into axis 1 of shape [2, 3, 4, 8]"},
       {Tile{{1, 0, 1, 1}}, "f: axis 1 of shape [2, 3, 4, 8] repeated 0 times"},
-      {ResizeNearest{{0, 3}}, "f: resized to 0x3"}};
+      {ResizeNearest{{0, 3}}, "f: 3x4 resized to 0x3"}};
   for (const auto& [op, message] : wrong) CHECK_THROWS_WITH(one_view(op, x), message);
 }
 
