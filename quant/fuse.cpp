@@ -187,9 +187,8 @@ Model fuse(const Model& model, const std::vector<std::vector<std::string>>& sequ
     Sequence s{model.index(paths[0])};
     for (size_t i = 1; i < paths.size(); ++i) {
       const int next = model.index(paths[i]);
-      check(fuser.joins(s, next, model.rounding == Rounding::real), "fuse: ", paths[i], " (", name_of(model.modules[next].op),
-            ") cannot follow ", paths[i - 1], " (", name_of(model.modules[s.back()].op),
-            ") here: no known sequence, a value somebody else reads, or a tied module");
+      check(fuser.joins(s, next, true), "fuse: ", paths[i], " (", name_of(model.modules[next].op), ") cannot follow ", paths[i - 1],
+            " (", name_of(model.modules[s.back()].op), ") here: no known sequence, a value somebody else reads, or a tied module");
       s.push_back(next);
     }
     for (const int i : s) check(used.insert(i).second, "fuse: ", model.modules[i].path, " is in two sequences");

@@ -60,6 +60,8 @@ typedef struct octet_conv2d_args {
   int32_t input_zero_point;
   int32_t residual_zero_point;
   float residual_scale;
+  int32_t residual_multiplier;
+  int32_t residual_shift;
   uint8_t input_type;
   uint8_t output_type;
   uint8_t residual_type;

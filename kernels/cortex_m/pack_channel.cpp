@@ -69,6 +69,28 @@ int32_t code_of(const kernels::Channels& t, Rounding rounding, const kernels::Ou
                                             : qmath::requantize<Rounding::fixed_single>(at, s, o, -128);
 }
 
+/// A channel's weights, tables and accumulators from `bias` on.
+Channel accumulated(const kernels::Buffers& data, Rounding rounding, int32_t input_zero_point, int32_t c, const int8_t* weights,
+                    int32_t count, int64_t bias) {
+  const kernels::Channels& t = data.channels;
+  if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
+  Channel r;
+  r.weights = {weights, weights + count};
+  const bool real = rounding == Rounding::real;
+  r.scale = real ? t.scale[c] : 0, r.bias = real ? t.bias[c] : 0;
+  r.multiplier = real ? 0 : t.multiplier[c], r.shift = real ? 0 : t.shift[c], r.bias_codes = real ? 0 : t.bias_codes[c];
+  int64_t start = bias;
+  r.least = r.most = bias;
+  for (const int8_t w : r.weights) {
+    const int64_t low = w * int64_t{-128 - input_zero_point}, high = w * int64_t{127 - input_zero_point};
+    r.least += std::min(low, high), r.most += std::max(low, high);
+    start -= w * int64_t{input_zero_point};
+  }
+  if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
+  r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
+  return r;
+}
+
 }  // namespace
 
 void refuse(const std::string& reason) { throw Refusal{reason}; }
@@ -82,31 +104,14 @@ m4::Rescale make_rescale(Target target, Rounding rounding, int32_t multiplier, i
 
 Channel make_sums_channel(const kernels::Buffers& data, Rounding rounding, int32_t input_zero_point, int32_t c,
                           const int8_t* weights, int32_t count) {
-  const kernels::Channels& t = data.channels;
-  if (t.weight_zero_point != nullptr && t.weight_zero_point[c] != 0) refuse(at_channel(c) + "weights have a zero point");
-  Channel r;
-  r.weights = {weights, weights + count};
-  const bool real = rounding == Rounding::real;
-  r.scale = real ? t.scale[c] : 0, r.bias = real ? t.bias[c] : 0;
-  r.multiplier = real ? 0 : t.multiplier[c], r.shift = real ? 0 : t.shift[c];
-  const int64_t bias = real ? 0 : t.bias_codes[c];
-  int64_t start = bias;
-  r.least = r.most = bias;
-  for (const int8_t w : r.weights) {
-    const int64_t low = w * int64_t{-128 - input_zero_point}, high = w * int64_t{127 - input_zero_point};
-    r.least += std::min(low, high), r.most += std::max(low, high);
-    start -= w * int64_t{input_zero_point};
-  }
-  if (!fits(r.least) || !fits(r.most)) refuse(at_channel(c) + "accumulator exceeds 32 bits");
-  r.start = static_cast<int32_t>(static_cast<uint32_t>(start));  // modulo 2^32: only the finished sum must fit
-  return r;
+  return accumulated(data, rounding, input_zero_point, c, weights, count, 0);
 }
 
 Channel make_channel(const kernels::Buffers& data, Rounding rounding, const kernels::OutputArgs& o, int32_t input_zero_point,
                      int32_t c, const int8_t* weights, int32_t count, Target target) {
-  Channel r = make_sums_channel(data, rounding, input_zero_point, c, weights, count);
   const kernels::Channels& t = data.channels;
   const bool real = rounding == Rounding::real;
+  Channel r = accumulated(data, rounding, input_zero_point, c, weights, count, real ? 0 : t.bias_codes[c]);
   // A code never decreases with its accumulator, so a channel whose ends have one code has no other: as if nothing were summed. Its
   // constants can be such that no step of a kernel needs more than 32 bits.
   if (const int32_t code = code_of(t, rounding, o, c, r.least); code == code_of(t, rounding, o, c, r.most)) {
@@ -151,7 +156,7 @@ Channel filler(size_t weights) {
 
 void add_sum_constants(Words& words, const std::vector<Channel>& channels, Rounding rounding) {
   const bool real = rounding == Rounding::real;
-  for (const Channel& c : channels) words.add(real ? bits(c.scale) : c.multiplier), words.add(real ? bits(c.bias) : 0);
+  for (const Channel& c : channels) words.add(real ? bits(c.scale) : c.multiplier), words.add(real ? bits(c.bias) : c.bias_codes);
 }
 
 void m4_group(Words& words, const Channel* channels, int32_t n, int32_t steps, int32_t first_channel, bool sums) {

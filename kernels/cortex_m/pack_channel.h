@@ -17,12 +17,12 @@ namespace octet::cortex_m {
 /// One output channel as the device sees it.
 struct Channel {
   std::vector<int8_t> weights{};
-  int32_t start = 0;                  ///< bias codes - zero point * sum of the weights (real: without the bias)
-  int64_t least = 0, most = 0;        ///< bounds of the accumulator over all int8 inputs
-  int32_t multiplier = 0, shift = 0;  ///< of the fixed modes
-  float scale = 0, bias = 0;          ///< of real
-  m4::Rescale rescale{};              ///< of the accumulator itself
-  m4::Rescale high{};                 ///< by make_high: of the pair's high channel (fixed_single, real: 256 times the accumulator)
+  int32_t start = 0;                                  ///< bias codes - zero point * sum of the weights (real: without the bias)
+  int64_t least = 0, most = 0;                        ///< bounds of the accumulator over all int8 inputs
+  int32_t multiplier = 0, shift = 0, bias_codes = 0;  ///< of the fixed modes
+  float scale = 0, bias = 0;                          ///< of real
+  m4::Rescale rescale{};                              ///< of the accumulator itself
+  m4::Rescale high{};  ///< by make_high: of the pair's high channel (fixed_single, real: 256 times the accumulator)
 };
 
 /// Thrown inside pack, returned as Packed::refusal.
@@ -36,7 +36,7 @@ struct Refusal {
 /// differently.
 m4::Rescale make_rescale(Target, Rounding, int32_t multiplier, int32_t shift, int32_t zero_point, int64_t least, int64_t most,
                          const std::string& where);
-/// Channel c as far as its accumulator goes, of a layer whose codes are of sums (sums.h): no rescaling. Throws as make_channel.
+/// Channel c as far as its accumulator goes, without bias, of a layer whose codes are of sums (sums.h). Throws as make_channel.
 Channel make_sums_channel(const kernels::Buffers&, Rounding, int32_t input_zero_point, int32_t c, const int8_t* weights,
                           int32_t count);
 /// Channel c with `count` weights from `weights`; one whose code is the same for every input gets weights of zero. Throws Refusal

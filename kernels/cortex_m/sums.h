@@ -7,8 +7,8 @@
 
 namespace octet::cortex_m {
 
-/// One output channel, behind the groups of packed weights. fixed modes: multiplier in units of 2^-residual_shift, 0. real: the
-/// bits of two floats, scale and bias.
+/// One output channel, behind the groups of packed weights. fixed modes: multiplier in units of 2^-residual_shift, bias codes.
+/// real: the bits of two floats, scale and bias.
 struct SumConstants {
   int32_t multiplier, bias;
 };
@@ -22,7 +22,7 @@ inline float float_of(int32_t bits) {
   return f;
 }
 
-/// Codes of one pixel's n accumulators (fixed modes: bias included) and residuals, which may lie at `to`.
+/// Codes of one pixel's accumulators, without bias, and residuals, which may lie at `to`.
 template <Rounding R>
 inline void finish_sums(const Conv2dArgs& a, const int32_t* sums, const int8_t* constants, const int8_t* residual, int8_t* to) {
   const kernels::OutputArgs output = a.output;
@@ -31,7 +31,7 @@ inline void finish_sums(const Conv2dArgs& a, const int32_t* sums, const int8_t* 
   for (int32_t c = 0; c < a.out_c; ++c, constants += sizeof(SumConstants)) {
     SumConstants s;
     __builtin_memcpy(&s, constants, sizeof s);
-    qmath::Scale own{0, 0, 0, s.multiplier, 0};
+    qmath::Scale own{0, 0, s.bias, s.multiplier, 0};
     if constexpr (R == Rounding::real) own = {float_of(s.multiplier), float_of(s.bias), 0, 0, 0};
     to[c] = static_cast<int8_t>(qmath::requantize_sum<R>(sums[c], own, residual[c] - zero, scale, output, -128));
   }

@@ -50,6 +50,7 @@ inline std::vector<OperatorCase> every_operator() {
   std::vector<OperatorCase> all{
       {Input{picture}, {}},
       {Conv2d{.in = 8, .out = 3, .padding = pad_all(1)}, {picture}},
+      {Conv2d{.in = 8, .out = 8, .padding = pad_all(1), .residual = true}, {picture, picture}},
       {ConvBn2d{.conv = {.in = 8, .out = 3, .bias = false}}, {picture}},
       {ConvTranspose2d{.in = 8, .out = 3, .stride = {2, 1}}, {picture}},
       {Linear{8, 5}, {picture}},

@@ -16,7 +16,8 @@ using namespace kernels;
 /// One sound case of every kind, with every field different from zero that may be.
 std::vector<CaseLine> samples() {
   const OutputArgs out{0.1F, 130, 3, 254};
-  Conv2dArgs conv{2, 9, 8, 6, 5, 4, 4, 3, 2, 2, 2, 1, 2, 1, 1, 2, 7, -3, 0.3F, {}, CodeType::i8, CodeType::i8, Rounding::real, out};
+  Conv2dArgs conv{
+      2, 9, 8, 6, 5, 4, 4, 3, 2, 2, 2, 1, 2, 1, 1, 2, 7, -3, 0.3F, 0, 0, {}, CodeType::i8, CodeType::i8, Rounding::real, out};
   conv.output = {1 / 3.0F, -128, -128, 120};
   LinearArgs linear{3, 40, 7, -5, CodeType::i8, CodeType::u8, Rounding::fixed_double, 0, out};
   AddArgs add{100, 5, -6, 0.25F, 1e-7F, -1.5F, 1 << 30, -2, 1 << 29, 1, 1 << 28, -3, {}, CodeType::i8, {}, Rounding::int_bias, out};

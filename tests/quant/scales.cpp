@@ -335,6 +335,7 @@ TEST_CASE("a fused residual rounds once in every rounding, and loses less than a
     m.add("relu2", Unary{UnaryFn::relu});
     Generator g(8);
     initialize(m, g);
+    for (float& w : weight_of(m["b"].params)->mutable_data<float>()) w *= 6;  // a branch as large as what it is added to
     const Tensor x = randn(g, {4, 8, 8, 4});
     double quality[2];
     for (const bool residual : {false, true}) {
