@@ -32,15 +32,29 @@ KernelNeeds packed(const kernels::AddArgs& a, bool m55) {
                   m55 ? "m55_add" : "m4_add", 0);
 }
 
+/// A form of the packed kernels: its family on both targets, its operators' kind.
+struct Form {
+  image::Family m4, m55;
+  const char* kind;
+};
+constexpr Form kConv2d{image::Family::m4, image::Family::m55, "conv2d"};
+constexpr Form kSums{image::Family::m4_sums, image::Family::m55_sums, "conv2d_sums"};
+constexpr Form kDepthwise{image::Family::m4_depthwise, image::Family::m55_depthwise, "depthwise"};
+constexpr Form kLinear{image::Family::m4, image::Family::m55, "linear"};
+
+const Form& form_of(const kernels::Conv2dArgs& a) {
+  return cortex_m::is_depthwise(a) ? kDepthwise : has_residual(a) ? kSums : kConv2d;
+}
+const Form& form_of(const kernels::LinearArgs&) { return kLinear; }
+
 template <class Args>
-KernelNeeds packed(const Args& a, const Blobs& b, bool depthwise, bool m55) {
+KernelNeeds packed(const Args& a, const Blobs& b, bool m55) {
   const HeldConstants constants(a, {std::shared_ptr<const Blobs>(), &b});
   const kernels::Buffers data{nullptr, constants.weight(), nullptr, nullptr, constants.channels()};
   const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);
-  const auto family = m55 ? (depthwise ? image::Family::m55_depthwise : image::Family::m55)
-                          : (depthwise ? image::Family::m4_depthwise : image::Family::m4);
-  const char* kind = depthwise ? "depthwise" : std::is_same_v<Args, kernels::LinearArgs> ? "linear" : "conv2d";
-  return needs_of(p, family, std::string(m55 ? "m55_" : "m4_") + kind, p.bytes.empty() ? 0 : scratch_of(a, m55));
+  const Form& form = form_of(a);
+  return needs_of(p, m55 ? form.m55 : form.m4, std::string(m55 ? "m55_" : "m4_") + form.kind,
+                  p.bytes.empty() ? 0 : scratch_of(a, m55));
 }
 
 }  // namespace
@@ -48,8 +62,8 @@ KernelNeeds packed(const Args& a, const Blobs& b, bool depthwise, bool m55) {
 KernelNeeds kernel_needs(FirmwareTarget target, const KernelArgs& args, const Blobs& blobs) {
   if (target == FirmwareTarget::portable) return {};
   const bool m55 = target == FirmwareTarget::cortex_m55;
-  if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, cortex_m::is_depthwise(*a), m55);
-  if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, false, m55);
+  if (const auto* a = std::get_if<kernels::Conv2dArgs>(&args)) return packed(*a, blobs, m55);
+  if (const auto* a = std::get_if<kernels::LinearArgs>(&args)) return packed(*a, blobs, m55);
   if (const auto* a = std::get_if<kernels::AddArgs>(&args)) return packed(*a, m55);
   return {};
 }

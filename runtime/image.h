@@ -93,7 +93,7 @@ struct Tables {
 };
 
 /// Whose layout packed weights have; 0 is none, below 1024 are octet's own.
-enum class Family : uint16_t { m4 = 1, m4_depthwise = 2, m55 = 3, m55_depthwise = 4 };
+enum class Family : uint16_t { m4 = 1, m4_depthwise = 2, m55 = 3, m55_depthwise = 4, m4_sums = 5, m55_sums = 6 };
 constexpr uint16_t kFamilyVersion = 1;
 
 /// Payload of Kind::packed: the weights of the step before it in the layout of one kernel family.

@@ -151,7 +151,8 @@ const char* octet_status_name(octet_status status);
 #define OCTET_OPS_BY_ROUNDING(X) \
   X(conv2d) X(linear) X(matmul) X(add) X(binary) X(reduce) X(requantize) X(average_pool2d) X(quantize) X(softmax) X(resize)
 #define OCTET_OPS_OF_ANY_ROUNDING(X) X(max_pool2d) X(clamp) X(dequantize) X(transpose) X(lookup) X(gather) X(constant)
-#define OCTET_OPS_PACKED(X) X(m4_conv2d) X(m4_depthwise) X(m4_linear) X(m55_conv2d) X(m55_depthwise) X(m55_linear)
+#define OCTET_OPS_PACKED(X) \
+  X(m4_conv2d) X(m4_conv2d_sums) X(m4_depthwise) X(m4_linear) X(m55_conv2d) X(m55_conv2d_sums) X(m55_depthwise) X(m55_linear)
 #define OCTET_OPS_PACKED_FIXED(X) X(m4_add) X(m55_add) /* no rounding "real" */
 
 #define OCTET_DECLARE_OP(name) extern const octet_op octet_op_##name;

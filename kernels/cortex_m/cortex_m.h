@@ -49,6 +49,8 @@ int32_t scratch_bytes(const Conv2dArgs&);
 template <Rounding>
 void conv2d(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units as kernels::conv2d: output rows
 template <Rounding>
+void conv2d_sums(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< the same with a residual
+template <Rounding>
 void depthwise3x3(const Conv2dArgs&, const PackedData&);  ///< the whole layer: it may scan along columns
 
 bool accepts(const LinearArgs&);
@@ -76,6 +78,8 @@ int32_t packed_bytes(const Conv2dArgs&);
 int32_t scratch_bytes(const Conv2dArgs&);
 template <Rounding>
 void conv2d(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< units as kernels::conv2d: output rows
+template <Rounding>
+void conv2d_sums(const Conv2dArgs&, const PackedData&, int32_t begin, int32_t end);  ///< the same with a residual
 template <Rounding>
 void depthwise3x3(const Conv2dArgs&, const PackedData&);  ///< the whole layer: it may scan along columns
 

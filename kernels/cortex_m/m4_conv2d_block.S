@@ -5,7 +5,7 @@
 // r0 r1: 256 A + B of pixel 0 and 1, r2 r3: B, r4 r5: 256 C + D, r6 r7: D; r8 r9: inputs, r10 r11: weights; r12: x, lr: stream.
 #if defined(__thumb2__) && defined(__ARM_FEATURE_DSP)
 #if OCTET_ROUNDING == 0 || OCTET_ROUNDING == 2 || OCTET_ROUNDING == 3
-#if defined(OCTET_SUMS)  // the accumulators themselves: m4_conv2d_sums.S
+#if defined(OCTET_SUMS)  // the accumulators themselves: m4_conv2d_sums_block.S
 #if OCTET_ROUNDING == 0
 #define NAME octet_m4_conv2d_sums_real
 #elif OCTET_ROUNDING == 2

@@ -6,7 +6,7 @@
 // r11: the argument.
 #if defined(__ARM_FEATURE_MVE)
 #if OCTET_ROUNDING == 0 || OCTET_ROUNDING == 2 || OCTET_ROUNDING == 3
-#if defined(OCTET_SUMS)  // the accumulators themselves: m55_conv2d_sums.S
+#if defined(OCTET_SUMS)  // the accumulators themselves: m55_conv2d_sums_block.S
 #if OCTET_ROUNDING == 0
 #define NAME octet_m55_conv2d_sums_real
 #elif OCTET_ROUNDING == 2

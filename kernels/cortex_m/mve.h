@@ -39,6 +39,9 @@ inline Output4 output_of(const kernels::OutputArgs& o, Rounding r) {
   return {-128, o.clamp_min + 128, o.clamp_max + 128, o.inv_scale, static_cast<float>(o.zero_point + 128)};
 }
 
+/// a + b modulo 2^32: what packed constants hold is not checked, only streamed.
+inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
+
 #if defined(OCTET_MVE)
 
 inline void copy16(int8_t* to, const int8_t* from) { vst1q_s8(to, vld1q_s8(from)); }
@@ -126,8 +129,6 @@ inline float as_float(int32_t bits) {
   __builtin_memcpy(&f, &bits, sizeof f);
   return f;
 }
-
-inline int32_t wrap(int32_t a, int32_t b) { return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b)); }
 
 /// v / 2^-shift, halves up, as VRSHL with a shift in -31..0; any other gives some value.
 inline int32_t rounding_shift(int32_t v, int32_t any_shift) {

@@ -10,6 +10,7 @@
 #define OCTET_FAMILY_KIND(family, kind) OCTET_PASTE(family, kind)
 #define OCTET_NAMED(name) OCTET_OP(name)
 #define OCTET_DEPTHWISE_FAMILY OCTET_FAMILY_KIND(OCTET_FAMILY, depthwise)
+#define OCTET_SUMS_FAMILY OCTET_FAMILY_KIND(OCTET_FAMILY, sums)
 #define OCTET_PACKED_OP(kind) OCTET_NAMED(OCTET_FAMILY_KIND(OCTET_FAMILY, kind))
 
 namespace octet::op {

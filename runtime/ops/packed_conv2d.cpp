@@ -8,7 +8,8 @@ namespace {
 
 octet_status check(const octet_step* s) {
   if (const octet_status status = checks::conv2d(*s, op::kRounding)) return status;
-  return cortex_m::is_depthwise(op::args<kernels::Conv2dArgs>(s)) ? OCTET_ERROR_KERNEL : op::fits<kernels::Conv2dArgs>(s);
+  const auto& a = op::args<kernels::Conv2dArgs>(s);
+  return cortex_m::is_depthwise(a) || has_residual(a) ? OCTET_ERROR_KERNEL : op::fits<kernels::Conv2dArgs>(s);
 }
 
 void run(const octet_step* s) {
@@ -18,5 +19,5 @@ void run(const octet_step* s) {
 
 }  // namespace
 
-const octet_op OCTET_PACKED_OP(conv2d) = op::packed(kernels::Info<kernels::Conv2dArgs>::device[0], 2, image::Family::OCTET_FAMILY,
+const octet_op OCTET_PACKED_OP(conv2d) = op::packed(kernels::Info<kernels::Conv2dArgs>::device[0], 0, image::Family::OCTET_FAMILY,
                                                     check, run);

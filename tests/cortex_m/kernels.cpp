@@ -19,7 +19,8 @@ template <Rounding R>
 void run_m4(const DeviceCase& c, const cortex_m::PackedData& d) {
   if (c.kind == Kind::conv2d) {
     const auto a = args_in<kernels::Conv2dArgs>(c);
-    cortex_m::m4::conv2d<R>(a, d, 0, kernels::units(a));
+    has_residual(a) ? cortex_m::m4::conv2d_sums<R>(a, d, 0, kernels::units(a))
+                    : cortex_m::m4::conv2d<R>(a, d, 0, kernels::units(a));
   } else if (c.kind == Kind::depthwise) {
     cortex_m::m4::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
   } else if (c.kind == Kind::linear) {
@@ -38,7 +39,8 @@ template <Rounding R>
 void run_m55(const DeviceCase& c, const cortex_m::PackedData& d) {
   if (c.kind == Kind::conv2d) {
     const auto a = args_in<kernels::Conv2dArgs>(c);
-    cortex_m::m55::conv2d<R>(a, d, 0, kernels::units(a));
+    has_residual(a) ? cortex_m::m55::conv2d_sums<R>(a, d, 0, kernels::units(a))
+                    : cortex_m::m55::conv2d<R>(a, d, 0, kernels::units(a));
   } else if (c.kind == Kind::depthwise) {
     cortex_m::m55::depthwise3x3<R>(args_in<kernels::Conv2dArgs>(c), d);
   } else if (c.kind == Kind::linear) {

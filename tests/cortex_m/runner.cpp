@@ -63,7 +63,7 @@ void run_device(const Loaded& c, uint8_t* output, uint8_t* scratch) {
   const cortex_m::PackedData d{c.input, c.packed, output, scratch, c.second};
   if (c.h.kind == Kind::conv2d) {
     const auto a = args_of<kernels::Conv2dArgs>(c);
-    target::conv2d<R>(a, d, 0, kernels::units(a));
+    has_residual(a) ? target::conv2d_sums<R>(a, d, 0, kernels::units(a)) : target::conv2d<R>(a, d, 0, kernels::units(a));
   } else if (c.h.kind == Kind::depthwise) {
     target::depthwise3x3<R>(args_of<kernels::Conv2dArgs>(c), d);
   } else if (c.h.kind == Kind::linear) {

@@ -100,6 +100,21 @@ TEST_CASE("whole networks with residual blocks give a session's bytes in every d
   }
 }
 
+/// Residuals that fuse joins: on another value, on the picture itself, of odd channels.
+Model with_sums() {
+  Model m;
+  const int x = m.add("x", Input{{1, 9, 7, 6}});
+  const int a = m.add("a", Conv2d{.in = 6, .out = 6, .padding = pad_all(1)}, {x});
+  const int b = m.add("b", Conv2d{.in = 6, .out = 6, .kernel = {1, 1}}, {a});
+  const int sum = m.add("sum", Binary{}, {b, x});
+  m.add("relu", Unary{UnaryFn::relu}, {sum});
+  m.add("c", Conv2d{.in = 6, .out = 6, .padding = pad_all(1)});
+  const int d = m.add("d", Conv2d{.in = 6, .out = 6, .padding = pad_all(1)});
+  m.add("sum2", Binary{}, {m.index("relu"), d});
+  m.add("head", Conv2d{.in = 6, .out = 3, .kernel = {1, 1}});
+  return m;
+}
+
 TEST_CASE("packed weights give the same bytes: the Cortex-M kernels with their instructions emulated") {
   for (const auto& [target, family] : {std::pair{FirmwareTarget::cortex_m4, "m4_"}, {FirmwareTarget::cortex_m55, "m55_"}})
     for (const Rounding rounding : kDeviceRoundings) {
@@ -111,6 +126,10 @@ TEST_CASE("packed weights give the same bytes: the Cortex-M kernels with their i
         CHECK(std::ranges::count(ops, std::string(family) + kind + std::string(to_string(rounding))) == 1);
       CHECK(compare(e, options) > 16);
       CHECK(compare(quantized("every_op", every_op(), rounding, true, 2), options) > 16);
+      const Example sums = quantized("sums", with_sums(), rounding, true, 2);
+      const auto packed = operators(plan_firmware(sums.int8, options));
+      CHECK(std::ranges::count(packed, std::string(family) + "conv2d_sums_" + std::string(to_string(rounding))) == 1);
+      CHECK(compare(sums, options) > 4);
     }
 }
 

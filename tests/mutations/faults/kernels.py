@@ -4,7 +4,7 @@ FAULTS = {
     'kernels/cortex_m/average_pool2d.h': [
         ('(divisor - (cells > 0 ? cells : 0))', 'divisor', 'zero points of real cells'),
     ],
-    'kernels/cortex_m/m4_conv2d.cpp': [
+    'kernels/cortex_m/m4_conv2d.h': [
         ('out -= rows_here * a.out_w % 2 * a.out_c;', '', 'odd pixels of a batch'),
         ('if (s1 >= rows.end()) s1 -= rows.size();', '', 'the ring of the second pixel'),
     ],

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-// The inner block of the M4 convolution that leaves accumulators, for layers with a residual (sums.h).
-#define OCTET_SUMS
-#include "kernels/cortex_m/m4_conv2d_block.S"

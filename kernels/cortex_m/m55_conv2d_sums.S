@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-// The inner block of the M55 convolution that leaves accumulators, for layers with a residual (sums.h).
-#define OCTET_SUMS
-#include "kernels/cortex_m/m55_conv2d_block.S"
