@@ -43,7 +43,7 @@ struct List {
 /// Every family. A new one goes to the end: its place is its index in KernelArgs.
 using Kernels =
     List<Conv2dArgs, LinearArgs, AddArgs, RequantizeArgs, Pool2dArgs, ClampArgs, QuantizeArgs, DequantizeArgs, TransposeArgs,
-         LookupArgs, BinaryArgs, ReduceArgs, GatherArgs, SoftmaxArgs, MatMulArgs, ConstantArgs, ResizeArgs>;
+         LookupArgs, BinaryArgs, ReduceArgs, GatherArgs, SoftmaxArgs, MatMulArgs, ConstantArgs, ResizeArgs, ActivationArgs>;
 
 template <class Args>
 constexpr int32_t units(const Args& a) {
