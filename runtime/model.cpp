@@ -202,17 +202,17 @@ class Opening {
     const StepParts parts = parts_of(s);
     if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || parts.name > r.bytes) return OCTET_ERROR_RECORD;
     if (!name_ok(payload + parts.name, s.name_bytes, r.bytes - parts.name)) return OCTET_ERROR_RECORD;
-    const kernels::DeviceOp known = kernels::device_op(r.kind);
+    static constexpr kernels::KindTable kKnown;
     for (uint32_t i = 0; i < s.tables; ++i)
-      if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables), known.bias_words)) return t;
+      if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables), kKnown.bias_words(r.kind))) return t;
     walk.skip();
     const Cursor packed = walk;
-    const bool takes_packed = s.tables != 0 || known.packs;
+    const bool takes_packed = s.tables != 0 || kKnown.packs(r.kind);
     if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
     const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
     if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
-    if (const octet_status b = buffers(s, payload, *op, known.alignment)) return b;
+    if (const octet_status b = buffers(s, payload, *op, kKnown.alignment(r.kind))) return b;
     if (last && !completed_) return OCTET_ERROR_RECORD;
     ArgsBuffer args;
     octet_step resolved = resolve(image_, values_, payload, &args, nullptr);

@@ -12,6 +12,7 @@
 #include "io/model_file.h"
 #include "numeric_suite/compare.h"
 #include "numeric_suite/statistics.h"
+#include "quant/correct_bias.h"
 #include "quant/observers/histogram.h"
 #include "quant/observers/range.h"
 #include "quant/prune.h"
@@ -235,6 +236,9 @@ TEST_CASE("biases of 16-bit layers have 48 bits, and what leaves them is refused
   REQUIRE(3 / unit > 2147483648.0);  // int32 would not hold it
   const Tensor y = infer(wide, {&small, 1})[0];
   CHECK(sqnr(infer(net, {&small, 1})[0], y) > 60);
+  Model steep = wide;
+  steep["head"].out_q[0]->scale[0] = 1e-20F;
+  CHECK_THROWS_WITH(Program::bind(steep), Contains("head: its scales multiply sums by ") && Contains("less than 2^14"));
   wide["head"].params["bias"].mutable_data<float>()[0] = 3e6F;
   CHECK_THROWS_WITH(Program::bind(wide), Contains("head: bias ") && Contains(" of channel 0 does not fit 48 bits"));
 }
@@ -318,4 +322,58 @@ TEST_CASE("dead channels of 16-bit layers are found by the layers' own arithmeti
   REQUIRE(a.dtype() == DType::i16);
   REQUIRE(a.bytes() == b.bytes());
   CHECK(std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+}
+
+TEST_CASE("operators with parameters, several outputs or no integer form take their place among 16-bit layers") {
+  Model net;
+  net.rounding = Rounding::fixed_single;
+  net.add("x", Input{{1, 6, 5, 8}});
+  net.add("slope", PRelu{8});
+  net.add("up", ConvTranspose2d{.in = 8, .out = 6, .kernel = {3, 3}, .stride = {2, 2}, .padding = pad_all(1)});
+  net.add("leaky", Unary{UnaryFn::leaky_relu, 0.2});
+  net.add("norm", LayerNorm{6});  // computes in float
+  net.add("mix", Conv2d{.in = 6, .out = 6, .kernel = {1, 1}});
+  const int halves = net.add("halves", Split{3, {2, 4}});
+  net.add("joined", Concat{3}, {{halves, 1}, {halves, 0}});
+  Generator g(12);
+  initialize(net, g);
+  const Tensor data = randn(g, {8, 6, 5, 8});
+  Model prepared = prepare(net, {{"", octet_16x8_qconfig()}});
+  calibrate(prepared, {&data, 1});
+  const Model wide = convert(prepared);
+  for (const char* path : {"slope", "up", "leaky", "norm.quant", "mix", "halves", "joined"}) {
+    CAPTURE(path);
+    CHECK(dtype_of(wide, path) == DType::i16);
+    CHECK(runs_quantized(wide, wide.index(path)) == (std::string(path) != "norm.quant"));
+  }
+  CHECK(wide["norm"].out_q.empty());
+  Model real = net;
+  for (const char* layer : {"up", "mix"}) real[layer].params["weight"] = dequantize(wide[layer].params.at("weight"));
+  const Tensor y = infer(wide, {&data, 1})[0];
+  const double db = sqnr(infer(real, {&data, 1})[0], y);
+  REQUIRE(std::isfinite(db));
+  CHECK(db > 65);
+  for (const QEngine engine : {QEngine::reference, QEngine::native}) {
+    Session session(Program::bind(wide, engine), {data.shape()});
+    const Tensor got = session.run({&data, 1})[0];
+    REQUIRE(got.bytes() == y.bytes());
+    CHECK(std::memcmp(got.raw(), y.raw(), y.bytes()) == 0);
+  }
+}
+
+TEST_CASE("what a network trained at 16 bits predicts is what it computes, and its biases can be corrected") {
+  Model net = network(Rounding::fixed_double);
+  const Tensor data = pictures();
+  Model trained = prepare(fuse(net, Aim::training, {.residual = false}), {{"", octet_16x8_qat_qconfig()}});
+  static_cast<void>(forward(trained, {&data, 1}, Mode::train));
+  disable_observer(trained);
+  const Model wide = convert(trained);
+  for (const Module& module : wide.modules) REQUIRE(dtype_of(wide, module.path) == DType::i16);
+  CHECK(sqnr(infer(trained, {&data, 1})[0], infer(wide, {&data, 1})[0]) > 70);
+  const Model fused = fuse(net, Aim::inference, {.residual = false});
+  Model posttrained = converted(net, {{"", octet_16x8_qconfig()}});
+  const Model corrected = correct_bias(fused, posttrained, {&data, 1});
+  const Tensor real = infer(fused, {&data, 1})[0];
+  CHECK(sqnr(real, infer(corrected, {&data, 1})[0]) > sqnr(real, infer(posttrained, {&data, 1})[0]) - 0.5);
+  CHECK(dtype_of(corrected, "head") == DType::i16);
 }

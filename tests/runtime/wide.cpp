@@ -28,22 +28,6 @@ size_t wide_modules(const Model& m) {
   }));
 }
 
-Example wide_example(Model net, Rounding rounding, const std::function<void(Model&)>& edit = {}) {
-  Generator random(7);
-  initialize(net, random);
-  if (edit) edit(net);
-  net.rounding = rounding;
-  Model prepared = prepare(fuse(net, Aim::inference, {.residual = false}), {{"", octet_16x8_qconfig()}});
-  Shape shape = net.modules[0].nominal[0];
-  shape[0] = 16;
-  const Tensor pictures = randn(random, shape);
-  calibrate(prepared, {&pictures, 1});
-  Example e{"wide", convert(prepared), {}};
-  shape[0] = 1;
-  for (int i = 0; i < 3; ++i) e.samples.push_back(quantize(randn(random, shape), *e.int8.modules[0].out_q[0], rounding));
-  return e;
-}
-
 constexpr Rounding kFixed[] = {Rounding::fixed_double, Rounding::fixed_single};
 
 /// Every layer of every sample on the device, and the outputs of both engines; layers compared.
@@ -75,8 +59,8 @@ TEST_CASE("networks of every operator at 16 bits give the host's bytes on every 
   for (const Rounding rounding : kFixed)
     for (const FirmwareTarget target : {FirmwareTarget::portable, FirmwareTarget::cortex_m4, FirmwareTarget::cortex_m55}) {
       CAPTURE(to_string(rounding));
-      for (const Example& e : {wide_example(every_op(), rounding), wide_example(functions(), rounding),
-                               wide_example(arrangements(), rounding, fill), wide_example(resnet8(), rounding)}) {
+      for (const Example& e : {wide("every_op", every_op(), rounding, 3), wide("functions", functions(), rounding, 3),
+                               wide("arrangements", arrangements(), rounding, 3, fill), wide("resnet8", resnet8(), rounding, 3)}) {
         REQUIRE(wide_modules(e.int8) == e.int8.modules.size());
         CHECK(compare(e, target) > 20);
         for (const FirmwareStep& step : plan_firmware(e.int8, {.target = target}).steps) {
@@ -200,7 +184,7 @@ TEST_CASE("every module of random 16-bit networks gives its float value rounded,
 
 TEST_CASE("a device quantizes its input to 16 bits and dequantizes its output itself") {
   for (const Rounding rounding : kFixed) {
-    const Example e = wide_example(tiny_separable(), rounding);
+    const Example e = wide("tiny", tiny_separable(), rounding, 3);
     const FirmwarePlan plan = plan_firmware(e.int8, {.float_inputs = true, .float_outputs = true});
     const auto ops = operators(plan);
     for (const char* name : {"quantize_16", "dequantize_16"}) CHECK(std::ranges::count(ops, name) == 1);
@@ -220,13 +204,13 @@ TEST_CASE("firmware with no 16-bit layer names no 16-bit operator, and one with 
   for (const Rounding rounding : kFixed) {
     for (const std::string& op : operators(plan_firmware(quantized("tiny", tiny_separable(), rounding, true, 1).int8)))
       CHECK(op.find("16") == std::string::npos);
-    for (const std::string& op : operators(plan_firmware(wide_example(tiny_separable(), rounding).int8)))
+    for (const std::string& op : operators(plan_firmware(wide("tiny", tiny_separable(), rounding, 3).int8)))
       CHECK((op.find("16") != std::string::npos || op == "transpose"));
   }
 }
 
 TEST_CASE("ports of 16-bit codes say so") {
-  const Example e = wide_example(tiny_separable(), Rounding::fixed_double);
+  const Example e = wide("tiny", tiny_separable(), Rounding::fixed_double, 3);
   const Device device(image_bytes(plan_firmware(e.int8)));
   REQUIRE(device.status() == OCTET_OK);
   octet_tensor info{};
@@ -267,7 +251,7 @@ size_t payload_of(const Bytes& image, uint16_t kind) {
 }  // namespace
 
 TEST_CASE("an image of 16-bit layers may not claim what its kernels would not survive") {
-  const Example e = wide_example(tiny_separable(), Rounding::fixed_double);
+  const Example e = wide("tiny", tiny_separable(), Rounding::fixed_double, 3);
   const Bytes image = image_bytes(plan_firmware(e.int8));
   REQUIRE(opened(image, [](std::byte*) {}) == OCTET_OK);
   constexpr uint16_t kConv = kernels::Info<kernels::Conv2dArgs>::device[1].kind,
@@ -312,4 +296,47 @@ TEST_CASE("an image of 16-bit layers may not claim what its kernels would not su
   CHECK(put(linear + sizeof(image::Step) + offsetof(image::Operand, offset), uint32_t{2}) == OCTET_ERROR_ARGUMENTS);
   // An 8-bit operator is none for 16-bit codes.
   CHECK(put(at - sizeof(image::RecordHeader), uint16_t{16}) != OCTET_OK);
+}
+
+TEST_CASE("tables and windows of 16-bit images may not lead sums out of their types") {
+  const Example e = wide("arrangements", arrangements(), Rounding::fixed_single, 1);
+  const Bytes image = image_bytes(plan_firmware(e.int8));
+  const size_t softmax = payload_of(image, kernels::Info<kernels::SoftmaxArgs>::device[1].kind);
+  REQUIRE(softmax != 0);
+  image::Step step;
+  image::Tables tables;
+  std::memcpy(&step, image.data() + softmax, sizeof step);
+  std::memcpy(&tables, image.data() + softmax + image::parts_of(step).tables, sizeof tables);
+  REQUIRE(tables.weight_bytes == 2 * 1026 + 8);
+  const auto put = [&](const Bytes& of, size_t place, auto value) {
+    return opened(of, [&](std::byte* p) { std::memcpy(p + place, &value, sizeof value); });
+  };
+  CHECK(put(image, tables.weight, int16_t{0}) == OCTET_OK);
+  CHECK(put(image, tables.weight, int16_t{-1}) == OCTET_ERROR_ARGUMENTS);
+  CHECK(put(image, tables.weight + 2 * 1025, int16_t{-1}) == OCTET_ERROR_ARGUMENTS);
+  for (const size_t entry : {511, 512}) {  // between them lies e^0: were it nothing, the sum could be
+    CHECK(put(image, tables.weight + 2 * entry, int16_t{1 << 14}) == OCTET_OK);
+    CHECK(put(image, tables.weight + 2 * entry, int16_t{(1 << 14) - 1}) == OCTET_ERROR_ARGUMENTS);
+  }
+  CHECK(put(image, tables.weight + 2 * 1026, int32_t{-1}) == OCTET_ERROR_ARGUMENTS);
+  CHECK(put(image, tables.weight + 2 * 1026 + 4, int32_t{31}) == OCTET_ERROR_ARGUMENTS);
+
+  Model net;
+  net.add("x", Input{{1, 255, 257, 1}});
+  net.add("mean", Reduce{ReduceFn::mean, {1, 2}});
+  const Example mean = wide("mean", net, Rounding::fixed_double, 1);
+  const FirmwarePlan plan = plan_firmware(mean.int8);
+  CHECK(difference({mean.int8, mean.samples[0]}, plan) == "");
+  const Bytes largest = image_bytes(plan);
+  const size_t reduce = payload_of(largest, kernels::Info<kernels::ReduceArgs>::device[1].kind);
+  REQUIRE(reduce != 0);
+  std::memcpy(&step, largest.data() + reduce, sizeof step);
+  const size_t args = reduce + image::parts_of(step).args;
+  kernels::ReduceArgs a;
+  std::memcpy(&a, largest.data() + args, sizeof a);
+  REQUIRE(a.shape[a.kept] == 65535);
+  a.stride[a.kept] = 0;  // the same code again and again stays inside
+  CHECK(put(largest, args, a) == OCTET_OK);
+  a.shape[a.kept] = 65536;
+  CHECK(put(largest, args, a) == OCTET_ERROR_BOUND);
 }
