@@ -7,6 +7,7 @@ namespace octet::kernels {
 namespace {
 
 constexpr int32_t kWeights16 = 576;  // of a block of depthwise channels, on the stack
+constexpr int32_t kPatch16 = 576;    // codes of a window there: 3x3 over 64 channels
 
 /// Taps t of [0, kernel) whose input position origin + t * dilation lies inside [0, size).
 struct Taps16 {
@@ -47,6 +48,17 @@ struct Row16 {
   const int8_t* weight(int32_t channel) const { return d.weight + static_cast<size_t>(channel) * static_cast<size_t>(window); }
 };
 
+/// The window of one output pixel and group in one piece; taps in the padding are zero.
+void gather(const Row16& row, const Taps16& x, int32_t first_channel, int16_t* patch) {
+  const int32_t n = row.group_in;
+  for (int32_t ky = 0; ky < row.a.kernel_h; ++ky)
+    for (int32_t kx = 0; kx < row.a.kernel_w; ++kx, patch += n) {
+      const bool inside = ky >= row.y.begin && ky < row.y.end && kx >= x.begin && kx < x.end;
+      const int16_t* from = inside ? row.input(ky, x, kx) + first_channel : nullptr;
+      for (int32_t i = 0; i < n; ++i) patch[i] = inside ? from[i] : int16_t{0};
+    }
+}
+
 /// All taps of one output pixel for `outputs` channels of a group; those of a kernel row are one run where they lie so.
 void accumulate_window(const Row16& row, const Taps16& x, int32_t first_channel, int32_t channel, int32_t outputs, int64_t* acc) {
   const bool whole_rows = row.a.groups == 1 && row.a.dilation_w == 1;
@@ -63,17 +75,24 @@ void accumulate_window(const Row16& row, const Taps16& x, int32_t first_channel,
 }
 
 void dense_row(const Row16& row) {
+  int16_t patch[kPatch16];
   int64_t acc[kBlock16];
+  const bool gathers = row.a.kernel_h > 1 && row.window <= kPatch16;
   for (int32_t ox = 0; ox < row.a.out_w; ++ox) {
     const Taps16 x = row.taps_x(ox);
     int16_t* pixel = row.out + static_cast<size_t>(ox) * static_cast<size_t>(row.a.out_c);
-    for (int32_t g = 0; g < row.a.groups; ++g)
+    for (int32_t g = 0; g < row.a.groups; ++g) {
+      if (gathers) gather(row, x, g * row.group_in, patch);
       for (int32_t o = 0; o < row.group_out; o += kBlock16) {
         const int32_t channel = g * row.group_out + o, n = smaller(kBlock16, row.group_out - o);
         for (int32_t i = 0; i < n; ++i) acc[i] = 0;
-        accumulate_window(row, x, g * row.group_in, channel, n, acc);
+        if (gathers)
+          accumulate_16(patch, row.window, row.weight(channel), row.window, n, acc);
+        else
+          accumulate_window(row, x, g * row.group_in, channel, n, acc);
         finish_16(acc, n, row.d.channels, channel, row.a.output, pixel + channel);
       }
+    }
   }
 }
 
