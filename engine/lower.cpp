@@ -4,6 +4,7 @@
 
 #include "engine/model.h"
 #include "engine/module_check.h"
+#include "engine/ops/wide.h"
 #include "kernels/float_scope.h"
 
 namespace octet {
@@ -20,6 +21,12 @@ std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Modul
   return q;
 }
 
+/// Whether it may give codes of its own meaning although its operator only passes values on: an identity that crosses to or from
+/// 16-bit codes is a requantization.
+bool may_rescale(const Module& module, const QParams& from, const QParams& to) {
+  return module.op == identity() && (has_wide_codes(from) || has_wide_codes(to));
+}
+
 /// What lowering is told of a module, all but shapes.
 struct Told {
   LowerCall call;
@@ -32,8 +39,9 @@ struct Told {
     auto found = wire_qparams(model, module);
     check(found.has_value(), module.path, ": an input wire carries floats");
     wires = *std::move(found);
-    check(!keeps_qparams(module.op) || wires.front() == *module.out_q[0], module.path,
-          ": its output's codes mean something else than its input's; ", name_of(module.op), " has no kernel that rescales");
+    check(!keeps_qparams(module.op) || wires.front() == *module.out_q[0] || may_rescale(module, wires.front(), *module.out_q[0]),
+          module.path, ": its output's codes mean something else than its input's; ", name_of(module.op),
+          " has no kernel that rescales");
     call.path = module.path;
     call.rounding = model.rounding;
     call.inputs = wires;
@@ -41,6 +49,7 @@ struct Told {
     for (const std::optional<QParams>& q : module.out_q)
       check(*q == *module.out_q[0], module.path, ": its outputs' codes mean different things; no kernel gives that");
     call.params = &model.owner(module).params;
+    check_wide_rounding(wires, *call.output, model.rounding, module.path);
   }
   Told(const Told&) = delete;
   Told& operator=(const Told&) = delete;
@@ -62,7 +71,9 @@ bool runs_quantized(const Model& model, int index) {
   const Tensor* weight = is_weighted(module.op) ? weight_of(model.owner(module).params) : nullptr;
   if (weight && weight->dtype() != DType::i8) return false;
   // Where the output's codes are said to mean something else than the input's, only the float path rescales them.
-  return !keeps_qparams(module.op) || wire_qparams(model, module)->front() == *module.out_q[0];
+  if (!keeps_qparams(module.op)) return true;
+  const QParams from = wire_qparams(model, module)->front(), &to = *module.out_q[0];
+  return from == to || may_rescale(module, from, to);
 }
 
 namespace {
@@ -124,6 +135,7 @@ Lowered lower(const Model& model, int index, std::span<const Shape> input_shapes
   for (const int64_t bytes : lowered.temporaries)
     check(bytes < kLimit, module.path, ": a temporary of ", bytes, " bytes is too large for one kernel call");
   for (LoweredCall& call : lowered.calls) {
+    check_one_width(call.args, module.path);
     check(call.table < static_cast<int>(tables.size()), module.path, ": ", tables.size(),
           " tables were given, its kernel reads number ", call.table);
     if (call.table >= 0) call.blobs = tables[static_cast<size_t>(call.table)];

@@ -38,10 +38,13 @@ void check_param(const Tensor& t, const Param& param, std::string_view where) {
   const QParams& q = *t.qparams();
   check_qparams(q, shape, where, param.role);
   const DType expected = code_dtype(q);
+  check(expected != DType::i16 || param.role != Role::weight, where, ": weights have 8 bits, got codes ", q.qmin, "..", q.qmax);
   check(t.dtype() == expected, where, ": codes ", q.qmin, "..", q.qmax, " need ", to_string(expected), ", got ",
         to_string(t.dtype()));
   if (expected == DType::i8)
     check_codes<int8_t>(t, q, where);
+  else if (expected == DType::i16)
+    check_codes<int16_t>(t, q, where);
   else if (expected == DType::u8)
     check_codes<uint8_t>(t, q, where);  // a bias may have any code
 }
@@ -54,8 +57,7 @@ void check_qparams(const QParams& q, const Shape& shape, std::string_view where,
     check(q.qmin == INT32_MIN && q.qmax == INT32_MAX && std::ranges::all_of(q.zero_point, [](int32_t z) { return z == 0; }), where,
           ": a bias has codes of all 32 bits around zero, not ", to_string(q));
   else
-    check(q.qmin < 0 ? q.qmin >= -128 && q.qmax <= 127 : q.qmax <= 255, where, ": codes ", q.qmin, "..", q.qmax,
-          " fit neither u8 nor i8");
+    check(code_dtype(q) != DType::i32, where, ": codes ", q.qmin, "..", q.qmax, " fit neither u8, i8 nor i16");
   check(q.group == 0, where, ": group ", q.group, " is not supported");
   check(q.axis >= -1 && q.axis < static_cast<int>(shape.size()), where, ": axis ", q.axis, " of shape ", to_string(shape));
   const size_t pairs = q.axis < 0 ? 1 : static_cast<size_t>(shape[static_cast<size_t>(q.axis)]);
@@ -66,6 +68,8 @@ void check_qparams(const QParams& q, const Shape& shape, std::string_view where,
           ", expected a positive normal float");
     check(q.zero_point[c] >= q.qmin && q.zero_point[c] <= q.qmax, where, ": zero point ", c, " is ", q.zero_point[c], ", outside ",
           q.qmin, "..", q.qmax);
+    check(q.zero_point[c] == 0 || code_dtype(q) != DType::i16, where, ": zero point ", c, " is ", q.zero_point[c],
+          ", 16-bit codes have 0; observe them with a symmetric scheme");
   }
 }
 

@@ -9,7 +9,7 @@
 #include "engine/ops/functional.h"
 #include "kernels/float_scope.h"
 #include "kernels/qmath.h"
-#include "kernels/ref/ref.h"
+#include "kernels/ref/ref16.h"
 #include "kernels/with_rounding.h"
 
 namespace octet {
@@ -45,14 +45,16 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) try {
   check_qparams(q, x.shape(), "quantize");
   check(x.dtype() == DType::f32, "quantize: needs an f32 tensor, got ", to_string(x.dtype()));
   const DType dtype = code_dtype(q);
-  check(dtype == DType::u8 || dtype == DType::i8, "quantize: codes ", q.qmin, "..", q.qmax, " need more than 8 bits");
+  const bool wide = dtype == DType::i16;
+  check(!wide || rounding != Rounding::int_bias, "quantize: rounding int_bias has no 16-bit codes, got ", q.qmin, "..", q.qmax);
   Tensor codes = Tensor(x.shape(), dtype).with(q);
   if (codes.numel() == 0) return codes;
   const Blocks b = blocks(x.shape(), q.axis);
   const float* from = x.data<float>().data();
   auto* to = static_cast<uint8_t*>(codes.mutable_raw());
+  const auto size = static_cast<int64_t>(size_of(dtype));
   for (int64_t o = 0; o < b.outer; ++o)
-    for (int64_t c = 0; c < b.channels; ++c, from += b.inner, to += b.inner) {
+    for (int64_t c = 0; c < b.channels; ++c, from += b.inner, to += b.inner * size) {
       QParams one{{q.scale[c]}, {q.zero_point[c]}, -1, 0, q.qmin, q.qmax};
       kernels::QuantizeArgs a{};
       a.output_type = code_type(one);
@@ -60,6 +62,7 @@ Tensor quantize(const Tensor& x, const QParams& q, Rounding rounding) try {
       a.output = output_args(one, Activation::none, rounding, false);
       in_pieces(b.inner, [&](int64_t begin, int32_t n) {
         a.count = n;
+        if (wide) return kernels::quantize_16(a, from + begin, to + begin * size, 0, n);
         with_rounding(rounding, [&]<Rounding R>() { kernels::quantize<R>(a, from + begin, to + begin, 0, n); });
       });
     }
@@ -86,6 +89,7 @@ void check_codes(const Tensor& codes, std::string_view path) {
   };
   if (codes.dtype() == DType::u8 && (q.qmin > 0 || q.qmax < 255)) inside(codes.data<uint8_t>());
   if (codes.dtype() == DType::i8 && (q.qmin > -128 || q.qmax < 127)) inside(codes.data<int8_t>());
+  if (codes.dtype() == DType::i16 && (q.qmin > -32768 || q.qmax < 32767)) inside(codes.data<int16_t>());
 }
 
 Tensor dequantize(const Tensor& codes) try {
@@ -103,20 +107,21 @@ Tensor dequantize(const Tensor& codes) try {
       to[i] = static_cast<float>(from[i] * static_cast<double>(q.scale[i / static_cast<size_t>(b.inner) % q.scale.size()]));
     return x;
   }
-  check(codes.dtype() == DType::u8 || codes.dtype() == DType::i8, "dequantize: needs 8-bit codes or those of a bias, got ",
-        to_string(codes.dtype()));
+  const bool wide = codes.dtype() == DType::i16;
   if (x.numel() == 0) return x;
   const Blocks b = blocks(codes.shape(), q.axis);
   const auto* from = static_cast<const uint8_t*>(codes.raw());
   float* to = x.mutable_data<float>().data();
+  const auto size = static_cast<int64_t>(size_of(codes.dtype()));
   for (int64_t o = 0; o < b.outer; ++o)
-    for (int64_t c = 0; c < b.channels; ++c, from += b.inner, to += b.inner) {
+    for (int64_t c = 0; c < b.channels; ++c, from += b.inner * size, to += b.inner) {
       kernels::DequantizeArgs a{};
       a.zero_point = q.zero_point[c];
       a.scale = q.scale[c];
-      a.input_type = codes.dtype() == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
+      a.input_type = wide ? kernels::CodeType::i16 : codes.dtype() == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
       in_pieces(b.inner, [&](int64_t begin, int32_t n) {
         a.count = n;
+        if (wide) return kernels::dequantize_16(a, from + begin * size, to + begin, 0, n);
         kernels::dequantize(a, from + begin, to + begin, 0, n);
       });
     }

@@ -9,7 +9,7 @@
 
 namespace octet {
 
-/// u8 or i8 codes? Negative qmin means i8.
+/// u8 or i8 codes? Negative qmin means i8. Codes beyond 8 bits are i16, those of a bias i32.
 DType code_dtype(const QParams&);
 /// Float tensor -> codes by the rule of docs/architecture.md section 4; per tensor or per channel along qparams.axis.
 Tensor quantize(const Tensor&, const QParams&, Rounding = Rounding::real);

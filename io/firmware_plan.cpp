@@ -9,6 +9,7 @@
 
 #include "compile/memory_planner.h"
 #include "engine/module_check.h"
+#include "engine/ops/functional.h"
 #include "io/image.h"
 #include "kernels/float_scope.h"
 #include "kernels/kernel.h"
@@ -154,11 +155,7 @@ class FirmwarePlanner {
       const QParams& q = qparams(w.module, w.port);
       FirmwarePort port{path(w.module), value_of(w), shape(w.module, w.port), code_dtype(q), q.scale[0], q.zero_point[0]};
       if (options_.float_outputs) {
-        kernels::DequantizeArgs a{};
-        a.count = static_cast<int32_t>(numel(port.shape));
-        a.zero_point = port.zero_point;
-        a.scale = port.scale;
-        a.input_type = port.dtype == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
+        const kernels::DequantizeArgs a = dequantize_args(numel(port.shape), q);
         const int v = add_value(w.module, DType::f32, port.shape);
         items_.push_back({w.module, {a}, {{port.value, 0}}, {{v, 0}}});
         port = {port.path, v, port.shape, DType::f32, 1, 0};

@@ -73,7 +73,7 @@ class Writer {
     image::Port r{};
     r.value = static_cast<uint16_t>(p.value);
     r.output = output ? 1 : 0;
-    r.type = p.dtype == DType::u8 ? 0 : p.dtype == DType::i8 ? 1 : 2;
+    r.type = p.dtype == DType::u8 ? OCTET_U8 : p.dtype == DType::i8 ? OCTET_I8 : p.dtype == DType::i16 ? OCTET_I16 : OCTET_F32;
     r.rank = static_cast<uint8_t>(p.shape.size());
     r.name_bytes = static_cast<uint8_t>(name.size());
     for (size_t i = 0; i < p.shape.size(); ++i) r.shape[i] = static_cast<int32_t>(p.shape[i]);
@@ -122,7 +122,8 @@ class Writer {
       t.scale = blob(b.scale);
       t.bias = b.bias.empty() ? blob(std::vector<float>(t.channels)) : blob(b.bias);
     } else {
-      t.bias_codes = b.bias_codes.empty() ? blob(std::vector<int32_t>(t.channels)) : blob(b.bias_codes);
+      const size_t words = size_t{t.channels} * device_op(s.args).bias_words;
+      t.bias_codes = b.bias_codes.empty() ? blob(std::vector<int32_t>(words)) : blob(b.bias_codes);
       t.multiplier = blob(b.multiplier);
       t.shift = blob(b.shift);
     }

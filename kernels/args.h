@@ -19,8 +19,11 @@ enum class Rounding : uint8_t {
 
 namespace kernels {
 
-/// Storage of an 8-bit activation. i8 codes are u8 codes minus 128.
-enum class CodeType : uint8_t { u8 = 0, i8 = 1 };
+/// Storage of an activation. i8 codes are u8 codes minus 128; i16 codes have the zero point 0 and the fixed roundings only, and
+/// every input and output of a kernel but requantize has them where one has.
+enum class CodeType : uint8_t { u8 = 0, i8 = 1, i16 = 2 };
+/// Bytes of a code.
+constexpr int32_t code_bytes(CodeType type) { return type == CodeType::i16 ? 2 : 1; }
 
 /// What every rescaling kernel needs to know of its output.
 struct OutputArgs {
@@ -157,6 +160,12 @@ struct Pool2dArgs {
   uint8_t count_include_pad;
 };
 
+/// Most cells of an adaptive window along an axis.
+constexpr int32_t most_adaptive(int32_t in, int32_t out) {
+  const int32_t cells = in / out + (in % out == 0 ? 0 : 2);
+  return cells < in ? cells : in;
+}
+
 /// Codes limited to [clamp_min, clamp_max]: relu, relu6, hardtanh on codes.
 struct ClampArgs {
   int32_t count, clamp_min, clamp_max;
@@ -190,7 +199,10 @@ struct TransposeArgs {
 };
 
 /// Softmax along rows of n codes. The table has e^(beta * scale * (x - max)) for every difference max - x = 0..255: in units of
-/// 2^-23, in the fixed modes of 2^-31 (-1: too small to count), whose output has codes of 1/256 from the lowest on.
+/// 2^-23, in the fixed modes of 2^-31 (-1: too small to count), whose output has codes of 1/256 from the lowest on. Of i16 codes
+/// the table has two of kLookup16Entries entries, of e^x over -10..0 and of 1 / (1 + x) over 0..1, in units of 2^-15, as the
+/// output's codes are; output.inv_scale is not read, and the multiplier and shift that bring a difference to units of 10/65535 are
+/// the table's last two words.
 struct SoftmaxArgs {
   int32_t rows, n;
   CodeType input_type, output_type;
@@ -223,12 +235,30 @@ struct ConstantArgs {
   int32_t count;
 };
 
-/// A code for every code: output = table[c][input], of element i c = i modulo channels, the input's bits as an index 0..255.
+/// A code for every code: output = table[c][input], of element i c = i modulo channels, the input's bits as an index 0..255. Of i16
+/// codes a table has 513 entries of 16 bits, for every 128th code from -32768 on, and what lies between is interpolated.
 struct LookupArgs {
   int32_t count;
   int32_t channels;  ///< 1: one table for all elements
   CodeType input_type, output_type;
   uint8_t reserved[2];
+};
+constexpr int32_t kLookup16Entries = 513;
+
+enum class ActivationKind : uint8_t { logistic = 0, tanh = 1, leaky_relu = 2 };
+
+/// A function of i16 codes by a formula of its own (docs/architecture.md, section 4). logistic and tanh give codes of 2^-15;
+/// `multiplier` * 2^-`shift` makes of a code units of 1/12288. leaky_relu: `multiplier` and `shift` rescale codes of 0 and above,
+/// the negative_ ones the others, whose sign `inverts` turns.
+struct ActivationArgs {
+  int32_t count;
+  int32_t multiplier, shift;
+  int32_t negative_multiplier, negative_shift;
+  int32_t clamp_min, clamp_max;
+  ActivationKind kind;
+  CodeType type;
+  Rounding rounding;
+  uint8_t inverts;
 };
 
 }  // namespace kernels

@@ -18,7 +18,7 @@ class HeldConstants {
     const Blobs& b = *blobs_;
     const size_t zeros = has_channels(args) ? static_cast<size_t>(channels_of(args)) : 0;
     if (b.bias.empty()) no_bias_.resize(zeros);
-    if (b.bias_codes.empty()) no_bias_codes_.resize(zeros);
+    if (b.bias_codes.empty()) no_bias_codes_.resize(zeros * device_op(args).bias_words);
     channels_ = {data(b.scale),
                  data(b.bias.empty() ? no_bias_ : b.bias),
                  data(b.bias_codes.empty() ? no_bias_codes_ : b.bias_codes),

@@ -8,19 +8,23 @@
 namespace octet::kernels {
 
 /// A family as an operator of the runtime: the record kind in an image, what octet_op_<name> is called, whether there is one of it
-/// for each rounding, which inputs the output may lie on, by bit, and whether a target may pack constants for it.
+/// for each rounding, which inputs the output may lie on, by bit, whether a target may pack constants for it, where its operands
+/// may begin, and how many words an integer bias of a channel has.
 struct DeviceOp {
   uint16_t kind;
   const char* name;
   bool rounds;
   uint8_t overwrites;
   bool packs;
+  uint8_t alignment = 1;
+  uint8_t bias_words = 1;
 };
 
 /// Constants that a family's kernel reads: none; weights with what rescales each output channel; a table of its own.
 enum class Constants : uint8_t { none, channels, table };
 
 /// What is known of a family of arguments. `device`: its operators in the runtime, and which of them these arguments are of.
+/// `wide`: whether these are of i16 codes, for which the family has kernels of their own (kernels/ref/ref16.h).
 /// `inputs`: how many it reads. `channels`: of its constants. `macs`: multiply-accumulates of a run, padding taps included.
 /// `cells`: the most codes that one average of windows is of. `elements`: the most it reads or writes of anything. `units`:
 /// independent parts that a run may be cut into (see kernels/ref/ref.h). `fields`: calls f(name, field) for all of them in their
@@ -38,7 +42,9 @@ struct Family {
   static constexpr int32_t channels(const Args&) { return 0; }
   static constexpr int64_t macs(const Args&) { return 0; }
   static constexpr int64_t cells(const Args&) { return 0; }
+  static constexpr bool wide(const Args&) { return false; }
 };
+constexpr bool is_wide(CodeType type) { return type == CodeType::i16; }
 
 /// Of a family that works element by element.
 template <class A>
@@ -62,16 +68,19 @@ constexpr void output_fields(O& o, F&& f) {
 template <>
 struct Info<Conv2dArgs> : Family<Conv2dArgs> {
   static constexpr const char* name = "conv2d";
-  static constexpr DeviceOp device[] = {{16, "conv2d", true, 2, true}};  // the second input is the residual
+  static constexpr DeviceOp device[] = {{16, "conv2d", true, 2, true},  // the second input is the residual
+                                        {34, "conv2d_16", false, 0, false, 2, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr Constants constants = Constants::channels;
   static constexpr int inputs(const Args& a) { return a.residual_scale != 0 || a.residual_shift != 0 ? 2 : 1; }
   static constexpr int32_t channels(const Args& a) { return a.out_c; }
   static constexpr int64_t macs(const Args& a) {
     const int64_t window = int64_t{a.kernel_h} * a.kernel_w * a.in_c;
-    return output_bytes(a) * window / (a.groups > 1 ? a.groups : 1);
+    return elements(a) * window / (a.groups > 1 ? a.groups : 1);
   }
-  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.out_c; }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int64_t output_bytes(const Args& a) { return elements(a) * code_bytes(a.output_type); }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.out_c; }
   static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -88,12 +97,14 @@ struct Info<Conv2dArgs> : Family<Conv2dArgs> {
 template <>
 struct Info<LinearArgs> : Family<LinearArgs> {
   static constexpr const char* name = "linear";
-  static constexpr DeviceOp device[] = {{17, "linear", true, 0, true}};
+  static constexpr DeviceOp device[] = {{17, "linear", true, 0, true}, {35, "linear_16", false, 0, false, 2, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr Constants constants = Constants::channels;
   static constexpr int32_t channels(const Args& a) { return a.out; }
   static constexpr int64_t macs(const Args& a) { return int64_t{a.rows} * a.in * a.out; }
-  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.rows} * a.out; }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int64_t output_bytes(const Args& a) { return elements(a) * code_bytes(a.output_type); }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.rows} * a.out; }
   static constexpr int32_t units(const Args& a) { return a.rows; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -106,7 +117,10 @@ struct Info<LinearArgs> : Family<LinearArgs> {
 template <>
 struct Info<AddArgs> : ElementWise<AddArgs> {
   static constexpr const char* name = "add";
-  static constexpr DeviceOp device[] = {{18, "add", true, 3, true}};
+  static constexpr DeviceOp device[] = {{18, "add", true, 3, true}, {36, "add_16", true, 3, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.output_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * code_bytes(a.output_type); }
   static constexpr int inputs(const Args&) { return 2; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -121,8 +135,12 @@ struct Info<AddArgs> : ElementWise<AddArgs> {
 template <>
 struct Info<RequantizeArgs> : Family<RequantizeArgs> {
   static constexpr const char* name = "requantize";
-  static constexpr DeviceOp device[] = {{19, "requantize", true, 0, false}};
-  static constexpr int64_t output_bytes(const Args& a) { return a.rows == 0 ? 0 : int64_t{a.rows - 1} * a.output_stride + a.row; }
+  static constexpr DeviceOp device[] = {{19, "requantize", true, 0, false}, {37, "requantize_16", true, 0, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type) || is_wide(a.output_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    return a.rows == 0 ? 0 : (int64_t{a.rows - 1} * a.output_stride + a.row) * code_bytes(a.output_type);
+  }
   static constexpr int64_t elements(const Args& a) { return int64_t{a.rows} * a.row; }
   static constexpr int32_t units(const Args& a) { return a.rows; }
   template <class A, class F>
@@ -133,17 +151,24 @@ struct Info<RequantizeArgs> : Family<RequantizeArgs> {
   }
 };
 
-/// One struct, two operators: the largest value is the same in every rounding, an average is not.
+/// One struct, two operators: the largest value is the same in every rounding, an average is not, but of i16 codes.
 template <>
 struct Info<Pool2dArgs> : Family<Pool2dArgs> {
   static constexpr const char* name = "pool2d";
-  static constexpr DeviceOp device[] = {{20, "max_pool2d", false, 0, false}, {21, "average_pool2d", true, 0, false}};
-  static constexpr int device_of(const Args& a) { return a.kind == PoolKind::max ? 0 : 1; }
+  static constexpr DeviceOp device[] = {{20, "max_pool2d", false, 0, false},
+                                        {21, "average_pool2d", true, 0, false},
+                                        {38, "max_pool2d_16", false, 0, false, 2},
+                                        {39, "average_pool2d_16", false, 0, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.type); }
+  static constexpr int device_of(const Args& a) { return (a.kind == PoolKind::max ? 0 : 1) + (wide(a) ? 2 : 0); }
   static constexpr int64_t cells(const Args& a) {
     if (a.kind == PoolKind::max) return 0;
-    return a.kind == PoolKind::average ? int64_t{a.kernel_h} * a.kernel_w : int64_t{a.in_h} * a.in_w;
+    if (a.kind == PoolKind::average) return int64_t{a.kernel_h} * a.kernel_w;
+    return int64_t{most_adaptive(a.in_h, a.out_h)} * most_adaptive(a.in_w, a.out_w);
   }
-  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    return int64_t{a.batch} * a.out_h * a.out_w * a.channels * code_bytes(a.type);
+  }
   static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.in_h * a.in_w * a.channels; }
   static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
   template <class A, class F>
@@ -160,7 +185,10 @@ struct Info<Pool2dArgs> : Family<Pool2dArgs> {
 template <>
 struct Info<ClampArgs> : ElementWise<ClampArgs> {
   static constexpr const char* name = "clamp";
-  static constexpr DeviceOp device[] = {{22, "clamp", false, 1, false}};
+  static constexpr DeviceOp device[] = {{22, "clamp", false, 1, false}, {40, "clamp_16", false, 1, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * code_bytes(a.type); }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("type", a.type), f("reserved", a.reserved);
@@ -170,7 +198,10 @@ struct Info<ClampArgs> : ElementWise<ClampArgs> {
 template <>
 struct Info<QuantizeArgs> : ElementWise<QuantizeArgs> {
   static constexpr const char* name = "quantize";
-  static constexpr DeviceOp device[] = {{23, "quantize", true, 0, false}};
+  static constexpr DeviceOp device[] = {{23, "quantize", true, 0, false}, {41, "quantize_16", false, 0, false, 4}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.output_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * code_bytes(a.output_type); }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count), f("output_type", a.output_type), f("rounding", a.rounding), f("reserved", a.reserved);
@@ -181,7 +212,9 @@ struct Info<QuantizeArgs> : ElementWise<QuantizeArgs> {
 template <>
 struct Info<DequantizeArgs> : ElementWise<DequantizeArgs> {
   static constexpr const char* name = "dequantize";
-  static constexpr DeviceOp device[] = {{24, "dequantize", false, 0, false}};
+  static constexpr DeviceOp device[] = {{24, "dequantize", false, 0, false}, {42, "dequantize_16", false, 0, false, 4}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * 4; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -207,7 +240,10 @@ struct Info<TransposeArgs> : Family<TransposeArgs> {
 template <>
 struct Info<LookupArgs> : ElementWise<LookupArgs> {
   static constexpr const char* name = "lookup";
-  static constexpr DeviceOp device[] = {{26, "lookup", false, 1, false}};
+  static constexpr DeviceOp device[] = {{26, "lookup", false, 1, false}, {43, "lookup_16", false, 1, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * code_bytes(a.output_type); }
   static constexpr Constants constants = Constants::table;
   static constexpr int32_t channels(const Args& a) { return a.channels; }
   template <class A, class F>
@@ -220,10 +256,12 @@ struct Info<LookupArgs> : ElementWise<LookupArgs> {
 template <>
 struct Info<BinaryArgs> : Family<BinaryArgs> {
   static constexpr const char* name = "binary";
-  static constexpr DeviceOp device[] = {{27, "binary", true, 3, false}};
+  static constexpr DeviceOp device[] = {{27, "binary", true, 3, false}, {44, "binary_16", true, 3, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.output_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr int inputs(const Args&) { return 2; }
-  static constexpr int64_t output_bytes(const Args& a) { return times(1, a.output_shape, a.rank); }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int64_t output_bytes(const Args& a) { return times(code_bytes(a.output_type), a.output_shape, a.rank); }
+  static constexpr int64_t elements(const Args& a) { return times(1, a.output_shape, a.rank); }
   static constexpr int32_t units(const Args& a) { return a.output_shape[0]; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -239,12 +277,14 @@ struct Info<BinaryArgs> : Family<BinaryArgs> {
 template <>
 struct Info<MatMulArgs> : Family<MatMulArgs> {
   static constexpr const char* name = "matmul";
-  static constexpr DeviceOp device[] = {{31, "matmul", true, 0, false}};
+  static constexpr DeviceOp device[] = {{31, "matmul", true, 0, false}, {47, "matmul_16", false, 0, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.output_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr int inputs(const Args&) { return 2; }
   static constexpr int64_t rows(const Args& a) { return times(a.m, a.batch, a.rank); }
-  static constexpr int64_t macs(const Args& a) { return output_bytes(a) * a.k; }
-  static constexpr int64_t output_bytes(const Args& a) { return rows(a) * a.n; }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int64_t macs(const Args& a) { return elements(a) * a.k; }
+  static constexpr int64_t output_bytes(const Args& a) { return elements(a) * code_bytes(a.output_type); }
+  static constexpr int64_t elements(const Args& a) { return rows(a) * a.n; }
   static constexpr int32_t units(const Args& a) { return static_cast<int32_t>(rows(a)); }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -259,8 +299,10 @@ struct Info<MatMulArgs> : Family<MatMulArgs> {
 template <>
 struct Info<ReduceArgs> : Family<ReduceArgs> {
   static constexpr const char* name = "reduce";
-  static constexpr DeviceOp device[] = {{28, "reduce", true, 0, false}};
-  static constexpr int64_t output_bytes(const Args& a) { return times(1, a.shape, a.kept); }
+  static constexpr DeviceOp device[] = {{28, "reduce", true, 0, false}, {45, "reduce_16", true, 0, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
+  static constexpr int64_t output_bytes(const Args& a) { return times(code_bytes(a.output_type), a.shape, a.kept); }
   static constexpr int64_t elements(const Args& a) { return times(1, a.shape, a.kept + a.reduced); }
   static constexpr int32_t units(const Args& a) { return a.shape[0]; }
   template <class A, class F>
@@ -291,11 +333,13 @@ struct Info<GatherArgs> : Family<GatherArgs> {
 template <>
 struct Info<SoftmaxArgs> : Family<SoftmaxArgs> {
   static constexpr const char* name = "softmax";
-  static constexpr DeviceOp device[] = {{30, "softmax", true, 1, false}};
+  static constexpr DeviceOp device[] = {{30, "softmax", true, 1, false}, {46, "softmax_16", true, 1, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.input_type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr Constants constants = Constants::table;
-  static constexpr int32_t channels(const Args&) { return 256; }
-  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.rows} * a.n; }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a); }
+  static constexpr int32_t channels(const Args& a) { return wide(a) ? 2 * kLookup16Entries : 256; }
+  static constexpr int64_t output_bytes(const Args& a) { return elements(a) * code_bytes(a.output_type); }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.rows} * a.n; }
   static constexpr int32_t units(const Args& a) { return a.rows; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -307,11 +351,15 @@ struct Info<SoftmaxArgs> : Family<SoftmaxArgs> {
 template <>
 struct Info<ResizeArgs> : Family<ResizeArgs> {
   static constexpr const char* name = "resize";
-  static constexpr DeviceOp device[] = {{33, "resize", true, 0, false}};
+  static constexpr DeviceOp device[] = {{33, "resize", true, 0, false}, {48, "resize_16", false, 0, false, 2}};
+  static constexpr bool wide(const Args& a) { return is_wide(a.type); }
+  static constexpr int device_of(const Args& a) { return wide(a) ? 1 : 0; }
   static constexpr Constants constants = Constants::table;
   static constexpr int32_t channels(const Args& a) { return 4 * (a.out_h + a.out_w); }
-  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels; }
-  static constexpr int64_t elements(const Args& a) { return output_bytes(a) * 4; }
+  static constexpr int64_t output_bytes(const Args& a) {
+    return int64_t{a.batch} * a.out_h * a.out_w * a.channels * code_bytes(a.type);
+  }
+  static constexpr int64_t elements(const Args& a) { return int64_t{a.batch} * a.out_h * a.out_w * a.channels * 4; }
   static constexpr int32_t units(const Args& a) { return a.batch * a.out_h; }
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
@@ -330,6 +378,21 @@ struct Info<ConstantArgs> : ElementWise<ConstantArgs> {
   template <class A, class F>
   static constexpr void fields(A& a, F&& f) {
     f("count", a.count);
+  }
+};
+
+/// Functions of i16 codes only.
+template <>
+struct Info<ActivationArgs> : ElementWise<ActivationArgs> {
+  static constexpr const char* name = "activation";
+  static constexpr DeviceOp device[] = {{49, "activation", true, 1, false, 2}};
+  static constexpr bool wide(const Args&) { return true; }
+  static constexpr int64_t output_bytes(const Args& a) { return int64_t{a.count} * code_bytes(a.type); }
+  template <class A, class F>
+  static constexpr void fields(A& a, F&& f) {
+    f("count", a.count), f("multiplier", a.multiplier), f("shift", a.shift), f("negative_multiplier", a.negative_multiplier);
+    f("negative_shift", a.negative_shift), f("clamp_min", a.clamp_min), f("clamp_max", a.clamp_max), f("kind", a.kind);
+    f("type", a.type), f("rounding", a.rounding), f("inverts", a.inverts);
   }
 };
 

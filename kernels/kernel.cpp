@@ -13,7 +13,7 @@
 #include "kernels/native/native.h"
 #include "kernels/onednn/onednn.h"
 #include "kernels/parallel.h"
-#include "kernels/ref/ref.h"
+#include "kernels/ref/ref16.h"
 #include "kernels/with_rounding.h"
 
 namespace octet {
@@ -25,7 +25,7 @@ using namespace kernels;
 template <class Args>
 Rounding rounding_of(const Args& args) {
   if constexpr (requires { args.rounding; }) return args.rounding;
-  return Rounding::real;
+  return Info<Args>::wide(args) ? Rounding::fixed_double : Rounding::real;
 }
 
 class ReferenceKernel final : public Kernel {
@@ -48,7 +48,7 @@ class ReferenceKernel final : public Kernel {
           const int64_t per_unit = std::max<int64_t>(1, std::max(macs(args_), elements(args_)) / n);
           parallel(n, std::max<int64_t>(1, kWorthAThread / per_unit), [&](int, int64_t begin, int64_t end) {
             with_rounding(rounding_of(args), [&]<Rounding R>() {
-              kernels::run<R>(args, buffers, static_cast<int32_t>(begin), static_cast<int32_t>(end));
+              kernels::run_any<R>(args, buffers, static_cast<int32_t>(begin), static_cast<int32_t>(end));
             });
           });
         },
@@ -131,6 +131,9 @@ int64_t elements(const KernelArgs& args) {
 int32_t channels_of(const KernelArgs& args) {
   return of_family(args, [](auto info, const auto& a) { return info.channels(a); });
 }
+bool is_wide(const KernelArgs& args) {
+  return of_family(args, [](auto info, const auto& a) { return info.wide(a); });
+}
 kernels::Constants constants_of(const KernelArgs& args) {
   return of_family(args, [](auto info, const auto&) { return info.constants; });
 }
@@ -143,6 +146,10 @@ DeviceOp device_op(const KernelArgs& args) {
 
 Made make(const KernelArgs& args, std::shared_ptr<const Blobs> blobs, QEngine engine) {
   const FloatScope environment;
+  if (const Rounding rounding = std::visit([](const auto& a) { return rounding_of(a); }, args);
+      is_wide(args) && !is_fixed(rounding))
+    return {nullptr, std::string(name_of(args)) + " of 16-bit codes in rounding " + std::string(to_string(rounding)) +
+                         ", which only fixed_double and fixed_single have"};
   switch (engine) {
     case QEngine::automatic: {
       std::string why_not;

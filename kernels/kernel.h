@@ -53,6 +53,7 @@ int64_t macs(const KernelArgs&);
 int64_t output_bytes(const KernelArgs&);
 int64_t elements(const KernelArgs&);
 int32_t channels_of(const KernelArgs&);
+bool is_wide(const KernelArgs&);
 kernels::Constants constants_of(const KernelArgs&);
 int inputs_of(const KernelArgs&);
 kernels::DeviceOp device_op(const KernelArgs&);
@@ -99,8 +100,8 @@ struct Made {
   std::string why_not;             ///< with a kernel: why automatic's first choices declined
 };
 
-/// A kernel of this engine for these arguments, for the threads() of now. The reference engine accepts everything, so automatic
-/// does too.
+/// A kernel of this engine for these arguments, for the threads() of now. The reference engine accepts everything but 16-bit codes
+/// in a rounding that has none, so automatic does too.
 Made make(const KernelArgs&, std::shared_ptr<const Blobs>, QEngine);
 
 }  // namespace octet

@@ -43,7 +43,7 @@ struct List {
 /// Every family. A new one goes to the end: its place is its index in KernelArgs.
 using Kernels =
     List<Conv2dArgs, LinearArgs, AddArgs, RequantizeArgs, Pool2dArgs, ClampArgs, QuantizeArgs, DequantizeArgs, TransposeArgs,
-         LookupArgs, BinaryArgs, ReduceArgs, GatherArgs, SoftmaxArgs, MatMulArgs, ConstantArgs, ResizeArgs>;
+         LookupArgs, BinaryArgs, ReduceArgs, GatherArgs, SoftmaxArgs, MatMulArgs, ConstantArgs, ResizeArgs, ActivationArgs>;
 
 template <class Args>
 constexpr int32_t units(const Args& a) {
@@ -67,6 +67,21 @@ constexpr uint16_t last_kind() {
   });
   return last;
 }
+/// What opening an image has to know of every record kind, in a byte each: a whole DeviceOp would bring its name into firmware.
+struct KindTable {
+  uint8_t of[last_kind() + 1] = {};
+
+  constexpr KindTable() {
+    Kernels::each([&](auto info) {
+      for (const DeviceOp& op : decltype(info)::device)
+        of[op.kind] = static_cast<uint8_t>(op.alignment | (op.bias_words > 1 ? 8 : 0) | (op.packs ? 16 : 0));
+    });
+  }
+  constexpr uint32_t alignment(uint16_t kind) const { return of[kind] & 7u; }
+  constexpr uint32_t bias_words(uint16_t kind) const { return (of[kind] & 8) != 0 ? 2 : 1; }
+  constexpr bool packs(uint16_t kind) const { return (of[kind] & 16) != 0; }
+};
+
 /// Whether any kind is given to two operators, which then could not be told apart.
 constexpr bool kinds_differ() {
   int same = 0;

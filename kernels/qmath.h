@@ -19,7 +19,7 @@ using kernels::CodeType;
 using kernels::OutputArgs;
 
 /// Lowest code of a type: what lies between its codes and the unsigned ones.
-inline int32_t lowest(CodeType type) { return type == CodeType::i8 ? -128 : 0; }
+inline int32_t lowest(CodeType type) { return type == CodeType::i8 ? -128 : type == CodeType::i16 ? -32768 : 0; }
 
 /// Nearest integer, ties to even, of x limited to [lo, hi]; NaN gives lo. Adding 1.5 * 2^23 leaves no fraction bits for |x| <=
 /// 2^22, so the addition itself rounds, and limiting first means that no out-of-range float is ever converted.
@@ -89,6 +89,14 @@ inline int32_t multiply_fixed(int32_t x, int32_t multiplier, int32_t shift) {
     const int32_t right = 31 - shift;
     return saturate((static_cast<int64_t>(x) * multiplier + (int64_t{1} << (right - 1))) >> right);
   }
+}
+
+/// The same of a 64-bit sum, |x| below 2^47, with the multiplier's upper 16 bits, a shift in [-31, 14] and one rounding, half up:
+/// TensorFlow Lite's rescaling of layers of 16-bit codes, in both fixed modes. Saturated.
+inline int32_t multiply_fixed_16(int64_t x, int32_t multiplier, int32_t shift) {
+  const int32_t upper = multiplier < 0x7fff0000 ? (multiplier + (1 << 15)) >> 16 : 0x7fff;
+  const int32_t right = 15 - shift;
+  return saturate((x * upper + (int64_t{1} << (right - 1))) >> right);
 }
 
 /// High half of the doubled product, ties upward.

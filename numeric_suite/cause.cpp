@@ -122,7 +122,11 @@ void name_cause(LayerDiagnosis& d, const Symptoms& s) {
                !mend                  ? ""
                : s.per_tensor_weights ? entry(d.path, recipe)
                                       : less_rounding(s));
-  say(Cause::activation_rounding, brief_percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid + end,
+  say(Cause::activation_rounding,
+      brief_percent(e.rounding / own) + " of its own error is rounding of its outputs to " + grid +
+          (mend     ? ""
+           : s.wide ? "; that is what 16 bits cost"
+                    : end),
       mend ? less_rounding(s) : "");
 }
 

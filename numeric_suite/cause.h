@@ -18,6 +18,7 @@ struct Symptoms {
   std::vector<double> weight_ranges, output_ranges;  ///< by channel: largest magnitudes
   bool per_tensor_weights = false, has_weights = false, grid = false;
   bool equalizable = false, device = false;
+  bool wide = false;  ///< outputs of 16 bits
   double signal = 0;  ///< mean square of the float layer's output
   double share = 0;   ///< of the network's noise
   double network_sqnr_db = 0;

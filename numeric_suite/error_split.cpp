@@ -81,7 +81,7 @@ Symptoms SplitSums::symptoms(int index) const {
   s.clipped_low = static_cast<double>(l.low) / n, s.clipped_high = static_cast<double>(l.high) / n;
   s.output_ranges.assign(l.magnitude.begin(), l.magnitude.end());
   const QParams& q = *module.out_q[0];
-  s.grid = true;
+  s.grid = true, s.wide = code_dtype(q) == DType::i16;
   s.grid_low = static_cast<double>(q.scale[0]) * (q.qmin - q.zero_point[0]);
   s.grid_high = static_cast<double>(q.scale[0]) * (q.qmax - q.zero_point[0]);
   const Params& codes = quantized_.owner(module).params;

@@ -128,7 +128,9 @@ std::string error_split(const Diagnosis& diagnosis) {
 std::string histogram(const Metrics& m) {
   constexpr double kW = 300, kH = 96, kBase = 80;
   using H = CodeHistogram;
-  const int top = m.qmin < 0 ? 128 : 0;  // codes are counted in the unsigned domain
+  const int top = m.qmin < 0 ? 128 : 0;                     // codes are counted in the unsigned domain
+  const int shift = m.qmin < -128 || m.qmax > 255 ? 8 : 0;  // those of 16 bits by their upper half
+  const int qmin = m.qmin >> shift, qmax = m.qmax >> shift;
   int first = H::kBins, last = -1;
   double most = 1;
   for (int b = 0; b < H::kBins; ++b) {
@@ -139,7 +141,7 @@ std::string histogram(const Metrics& m) {
   }
   const bool grid = m.step > 0;
   if (grid) {
-    first = std::min(first, (m.qmin + top - H::kLow) / H::kStep), last = std::max(last, (m.qmax + top - H::kLow) / H::kStep);
+    first = std::min(first, (qmin + top - H::kLow) / H::kStep), last = std::max(last, (qmax + top - H::kLow) / H::kStep);
   }
   if (last < 0) return "";
   first = std::max(first - 1, 0), last = std::min(last + 1, H::kBins - 1);
@@ -158,11 +160,11 @@ std::string histogram(const Metrics& m) {
   p.path(outline.str() + "L300 80", "outline").line(0, kBase, kW, kBase, "axis");
   const auto at_code = [&](double code) { return w * ((code + top - H::kLow) / H::kStep - first); };
   if (grid) {
-    for (int q = m.qmin; q <= m.qmax + 1; q += 16) p.line(at_code(q), kBase, at_code(q), kBase + 4, "axis");
-    for (const auto& [code, real, cls] : {std::tuple{m.qmin, m.grid_min, "tick"}, {m.qmax + 1, m.grid_max, "tick end"}})
+    for (int q = qmin; q <= qmax + 1; q += 16) p.line(at_code(q), kBase, at_code(q), kBase + 4, "axis");
+    for (const auto& [code, real, cls] : {std::tuple{qmin, m.grid_min, "tick"}, {qmax + 1, m.grid_max, "tick end"}})
       p.line(at_code(code), 0, at_code(code), kBase + 4, "limit")
           .label(std::clamp(at_code(code), 2.0, kW - 2), kH - 2, brief(real), cls);
-    if (m.zero_point > m.qmin + 40 && m.zero_point < m.qmax - 40)
+    if (m.zero_point > qmin + 40 && m.zero_point < qmax - 40)
       p.line(at_code(m.zero_point), kBase, at_code(m.zero_point), kBase + 7, "axis")
           .label(at_code(m.zero_point), kH - 2, "0", "tick mid");
   }

@@ -16,6 +16,9 @@ namespace octet {
 namespace {
 
 constexpr int64_t kGrain = 16384;  // elements a chunk holds at least
+constexpr int kCoarse = 256;       // 16-bit codes that are counted as one
+
+bool is_wide(const QParams& q) { return code_dtype(q) == DType::i16; }
 
 /// [first, rest] -> [rest, first], so that channels come last.
 Tensor channels_last(const Tensor& t) {
@@ -83,7 +86,7 @@ Statistics::Sums::Sums(size_t n)
       test_max(n, -INFINITY) {}
 
 void Statistics::Sums::merge(const Sums& o) {
-  clip += o.clip, low += o.low, high += o.high;
+  clip += o.clip, low += o.low, high += o.high, at_qmin += o.at_qmin, at_qmax += o.at_qmax;
   for (size_t i = 0; i < codes.size(); ++i) codes[i] += o.codes[i];
   for (size_t c = 0; c < error.size(); ++c) {
     error[c] += o.error[c], sum[c] += o.sum[c], signal[c] += o.signal[c], noise[c] += o.noise[c], test[c] += o.test[c];
@@ -130,11 +133,12 @@ void Statistics::add_lanes(Sums& s, const float* x, const float* y, size_t chann
 void Statistics::count_reference(Sums& s, const float* x, int64_t rows) const {
   const size_t channels = s.error.size();
   const int top = qparams_->qmin < 0 ? 128 : 0;  // i8 codes counted in the unsigned domain
+  const float most = coarse_ * 1024.0F, codes = 1 / coarse_;
   for (int64_t r = 0; r < rows; ++r, x += channels)
     for (size_t c = 0; c < channels; ++c) {
       // Far beyond the histogram's ends all values are alike; clamping first, NaN to the lower end, keeps the conversion defined.
-      const float code = std::min(std::max(-1024.0F, x[c] * inverse_[c]), 1024.0F);
-      ++s.histogram.reference[bin_of(static_cast<int>(code + 2048.5F) - 2048 + zero_point_[c] + top)];
+      const float code = std::min(std::max(-most, x[c] * inverse_[c]), most);
+      ++s.histogram.reference[bin_of(static_cast<int>(code * codes + 2048.5F) - 2048 + zero_point_[c] + top)];
       if (x[c] > high_[c]) {
         const double beyond = static_cast<double>(x[c]) - static_cast<double>(high_[c]);
         s.clip += beyond * beyond;
@@ -153,6 +157,7 @@ void Statistics::add_rows(Sums& s, const float* reference, const float* floats, 
   const size_t channels = s.error.size();
   const int64_t block = std::max<int64_t>(1, kBlock / static_cast<int64_t>(channels));
   const int top = qparams_->qmin < 0 ? 128 : 0;
+  const float most = coarse_ * 1024.0F, coarse = 1 / coarse_;
   std::vector<float> values(codes ? static_cast<size_t>(block) * channels : 0);
   for (int64_t r = begin; r < end; r += block) {
     const int64_t rows = std::min(block, end - r);
@@ -166,8 +171,8 @@ void Statistics::add_rows(Sums& s, const float* reference, const float* floats, 
     count_reference(s, x, rows);
     for (size_t i = 0; !codes && i < count; ++i) {
       const size_t k = i % channels;
-      const float code = std::min(std::max(-1024.0F, y[i] * inverse_[k]), 1024.0F);
-      ++s.histogram.test[bin_of(static_cast<int>(code + 2048.5F) - 2048 + zero_point_[k] + top)];
+      const float code = std::min(std::max(-most, y[i] * inverse_[k]), most);
+      ++s.histogram.test[bin_of(static_cast<int>(code * coarse + 2048.5F) - 2048 + zero_point_[k] + top)];
     }
   }
 }
@@ -184,12 +189,13 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
   if (!qparams_) {
     pretended_ = !test.qparams();
     qparams_ = pretended_ ? made_up_grid(a) : *test.qparams();
+    coarse_ = is_wide(*qparams_) ? kCoarse : 1;
   }
   check(pretended_ == !test.qparams() && (pretended_ || *qparams_ == *test.qparams()), path,
         ": its codes changed their meaning between batches");
   const bool flip = first_axis_ && a.rank() > 1;
   // Per-channel codes are counted after dequantizing, those of a whole tensor on the way.
-  const bool by_code = !pretended_ && !flip && qparams_->axis < 0;
+  const bool by_code = !pretended_ && !flip && qparams_->axis < 0 && !is_wide(*qparams_);
   if (!by_code) b = as_float(test);
   if (flip) a = channels_last(a), b = channels_last(b);
   const auto channels = static_cast<size_t>(first_axis_ && !flip ? a.numel() : (a.rank() == 0 ? 1 : a.shape().back()));
@@ -227,7 +233,12 @@ void Statistics::add(const Tensor& reference, const Tensor& test, std::string_vi
               y ? y[i] : reals_[codes[i]], " quantized");
     sums_[0].merge(part);
   }
-  if (!codes && !pretended_) {
+  if (!pretended_ && is_wide(*qparams_)) {
+    for (const int16_t q : test.data<int16_t>()) {
+      ++sums_[0].codes[static_cast<uint8_t>(q >> 8)];
+      sums_[0].at_qmin += q == qparams_->qmin, sums_[0].at_qmax += q == qparams_->qmax;
+    }
+  } else if (!codes && !pretended_) {
     const auto* q = static_cast<const uint8_t*>(test.raw());
     for (int64_t i = 0; i < test.numel(); ++i) ++sums_[0].codes[q[i]];
   }
@@ -264,15 +275,18 @@ Metrics Statistics::metrics() const {
     m.grid_min = m.step * (m.qmin - m.zero_point), m.grid_max = m.step * (m.qmax - m.zero_point);
     m.saturated_low = static_cast<double>(s.low) / n, m.saturated_high = static_cast<double>(s.high) / n;
     int used = 0;
-    for (int q = m.qmin; q <= m.qmax; ++q) {
+    const int first = is_wide(*qparams_) ? m.qmin >> 8 : m.qmin, last = is_wide(*qparams_) ? m.qmax >> 8 : m.qmax;
+    if (is_wide(*qparams_)) m.at_limits = static_cast<double>(s.at_qmin + s.at_qmax) / n;
+    for (int q = first; q <= last; ++q) {
       const int64_t count = s.codes[static_cast<uint8_t>(q)];
       used += count > 0;
       // Where zero is the lowest code (after a relu) the lowest code clips nothing.
+      if (is_wide(*qparams_)) continue;
       if (q == m.qmax || (q == m.qmin && q != m.zero_point)) m.at_limits += static_cast<double>(count) / n;
     }
-    m.codes_used = static_cast<double>(used) / (m.qmax - m.qmin + 1);
+    m.codes_used = static_cast<double>(used) / (last - first + 1);
     m.histogram.test = {};
-    for (int q = m.qmin; q <= m.qmax; ++q)
+    for (int q = first; q <= last; ++q)
       m.histogram.test[(q + top - CodeHistogram::kLow) / CodeHistogram::kStep] += s.codes[static_cast<uint8_t>(q)];
   }
   if (noise == 0) m.note = "equal";

@@ -31,9 +31,9 @@ struct Metrics {
   double deviation = 0;  ///< of the reference, over all elements
   // Codes; 0 where the test is float.
   double saturated_low = 0,
-         saturated_high = 0;          ///< share of codes at an end where the reference lies more than half a code beyond it
-  double at_limits = 0;               ///< share of codes at qmax, or at a qmin that is not the zero point
-  double codes_used = 0;              ///< share of the codes that occur
+         saturated_high = 0;  ///< share of codes at an end where the reference lies more than half a code beyond it
+  double at_limits = 0;       ///< share of codes at qmax, or at a qmin that is not the zero point
+  double codes_used = 0;      ///< share of the codes that occur; 16-bit codes count by their upper 8 bits, in the histogram too
   double grid_min = 0, grid_max = 0;  ///< reals of the lowest and highest code (first channel)
   double step = 0;                    ///< of the grid (first channel); 0: float
   double clip_power = 0;              ///< mean square of the part of the reference beyond the grid
@@ -58,7 +58,7 @@ class Statistics {
  private:
   struct Sums {
     double clip = 0;
-    int64_t low = 0, high = 0;
+    int64_t low = 0, high = 0, at_qmin = 0, at_qmax = 0;
     std::array<int64_t, 256> codes{};
     std::vector<double> error, sum, signal, noise, test, dot;  // by channel
     std::vector<float> max_abs, min, max, test_min, test_max;
@@ -79,6 +79,7 @@ class Statistics {
   std::vector<int32_t> zero_point_;
   std::optional<QParams> qparams_;
   bool pretended_ = false;  // the grid is made up from the first batch: the test is float
+  float coarse_ = 1;        // codes that are counted as one: 256 where they have 16 bits
 };
 
 /// "41.50", "inf", "-inf".

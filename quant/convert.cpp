@@ -23,11 +23,12 @@ const FakeQuantize* hook_at(const Module& module, std::string_view point) {
 /// whose weights are so small that the product would be no normal float, or its bias no int32, gets a larger scale: what its
 /// weights add is nothing beside the other channels, or less than a bias code.
 void make_room(QParams& q, const Tensor* bias, const QParams& input) {
-  constexpr float kMostCodes = 0x1p30F, kNothing = 0x1p-60F, kLeastProduct = 0x1p-125F;
+  constexpr float kNothing = 0x1p-60F, kLeastProduct = 0x1p-125F;
+  const float most_codes = code_dtype(input) == DType::i16 ? 0x1p45F : 0x1p30F;  // biases of 16-bit layers have 48 bits
   const float largest = *std::ranges::max_element(q.scale);
   for (size_t c = 0; c < q.scale.size(); ++c) {
     float least = std::min(kLeastProduct / input.scale[0], largest * kNothing);
-    if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / kMostCodes / input.scale[0]);
+    if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / most_codes / input.scale[0]);
     if (std::isfinite(least)) q.scale[c] = std::max(q.scale[c], least);
   }
 }
@@ -45,6 +46,14 @@ void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding
   if (input && q.axis == 0) make_room(q, rounding == Rounding::real ? nullptr : bias_of(module.params), *input);
   weight = quantize(weight, q);
   check(weight.dtype() == DType::i8, where, ": weights must be int8, their observer gives ", to_string(weight.dtype()));
+}
+
+void check_rounding(const Module& module, Rounding rounding) {
+  if (rounding == Rounding::fixed_double || rounding == Rounding::fixed_single) return;
+  for (const std::optional<QParams>& q : module.out_q)
+    check(!q || code_dtype(*q) != DType::i16, module.path,
+          ": 16-bit activations need rounding \"fixed_double\" or \"fixed_single\", the model has \"", to_string(rounding),
+          "\"; set Model::rounding before fuse and prepare");
 }
 
 /// What the first input's codes mean; null if it carries floats.
@@ -94,6 +103,7 @@ Model convert(const Model& prepared, QuantizationSummary* summary) try {
     }
     module.hooks.clear();
     check_module(module, module.path);  // an observer may be a user's own
+    check_rounding(module, converted.rounding);
   }
   check(hooks > 0, "convert: the model has no hooks; prepare it first");
   if (summary) {

@@ -15,8 +15,12 @@
 namespace octet {
 
 std::pair<int32_t, int32_t> ObserverSpec::range() const {
-  check(dtype == DType::u8 || dtype == DType::i8, "observer: dtype must be u8 or i8, got ", to_string(dtype));
-  const std::pair<int32_t, int32_t> full = dtype == DType::u8 ? std::pair{0, 255} : std::pair{-128, 127};
+  check(dtype == DType::u8 || dtype == DType::i8 || dtype == DType::i16, "observer: dtype must be u8, i8 or i16, got ",
+        to_string(dtype));
+  check(dtype != DType::i16 || symmetric(), "observer: i16 codes lie around zero; they need a symmetric scheme");
+  const std::pair<int32_t, int32_t> full = dtype == DType::u8   ? std::pair{0, 255}
+                                           : dtype == DType::i8 ? std::pair{-128, 127}
+                                                                : std::pair{-32768, 32767};
   auto [lo, hi] = quant_range.value_or(full);
   check(lo <= 0 && hi >= 0 && lo < hi, "observer: quantization range ", lo, "..", hi, " must hold zero and more than one code");
   check(lo >= full.first && hi <= full.second, "observer: quantization range ", lo, "..", hi, " does not fit ", to_string(dtype));
@@ -48,11 +52,13 @@ QParams calculate_qparams(std::span<const float> min, std::span<const float> max
   std::tie(q.qmin, q.qmax) = spec.range();
   q.axis = spec.per_channel() ? spec.axis : -1;
   const auto levels = static_cast<float>(q.qmax - q.qmin);
+  // Of 16 bits the largest value has the highest code, as TensorFlow Lite wants it; PyTorch's 8 bits have half a code of room.
+  const float symmetric_levels = spec.dtype == DType::i16 ? static_cast<float>(q.qmax) : levels / 2;
   for (size_t c = 0; c < min.size(); ++c) {
     check(std::isfinite(min[c]) && std::isfinite(max[c]) && min[c] <= max[c], "calculate_qparams: range ", min[c], "..", max[c],
           " of channel ", c);
     const float lo = std::min(min[c], 0.0F), hi = std::max(max[c], 0.0F);
-    float scale = spec.symmetric() ? std::max(-lo, hi) / (levels / 2) : (hi - lo) / levels;
+    float scale = spec.symmetric() ? std::max(-lo, hi) / symmetric_levels : (hi - lo) / levels;
     if (!std::isfinite(scale)) scale = static_cast<float>((static_cast<double>(hi) - lo) / levels);  // hi - lo overflowed
     q.scale.push_back(std::max(scale, spec.eps));
   }

@@ -17,7 +17,7 @@ enum class QScheme : uint8_t { per_tensor_affine, per_tensor_symmetric, per_chan
 
 /// What every uniform observer is configured with; the defaults are PyTorch's.
 struct ObserverSpec {
-  DType dtype = DType::u8;  ///< u8 (quint8) or i8 (qint8)
+  DType dtype = DType::u8;  ///< u8 (quint8), i8 (qint8) or i16, which has symmetric schemes only
   QScheme scheme = QScheme::per_tensor_affine;
   bool reduce_range = false;                                 ///< halve the code range, floor(q/2)
   std::optional<std::pair<int32_t, int32_t>> quant_range{};  ///< custom [quant_min, quant_max]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// prepare: which module gets which hooks, and where a float wire needs an observed crossing into a quantized module.
+// prepare: which module gets which hooks, and where a wire of floats, or of codes of another width, needs an observed crossing into
+// a quantized module.
 #include <algorithm>
 #include <utility>
 
@@ -87,21 +88,31 @@ bool is_observed(Codes codes, const QConfig& config) {
   return codes == Codes::own || codes == Codes::fixed || (codes == Codes::either && config.averages);
 }
 
-void check_activation(const QConfig* config, std::string_view path) {
+/// Bits of the codes that this observer proposes.
+int bits_of(const FakeQuantize& hook) {
+  const auto [lo, hi] = hook.observer().codes();
+  return lo < -128 || hi > 255 ? 16 : 8;
+}
+
+void check_activation(const QConfig* config, Rounding rounding, std::string_view path) {
   if (!config || !config->activation) return;
   const Observer& observer = std::as_const(*config->activation).observer();
+  check(bits_of(*config->activation) == 8 || rounding == Rounding::fixed_double || rounding == Rounding::fixed_single, path,
+        ": 16-bit activations need rounding \"fixed_double\" or \"fixed_single\", the model has \"", to_string(rounding),
+        "\"; set Model::rounding before fuse and prepare, or give this module 8 bits");
   check(!observer.per_channel(), path, ": a ", observer.kind(), " observer for its activations; wires are quantized per tensor");
 }
 
-/// Whether the module's output will be codes: observed itself, or passing on the meaning of its inputs' codes. Operators that keep
-/// their input's parameters follow their input whatever the configuration says of them: they have nothing to quantize.
-bool gives_codes(const Module& module, const std::vector<bool>& codes) {
-  if (module.hooks.contains("output")) return true;
-  if (module.hooks.contains(kFloatPoint)) return false;
-  if (!may_keep_qparams(module.op) || module.inputs.empty()) return false;
+/// Bits of the codes that the module's output will be, 0 if it will be floats: observed itself, or passing on the meaning of its
+/// inputs' codes. Operators that keep their input's parameters follow their input whatever the configuration says of them: they
+/// have nothing to quantize.
+int bits_given(const Module& module, const std::vector<int>& bits) {
+  if (const auto own = module.hooks.find("output"); own != module.hooks.end()) return bits_of(*fake_quantize_at(own->second));
+  if (module.hooks.contains(kFloatPoint)) return 0;
+  if (!may_keep_qparams(module.op) || module.inputs.empty()) return 0;
   for (const Wire& w : module.inputs)
-    if (!codes[w.module]) return false;
-  return true;
+    if (bits[w.module] == 0) return 0;
+  return bits[module.inputs[0].module];
 }
 
 /// "<producer>.quant", or with a number behind it where that path is taken.
@@ -119,9 +130,13 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
   check_prefixes(model, map);
   Model prepared;
   prepared.rounding = model.rounding;
-  std::vector<int> moved;                   // old index -> new index
-  std::vector<bool> codes;                  // by new index
-  std::map<std::pair<int, int>, int> stub;  // float wire -> its crossing
+  std::vector<int> moved;  // old index -> new index
+  std::vector<int> bits;   // of its codes, by new index; 0: floats
+  struct Crossed {
+    int module, port, bits;
+    auto operator<=>(const Crossed&) const = default;
+  };
+  std::map<Crossed, int> stub;  // wire of floats, or of codes of another width -> its crossing
   int hooks = 0;
   const std::vector<bool> exact = exact_values(model);
   for (const Module& original : model.modules) {
@@ -133,8 +148,10 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     check(module.hooks.empty(), module.path, ": prepare takes a model without hooks; this one is prepared");
     for (Wire& w : module.inputs) w.module = moved[w.module];
     const QConfig* config = config_for(module.path, map);
-    check_activation(config, module.path);
+    check_activation(config, model.rounding, module.path);
     const Traits traits = traits_of(module.op);
+    check(!traits.product || !traits.product->residual || !config || !config->activation || bits_of(*config->activation) == 8,
+          module.path, ": a residual fused into a convolution of 16-bit codes; fuse without residuals");
     const bool is_exact = exact[moved.size()];
     const bool observed = config && !is_exact && is_observed(traits.codes, *config);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
@@ -152,20 +169,21 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     if (computes && (!config || is_exact)) module.hooks[kFloatPoint] = HookBox(std::make_unique<StaysFloat>());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {
-      if (!wants_codes || codes[w.module]) continue;
-      const auto [found, fresh] = stub.try_emplace({w.module, w.port}, static_cast<int>(prepared.modules.size()));
+      if (!wants_codes || bits[w.module] == bits_of(*config->activation)) continue;
+      const Crossed crossed{w.module, w.port, bits_of(*config->activation)};
+      const auto [found, fresh] = stub.try_emplace(crossed, static_cast<int>(prepared.modules.size()));
       if (fresh) {
         const Module& producer = prepared.modules[w.module];
         Module crossing{.path = crossing_path(model, prepared, producer.path), .op = identity(), .inputs = {w}};
         crossing.nominal = {producer.nominal[w.port]};
         crossing.hooks["output"] = hook(config->activation);
         prepared.modules.push_back(std::move(crossing));
-        codes.push_back(true);
+        bits.push_back(crossed.bits);
       }
       w = {found->second, 0};
     }
     moved.push_back(static_cast<int>(prepared.modules.size()));
-    codes.push_back(shared || gives_codes(module, codes));
+    bits.push_back(shared ? bits[moved[static_cast<size_t>(model.index(module.tied_to))]] : bits_given(module, bits));
     prepared.modules.push_back(std::move(module));
   }
   check(hooks > 0, "prepare: the configuration puts no hook on any module");

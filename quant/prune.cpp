@@ -12,6 +12,7 @@
 #include "engine/text.h"
 #include "kernels/float_scope.h"
 #include "kernels/qmath.h"
+#include "kernels/ref/ref16.h"
 #include "kernels/with_rounding.h"
 #include "quant/pairing.h"
 
@@ -25,6 +26,10 @@ using Marks = std::vector<bool>;
 int32_t code_of(const kernels::OutputArgs& output, kernels::CodeType type, Rounding rounding, const Blobs& tables, size_t channel,
                 int64_t sum) {
   const auto at = [&](const auto& table) { return channel < table.size() ? table[channel] : 0; };
+  if (type == kernels::CodeType::i16)
+    return qmath::limit(qmath::multiply_fixed_16(sum + kernels::wide_bias(tables.bias_codes.data(), static_cast<int32_t>(channel)),
+                                                 at(tables.multiplier), at(tables.shift)),
+                        output);
   const qmath::Scale s{at(tables.scale), at(tables.bias), at(tables.bias_codes), at(tables.multiplier), at(tables.shift)};
   const auto acc = static_cast<int32_t>(sum);  // 32 bits hold it, or the layer would have been refused
   const int32_t low = type == kernels::CodeType::i8 ? -128 : 0;

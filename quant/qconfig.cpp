@@ -31,6 +31,8 @@ constexpr ObserverSpec kDeviceActivation{.dtype = DType::i8, .eps = kNoFloor};
 constexpr ObserverSpec kDeviceWeight{
     .dtype = DType::i8, .scheme = QScheme::per_channel_symmetric, .quant_range = CodeRange{-127, 127}, .eps = kNoFloor};
 
+constexpr ObserverSpec kWideActivation{.dtype = DType::i16, .scheme = QScheme::per_tensor_symmetric, .eps = kNoFloor};
+
 template <class O>
 FakeQuantize observing(O observer) {
   return {std::make_unique<O>(std::move(observer)), true, false};
@@ -127,6 +129,15 @@ QConfig octet_device_qconfig() {
 
 QConfig octet_device_qat_qconfig() {
   return {guarded(training(MovingAverageMinMaxObserver(kDeviceActivation))),
+          training(MovingAveragePerChannelMinMaxObserver(kDeviceWeight, kMemoryless)), true};
+}
+
+QConfig octet_16x8_qconfig() {
+  return {guarded(observing(MinMaxObserver(kWideActivation))), at_convert(PerChannelMinMaxObserver(kDeviceWeight)), true};
+}
+
+QConfig octet_16x8_qat_qconfig() {
+  return {guarded(training(MovingAverageMinMaxObserver(kWideActivation))),
           training(MovingAveragePerChannelMinMaxObserver(kDeviceWeight, kMemoryless)), true};
 }
 

@@ -49,5 +49,10 @@ QConfig octet_qat_qconfig();
 /// For microcontrollers: i8 activations and weights -127..127, which the packed kernels of firmware take.
 QConfig octet_device_qconfig();
 QConfig octet_device_qat_qconfig();
+/// 16-bit activations around zero and int8 weights -127..127 per channel (TensorFlow Lite's 16x8): min-max activations, because
+/// 32767 codes leave nothing to win by clipping. Needs rounding fixed_double or fixed_single.
+QConfig octet_16x8_qconfig();
+/// Its training twin.
+QConfig octet_16x8_qat_qconfig();
 
 }  // namespace octet

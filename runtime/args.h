@@ -8,29 +8,46 @@
 
 /* Values of the fields called rounding, *_type and kind. */
 enum { OCTET_REAL = 0, OCTET_INT_BIAS = 1, OCTET_FIXED_DOUBLE = 2, OCTET_FIXED_SINGLE = 3 };
-enum { OCTET_CODES_U8 = 0, OCTET_CODES_I8 = 1 };
+enum { OCTET_CODES_U8 = 0, OCTET_CODES_I8 = 1, OCTET_CODES_I16 = 2 };
+enum { OCTET_LOGISTIC = 0, OCTET_TANH = 1, OCTET_LEAKY_RELU = 2 };
 enum { OCTET_POOL_MAX = 0, OCTET_POOL_AVERAGE = 1, OCTET_POOL_ADAPTIVE_AVERAGE = 2 };
 
 /* Record kinds: what an octet_op computes. */
 enum {
   OCTET_KIND_CONV2D = 16,
+  OCTET_KIND_CONV2D_16 = 34,
   OCTET_KIND_LINEAR = 17,
+  OCTET_KIND_LINEAR_16 = 35,
   OCTET_KIND_ADD = 18,
+  OCTET_KIND_ADD_16 = 36,
   OCTET_KIND_REQUANTIZE = 19,
+  OCTET_KIND_REQUANTIZE_16 = 37,
   OCTET_KIND_MAX_POOL2D = 20,
   OCTET_KIND_AVERAGE_POOL2D = 21,
+  OCTET_KIND_MAX_POOL2D_16 = 38,
+  OCTET_KIND_AVERAGE_POOL2D_16 = 39,
   OCTET_KIND_CLAMP = 22,
+  OCTET_KIND_CLAMP_16 = 40,
   OCTET_KIND_QUANTIZE = 23,
+  OCTET_KIND_QUANTIZE_16 = 41,
   OCTET_KIND_DEQUANTIZE = 24,
+  OCTET_KIND_DEQUANTIZE_16 = 42,
   OCTET_KIND_TRANSPOSE = 25,
   OCTET_KIND_LOOKUP = 26,
+  OCTET_KIND_LOOKUP_16 = 43,
   OCTET_KIND_BINARY = 27,
+  OCTET_KIND_BINARY_16 = 44,
   OCTET_KIND_REDUCE = 28,
+  OCTET_KIND_REDUCE_16 = 45,
   OCTET_KIND_GATHER = 29,
   OCTET_KIND_SOFTMAX = 30,
+  OCTET_KIND_SOFTMAX_16 = 46,
   OCTET_KIND_MATMUL = 31,
+  OCTET_KIND_MATMUL_16 = 47,
   OCTET_KIND_CONSTANT = 32,
-  OCTET_KIND_RESIZE = 33
+  OCTET_KIND_RESIZE = 33,
+  OCTET_KIND_RESIZE_16 = 48,
+  OCTET_KIND_ACTIVATION = 49
 };
 
 typedef struct octet_output_args {
@@ -281,5 +298,19 @@ typedef struct octet_resize_args {
   uint8_t rounding;
   uint8_t reserved[2];
 } octet_resize_args;
+
+typedef struct octet_activation_args {
+  int32_t count;
+  int32_t multiplier;
+  int32_t shift;
+  int32_t negative_multiplier;
+  int32_t negative_shift;
+  int32_t clamp_min;
+  int32_t clamp_max;
+  uint8_t kind;
+  uint8_t type;
+  uint8_t rounding;
+  uint8_t inverts;
+} octet_activation_args;
 
 #endif

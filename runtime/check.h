@@ -25,6 +25,36 @@ octet_status transpose(const octet_step&);
 octet_status lookup(const octet_step&);
 octet_status gather(const octet_step&);
 octet_status constant(const octet_step&);
+// Of 16-bit codes (runtime/check_16.cpp).
+octet_status conv2d_16(const octet_step&);
+octet_status linear_16(const octet_step&);
+octet_status matmul_16(const octet_step&);
+octet_status add_16(const octet_step&, Rounding);
+octet_status binary_16(const octet_step&, Rounding);
+octet_status reduce_16(const octet_step&, Rounding);
+octet_status requantize_16(const octet_step&, Rounding);
+octet_status softmax_16(const octet_step&, Rounding);
+octet_status activation(const octet_step&, Rounding);
+octet_status max_pool2d_16(const octet_step&);
+octet_status average_pool2d_16(const octet_step&);
+octet_status clamp_16(const octet_step&);
+octet_status quantize_16(const octet_step&);
+octet_status dequantize_16(const octet_step&);
+octet_status lookup_16(const octet_step&);
+octet_status resize_16(const octet_step&);
+
+// Parts of checks that both widths have.
+/// Sizes and geometry of a convolution of codes of so many bytes; `row`: weights of an output channel.
+bool conv2d_shape(const octet_step&, const kernels::Conv2dArgs&, int32_t size, uint32_t* row);
+/// Windows of a pool, of at most so many cells.
+octet_status pool_shape(const octet_step&, const kernels::Pool2dArgs&, int32_t size, int32_t most_cells);
+/// Matrices of codes of so many bytes inside their buffers.
+bool matmul_shape(const octet_step&, const kernels::MatMulArgs&, uint32_t size);
+/// Neighbours and weights of a resize in integers (`one` 1024) or floats.
+octet_status resize_shape(const octet_step&, const kernels::ResizeArgs&, int32_t size, bool real);
+/// Whether a table of these bytes is all the constants there are.
+bool table(const octet_tables&, uint32_t channels, uint32_t bytes);
+constexpr uint32_t kMaxRow = 1u << 23;  ///< weights of a channel: their sum of magnitudes stays below 2^31
 
 /// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
 bool packable(const kernels::Conv2dArgs&);

@@ -11,13 +11,12 @@ namespace {
 /// Up to six axes, and how many elements they have.
 bool shape(int32_t rank, const int32_t* shape, uint32_t* elements) { return within(rank, 1, 6) && product(elements, shape, rank); }
 
-/// Whether a table of these bytes is all the constants there are.
+}  // namespace
+
 bool table(const octet_tables& t, uint32_t channels, uint32_t bytes) {
   return t.weight != nullptr && t.weight_bytes == bytes && t.channels == channels && t.weight_zero_point == nullptr &&
          t.scale == nullptr && t.bias == nullptr && t.bias_codes == nullptr && t.multiplier == nullptr && t.shift == nullptr;
 }
-
-}  // namespace
 
 octet_status add(const octet_step& s, Rounding rounding) {
   AddArgs a;
@@ -82,7 +81,7 @@ octet_status dequantize(const octet_step& s) {
 
 octet_status transpose(const octet_step& s) {
   TransposeArgs a;
-  if (!take(s, &a) || (a.element_size != 1 && a.element_size != 4)) return OCTET_ERROR_ARGUMENTS;
+  if (!take(s, &a) || (a.element_size != 1 && a.element_size != 2 && a.element_size != 4)) return OCTET_ERROR_ARGUMENTS;
   uint32_t elements = 0;
   const uint32_t size = static_cast<uint32_t>(a.element_size);
   if (!shape(a.rank, a.output_shape, &elements) || s.input_count != 1 || s.input_bytes[0] % size != 0 ||
@@ -156,17 +155,19 @@ octet_status lookup(const octet_step& s) {
 
 octet_status resize(const octet_step& s, Rounding rounding) {
   ResizeArgs a;
-  if (!take(s, &a) || a.rounding != rounding || (a.reserved[0] | a.reserved[1]) != 0 || s.input_count != 1 || !valid(a.type) ||
-      !is_code(a.zero_point, a.type))
-    return OCTET_ERROR_ARGUMENTS;
+  if (!take(s, &a) || a.rounding != rounding || !valid(a.type) || !is_code(a.zero_point, a.type)) return OCTET_ERROR_ARGUMENTS;
+  return resize_shape(s, a, 1, rounding == Rounding::real);
+}
+
+octet_status resize_shape(const octet_step& s, const ResizeArgs& a, int32_t size, bool real) {
   const int32_t all[] = {a.batch, a.in_h, a.in_w, a.channels, a.out_h, a.out_w};
-  if (!sides(all, sizeof all / sizeof *all) || !equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels) ||
-      !equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.channels))
+  if ((a.reserved[0] | a.reserved[1]) != 0 || s.input_count != 1 || !sides(all, sizeof all / sizeof *all) ||
+      !equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.channels, size) ||
+      !equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.channels, size))
     return OCTET_ERROR_ARGUMENTS;
   const uint32_t entries = 4 * static_cast<uint32_t>(a.out_h + a.out_w);
   if (!table(s.tables[0], entries, entries * 4)) return OCTET_ERROR_ARGUMENTS;
   constexpr int32_t kFloatOne = 0x3f800000;  // floats of 0..1 are ordered as their bits
-  const bool real = rounding == Rounding::real;
   const int32_t* tap = reinterpret_cast<const int32_t*>(s.tables[0].weight);
   for (int32_t i = 0; i < a.out_h + a.out_w; ++i, tap += 4) {
     const int32_t side = i < a.out_h ? a.in_h : a.in_w, one = real ? kFloatOne : 1 << 10;
@@ -201,7 +202,7 @@ octet_status softmax(const octet_step& s, Rounding rounding) {
 
 octet_status gather(const octet_step& s) {
   GatherArgs a;
-  if (!take(s, &a) || !within(a.rank, 1, 6) || (a.element_size != 1 && a.element_size != 4) || a.run <= 0)
+  if (!take(s, &a) || !within(a.rank, 1, 6) || (a.element_size != 1 && a.element_size != 2 && a.element_size != 4) || a.run <= 0)
     return OCTET_ERROR_ARGUMENTS;
   uint32_t places = 0, elements = 0, entries = 0;
   if (!product(&places, a.output_shape, a.rank) || s.input_count != 1) return OCTET_ERROR_ARGUMENTS;

@@ -58,26 +58,27 @@ bool residual_ok(const Conv2dArgs& a, const octet_step& s) {
          s.input_bytes[1] == s.output_bytes[0];
 }
 
-constexpr uint32_t kMaxRow = 1u << 23;  // weights of a channel: their sum of magnitudes stays below 2^31
-
 }  // namespace
+
+bool conv2d_shape(const octet_step& s, const Conv2dArgs& a, int32_t size, uint32_t* row) {
+  const int32_t all[] = {a.batch,    a.in_h,     a.in_w,     a.in_c,     a.out_h,      a.out_w,      a.out_c,
+                         a.kernel_h, a.kernel_w, a.stride_h, a.stride_w, a.dilation_h, a.dilation_w, a.groups};
+  if (!sides(all, sizeof all / sizeof *all)) return false;
+  if (!within(a.pad_top, 0, kMaxSide) || !within(a.pad_left, 0, kMaxSide)) return false;
+  if (a.in_c % a.groups != 0 || a.out_c % a.groups != 0) return false;
+  if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.in_c, size)) return false;
+  if (!equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.out_c, size)) return false;
+  const int32_t window[] = {a.kernel_h, a.kernel_w, a.in_c / a.groups};
+  return product(row, window, 3) && *row <= kMaxRow;
+}
 
 octet_status conv2d(const octet_step& s, Rounding rounding) {
   Conv2dArgs a;
-  if (!take(s, &a) || a.rounding != rounding) return OCTET_ERROR_ARGUMENTS;
-  const int32_t all[] = {a.batch,    a.in_h,     a.in_w,     a.in_c,     a.out_h,      a.out_w,      a.out_c,
-                         a.kernel_h, a.kernel_w, a.stride_h, a.stride_w, a.dilation_h, a.dilation_w, a.groups};
-  if (!sides(all, sizeof all / sizeof *all)) return OCTET_ERROR_ARGUMENTS;
-  if (!within(a.pad_top, 0, kMaxSide) || !within(a.pad_left, 0, kMaxSide)) return OCTET_ERROR_ARGUMENTS;
-  if (a.in_c % a.groups != 0 || a.out_c % a.groups != 0) return OCTET_ERROR_ARGUMENTS;
+  uint32_t row = 0;
+  if (!take(s, &a) || a.rounding != rounding || !conv2d_shape(s, a, 1, &row)) return OCTET_ERROR_ARGUMENTS;
   if (!valid(a.input_type) || !is_code(a.input_zero_point, a.input_type) || !valid(a.output, a.output_type))
     return OCTET_ERROR_ARGUMENTS;
-  if (!equals_product(s.input_bytes[0], a.batch, a.in_h, a.in_w, a.in_c)) return OCTET_ERROR_ARGUMENTS;
-  if (!equals_product(s.output_bytes[0], a.batch, a.out_h, a.out_w, a.out_c)) return OCTET_ERROR_ARGUMENTS;
   if (!residual_ok(a, s)) return OCTET_ERROR_ARGUMENTS;
-  const int32_t window[] = {a.kernel_h, a.kernel_w, a.in_c / a.groups};
-  uint32_t row = 0;
-  if (!product(&row, window, 3) || row > kMaxRow) return OCTET_ERROR_ARGUMENTS;
   return tables(s, rounding, static_cast<uint32_t>(a.out_c), row, reach(a.input_type, a.input_zero_point));
 }
 

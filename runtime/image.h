@@ -62,7 +62,7 @@ struct Value {
 struct Port {
   uint16_t value;
   uint8_t output;  ///< 0: input, 1: output
-  uint8_t type;    ///< octet_type: u8, i8, f32
+  uint8_t type;    ///< octet_type: u8, i8, f32, i16
   uint8_t rank, name_bytes;
   uint16_t reserved;
   int32_t shape[kMaxRank];  ///< zeros past the rank
@@ -89,7 +89,7 @@ constexpr uint8_t kTemporary = 2;  ///< with it: they are no layer's, but handed
 /// Where a weighted step's tables lie; 0: none. Blobs follow each other in the order of the fields that name them.
 struct Tables {
   uint32_t weight, weight_bytes, channels;
-  uint32_t weight_zero_point, scale, bias, bias_codes, multiplier, shift;
+  uint32_t weight_zero_point, scale, bias, bias_codes, multiplier, shift;  ///< bias codes of 16-bit layers: two words a channel
 };
 
 /// Whose layout packed weights have; 0 is none, below 1024 are octet's own.

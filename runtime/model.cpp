@@ -104,15 +104,16 @@ class Opening {
     const RecordHeader r = walk.peek();
     if (r.kind != static_cast<uint16_t>(Kind::port)) return OCTET_ERROR_RECORD;
     const Port p = load<Port>(walk.payload());
-    if (p.output != (index < header_.inputs ? 0 : 1) || p.type > OCTET_F32 || p.rank > kMaxRank || p.reserved != 0)
+    if (p.output != (index < header_.inputs ? 0 : 1) || p.type > OCTET_I16 || p.rank > kMaxRank || p.reserved != 0)
       return OCTET_ERROR_RECORD;
     if (!name_ok(walk.payload() + sizeof(Port), p.name_bytes, r.bytes - uint32_t{sizeof(Port)})) return OCTET_ERROR_RECORD;
     if (p.value >= header_.values || (p.output == 0 && p.value != index)) return OCTET_ERROR_RANGE;
     const int32_t lo = p.type == OCTET_I8 ? -128 : 0;
-    if (p.type == OCTET_F32 ? p.zero_point != 0 : p.zero_point < lo || p.zero_point > lo + 255) return OCTET_ERROR_ARGUMENTS;
+    const bool around_zero = p.type == OCTET_F32 || p.type == OCTET_I16;
+    if (around_zero ? p.zero_point != 0 : p.zero_point < lo || p.zero_point > lo + 255) return OCTET_ERROR_ARGUMENTS;
     if (!positive_normal(p.scale)) return OCTET_ERROR_ARGUMENTS;
     const uint32_t bytes = value(values_, p.value).bytes;
-    uint32_t needed = p.type == OCTET_F32 ? 4 : 1;
+    uint32_t needed = p.type == OCTET_F32 ? 4 : p.type == OCTET_I16 ? 2 : 1;
     for (uint32_t i = 0; i < kMaxRank; ++i) {
       if (i >= p.rank ? p.shape[i] != 0 : p.shape[i] <= 0) return OCTET_ERROR_RECORD;
       if (i < p.rank && __builtin_mul_overflow(needed, static_cast<uint32_t>(p.shape[i]), &needed)) return OCTET_ERROR_RANGE;
@@ -132,14 +133,16 @@ class Opening {
     return true;
   }
 
-  octet_status tables(const uint8_t* at) {
+  octet_status tables(const uint8_t* at, uint32_t bias_words) {
     const Tables t = load<Tables>(at);
     uint32_t table;
     if (t.channels == 0 || __builtin_mul_overflow(t.channels, uint32_t{4}, &table)) return OCTET_ERROR_RANGE;
     if (t.weight == 0 ? t.weight_bytes != 0 : !take_blob(t.weight, t.weight_bytes)) return OCTET_ERROR_RANGE;
+    uint32_t bias;
+    if (__builtin_mul_overflow(table, bias_words, &bias)) return OCTET_ERROR_RANGE;
     const uint32_t rest[] = {t.weight_zero_point, t.scale, t.bias, t.bias_codes, t.multiplier, t.shift};
-    for (const uint32_t offset : rest)
-      if (offset != 0 && !take_blob(offset, table)) return OCTET_ERROR_RANGE;
+    for (uint32_t i = 0; i < sizeof rest / sizeof *rest; ++i)
+      if (rest[i] != 0 && !take_blob(rest[i], i == 3 ? bias : table)) return OCTET_ERROR_RANGE;
     return OCTET_OK;
   }
 
@@ -149,7 +152,7 @@ class Opening {
   }
 
   /// Where a step reads and writes: only values that were there before it, nothing under its feet unless its operator may.
-  octet_status buffers(const Step& s, const uint8_t* payload, const octet_op& op) {
+  octet_status buffers(const Step& s, const uint8_t* payload, const octet_op& op, uint32_t alignment) {
     Value outs[kMostOperands];  // from the operand's offset on
     const uint32_t first_output = operand(payload, s.inputs).value;
     if (!inside(s.scratch_offset, s.scratch_bytes, header_.arena_bytes) || s.scratch_offset % kAlignment != 0)
@@ -157,7 +160,7 @@ class Opening {
     for (uint32_t i = 0; i < s.outputs; ++i) {
       const Operand o = operand(payload, s.inputs + i);
       // In the order of their numbers; steps that write one value follow each other.
-      if (o.value >= header_.values || o.reserved != 0) return OCTET_ERROR_RANGE;
+      if (o.value >= header_.values || o.reserved != 0 || o.offset % alignment != 0) return OCTET_ERROR_RANGE;
       if (!completed_ && s.outputs != 1) return OCTET_ERROR_RECORD;
       if (o.value != (completed_ ? next_value_ : last_value_)) return OCTET_ERROR_RANGE;
       if (completed_) last_value_ = next_value_++, find_next_value();
@@ -172,7 +175,7 @@ class Opening {
     completed_ = (s.flags & kCompletes) != 0;
     for (uint32_t i = 0; i < s.inputs; ++i) {
       const Operand o = operand(payload, i);
-      if (o.value >= first_output || o.reserved != 0) return OCTET_ERROR_RANGE;
+      if (o.value >= first_output || o.reserved != 0 || o.offset % alignment != 0) return OCTET_ERROR_RANGE;
       const Value v = value(values_, o.value);
       if (o.offset >= v.bytes) return OCTET_ERROR_RANGE;
       const Value in{v.offset + o.offset, v.bytes - o.offset, kNoValue, 0};
@@ -199,16 +202,17 @@ class Opening {
     const StepParts parts = parts_of(s);
     if (s.args_bytes > kMaxArgs || s.args_bytes % 4 != 0 || parts.name > r.bytes) return OCTET_ERROR_RECORD;
     if (!name_ok(payload + parts.name, s.name_bytes, r.bytes - parts.name)) return OCTET_ERROR_RECORD;
+    static constexpr kernels::KindTable kKnown;
     for (uint32_t i = 0; i < s.tables; ++i)
-      if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables))) return t;
+      if (const octet_status t = tables(payload + parts.tables + i * sizeof(Tables), kKnown.bias_words(r.kind))) return t;
     walk.skip();
     const Cursor packed = walk;
-    const bool takes_packed = s.tables != 0 || kernels::device_op(r.kind).packs;
+    const bool takes_packed = s.tables != 0 || kKnown.packs(r.kind);
     if (const octet_status p = packed_weights(walk, takes_packed)) return p;
     bool other = false;
     const octet_op* op = choose_op(ops_, op_count_, r.kind, header_.rounding, packed, &other);
     if (op == nullptr) return other ? OCTET_ERROR_ROUNDING : OCTET_ERROR_OPERATOR;
-    if (const octet_status b = buffers(s, payload, *op)) return b;
+    if (const octet_status b = buffers(s, payload, *op, kKnown.alignment(r.kind))) return b;
     if (last && !completed_) return OCTET_ERROR_RECORD;
     ArgsBuffer args;
     octet_step resolved = resolve(image_, values_, payload, &args, nullptr);

@@ -25,7 +25,7 @@ typedef enum octet_status {
   OCTET_ERROR_RECORD = 8,     /**< a record that breaks the format */
   OCTET_ERROR_RANGE = 9,      /**< an offset, index or overlap that breaks the format */
   OCTET_ERROR_ARGUMENTS = 10, /**< a layer's arguments contradict each other, its buffers or its tables */
-  OCTET_ERROR_BOUND = 11,     /**< a layer's sums could exceed 32 bits */
+  OCTET_ERROR_BOUND = 11,     /**< a layer's sums could exceed 32 bits, of a 16-bit layer 48 */
   OCTET_ERROR_ROUNDING = 12,  /**< the operators given compute with another rounding than the model's */
   OCTET_ERROR_OPERATOR = 13,  /**< the model needs an operator that was not given */
   OCTET_ERROR_KERNEL = 14,    /**< the weights are packed for another kernel than the one given */
@@ -37,7 +37,7 @@ typedef enum octet_status {
 #define OCTET_ALIGNMENT 16
 
 /** Storage of a tensor's elements. */
-typedef enum octet_type { OCTET_U8 = 0, OCTET_I8 = 1, OCTET_F32 = 2 } octet_type;
+typedef enum octet_type { OCTET_U8 = 0, OCTET_I8 = 1, OCTET_F32 = 2, OCTET_I16 = 3 } octet_type;
 
 /** An input or output: real = scale * (code - zero_point) for codes. The name lies in the image and is not terminated. */
 typedef struct octet_tensor {
@@ -56,7 +56,8 @@ typedef struct octet_tensor {
 /** Sets of weights of a step. */
 #define OCTET_MAX_TABLES 2
 
-/** Constants of a layer with weights: `channels` elements each; NULL where the rounding has none. */
+/** Constants of a layer with weights: `channels` elements each, of the bias codes of 16-bit layers two words, the low one first;
+ * NULL where the rounding has none. */
 typedef struct octet_tables {
   const int8_t* weight; /**< NULL where only packed weights are stored */
   uint32_t weight_bytes, channels;
@@ -147,10 +148,17 @@ const char* octet_status_name(octet_status status);
 
 /* The operators of this library, one object file each: X(name) for all of which there is one for each rounding, for those that
  * compute the same in every rounding, and for those on weights that the host packed for Cortex-M4 and M7 (m4) or Cortex-M55 (m55).
+ * Those of 16-bit codes are operators of their own: OCTET_OPS_16 for each fixed rounding, the others for both.
  */
 #define OCTET_OPS_BY_ROUNDING(X) \
   X(conv2d) X(linear) X(matmul) X(add) X(binary) X(reduce) X(requantize) X(average_pool2d) X(quantize) X(softmax) X(resize)
-#define OCTET_OPS_OF_ANY_ROUNDING(X) X(max_pool2d) X(clamp) X(dequantize) X(transpose) X(lookup) X(gather) X(constant)
+#define OCTET_OPS_OF_ANY_ROUNDING(X) \
+  X(max_pool2d) X(clamp) X(dequantize) X(transpose) X(lookup) X(gather) X(constant) OCTET_OPS_16_OF_ANY_ROUNDING(X)
+#define OCTET_OPS_16_OF_ANY_ROUNDING(X)                                                                                    \
+  X(conv2d_16)                                                                                                             \
+  X(linear_16) X(matmul_16) X(max_pool2d_16) X(average_pool2d_16) X(clamp_16) X(quantize_16) X(dequantize_16) X(lookup_16) \
+      X(resize_16)
+#define OCTET_OPS_16(X) X(add_16) X(binary_16) X(reduce_16) X(requantize_16) X(softmax_16) X(activation)
 #define OCTET_OPS_PACKED(X) \
   X(m4_conv2d) X(m4_conv2d_sums) X(m4_depthwise) X(m4_linear) X(m55_conv2d) X(m55_conv2d_sums) X(m55_depthwise) X(m55_linear)
 #define OCTET_OPS_PACKED_FIXED(X) X(m4_add) X(m55_add) /* no rounding "real" */
@@ -162,6 +170,7 @@ OCTET_OPS_BY_ROUNDING(OCTET_DECLARE_ALL)
 OCTET_OPS_OF_ANY_ROUNDING(OCTET_DECLARE_OP)
 OCTET_OPS_PACKED(OCTET_DECLARE_ALL)
 OCTET_OPS_PACKED_FIXED(OCTET_DECLARE_FIXED)
+OCTET_OPS_16(OCTET_DECLARE_FIXED)
 #undef OCTET_DECLARE_OP
 #undef OCTET_DECLARE_FIXED
 #undef OCTET_DECLARE_ALL

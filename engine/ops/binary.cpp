@@ -7,6 +7,7 @@
 #include "engine/ops/binary_functions.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/strided.h"
+#include "engine/ops/wide.h"
 #include "kernels/multiplier.h"
 #include "kernels/parallel.h"
 
@@ -62,10 +63,11 @@ void set_sum(Args& a, const LowerCall& call, bool subtracts) {
     }
     case Rounding::fixed_double:
     case Rounding::fixed_single: {
-      // TensorFlow Lite: both inputs in units of twice the larger scale, 20 bits up, then one rescale to the output.
-      const double twice_max = 2.0 * std::max(sa, sb);
+      // TensorFlow Lite: both inputs in units of twice the larger scale, 20 bits up (15 of 16-bit codes), then one rescale to the
+      // output.
+      const double twice_max = 2.0 * std::max(sa, sb), unit = has_wide_codes(*call.output) ? 1 << 15 : 1 << 20;
       const auto ma = quantize_multiplier(sa / twice_max), mb = quantize_multiplier(sb / twice_max);
-      const auto mo = quantize_multiplier(twice_max / (double{1 << 20} * so));
+      const auto mo = quantize_multiplier(twice_max / (unit * so));
       a.a_multiplier = ma.multiplier, a.a_shift = ma.shift;
       a.b_multiplier = mb.multiplier, a.b_shift = mb.shift;
       a.output_multiplier = mo.multiplier, a.output_shift = mo.shift;
@@ -178,7 +180,7 @@ Lowered Binary::lower(const LowerCall& call) const {
         inputs[i] = Operand::temporary(static_cast<int>(lowered.temporaries.size()));
         lowered.calls.push_back(
             {requantize_args(call.inputs[i], *call.output, call.rounding, n), {Operand::input(static_cast<int>(i))}, {inputs[i]}});
-        lowered.temporaries.push_back(n);
+        lowered.temporaries.push_back(n * code_size(*call.output));
       }
     set_wires(a, call, act);
     a.a_type = a.b_type = a.output_type, a.a_zero_point = a.b_zero_point = a.output.zero_point;

@@ -6,6 +6,7 @@
 
 #include "engine/ops/functional.h"
 #include "engine/ops/view.h"
+#include "engine/ops/wide.h"
 #include "kernels/multiplier.h"
 
 namespace octet {
@@ -85,7 +86,7 @@ Lowered Concat::lower(const LowerCall& call) const {
     const kernels::RequantizeArgs a = requantize_args(call.inputs[i], *call.output, call.rounding,
                                                       joined_rows(call.input_shapes[i], axis).stride, rows.count, rows.stride);
     lowered.calls.push_back({a, {Operand::input(static_cast<int>(i))}, {Operand::output(offset)}});
-    offset += a.row;
+    offset += a.row * (kernels::Info<kernels::RequantizeArgs>::wide(a) ? code_size(*call.output) : 1);  // copies count bytes
   }
   return lowered;
 }

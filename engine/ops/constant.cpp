@@ -2,6 +2,7 @@
 // Constant: a tensor of the model's own. Its codes, or floats, are a table that a kernel copies.
 #include "engine/ops/functional.h"
 #include "engine/ops/table.h"
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 
 namespace octet {
@@ -36,7 +37,7 @@ ModuleTables Constant::tables(const LowerCall& call) const {
 }
 
 Lowered Constant::lower(const LowerCall& call) const {
-  return {{{.args = copied_table(numel(shape), call.path), .inputs = {}, .table = 0}}};
+  return {{{.args = copied_table(numel(shape) * code_size(*call.output), call.path), .inputs = {}, .table = 0}}};
 }
 
 ModuleTables Constant::float_tables(const FloatLowerCall& call) const { return table_of(call.param("value")); }

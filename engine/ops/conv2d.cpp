@@ -4,6 +4,7 @@
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/wide.h"
 
 namespace octet {
 
@@ -140,6 +141,7 @@ Lowered Conv2d::lower(const LowerCall& call) const {
   a.rounding = call.rounding;
   a.output = output_args(*call.output, act, call.rounding, true);
   if (residual) {
+    check(!has_wide_codes(x), call.path, ": a residual fused into a convolution of 16-bit codes; fuse without residuals");
     const QParams& r = call.inputs[1];
     a.residual_type = code_type(r);
     a.residual_zero_point = r.zero_point[0];

@@ -5,6 +5,7 @@
 
 #include "engine/ops/functional.h"
 #include "engine/ops/picked.h"
+#include "engine/ops/wide.h"
 
 namespace octet {
 namespace {
@@ -128,7 +129,7 @@ Lowered ConvTranspose2d::lower(const LowerCall& call) const {
   LoweredCall conv = plain(*this).lower(inner).calls[0];
   conv.inputs = {Operand::temporary(0)};
   lowered.calls.push_back(std::move(conv));
-  lowered.temporaries = {numel(between)};
+  lowered.temporaries = {numel(between) * code_size(call.inputs[0])};
   return lowered;
 }
 

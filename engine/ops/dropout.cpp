@@ -2,6 +2,7 @@
 // Dropout: random zeroes in training, nothing otherwise.
 #include "engine/ops/elementwise.h"
 #include "engine/ops/functional.h"
+#include "engine/quantize.h"
 
 namespace octet {
 
@@ -29,7 +30,9 @@ std::vector<Var> Dropout::forward(const Call& call) const {
   });
 }
 
-Lowered Dropout::lower(const LowerCall& call) const { return {{{copied(numel(call.input_shapes[0]), 1)}}}; }
+Lowered Dropout::lower(const LowerCall& call) const {
+  return {{{copied(numel(call.input_shapes[0]), size_of(code_dtype(call.inputs[0])))}}};
+}
 
 LoweredFloats Dropout::lower_float(const FloatLowerCall& call) const { return copied_floats(call); }
 

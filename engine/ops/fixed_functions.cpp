@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 #include "kernels/multiplier.h"
 #include "kernels/qmath.h"
@@ -159,8 +160,45 @@ std::optional<std::function<int32_t(int32_t)>> formula(const Unary& op, const QP
 
 }  // namespace
 
+std::optional<kernels::ActivationArgs> activation_16(const Unary& op, const QParams& x, const QParams& y, Rounding rounding) {
+  if (!has_wide_codes(x) || !has_wide_codes(y)) return std::nullopt;
+  const float sx = x.scale[0], sy = y.scale[0];
+  kernels::ActivationArgs a{};
+  a.clamp_min = y.qmin, a.clamp_max = y.qmax;
+  a.type = kernels::CodeType::i16;
+  a.rounding = rounding;
+  switch (op.fn) {
+    case UnaryFn::sigmoid:
+    case UnaryFn::tanh: {
+      if (sy != 0x1p-15F) return std::nullopt;
+      a.kind = op.fn == UnaryFn::tanh ? kernels::ActivationKind::tanh : kernels::ActivationKind::logistic;
+      // As many bits as 16 hold; the whole steps of input scales that are powers of two are the original's own.
+      if (sx == 0x1p-12F || (op.fn == UnaryFn::tanh && sx == 0x1p-11F)) {
+        a.multiplier = sx == 0x1p-12F ? 3 : 6;
+        return a;
+      }
+      double multiplier = static_cast<double>(sx) * 12288;
+      for (; multiplier <= 32767.0 / 2 && a.shift <= 30; ++a.shift) multiplier *= 2;
+      a.multiplier = static_cast<int32_t>(std::min(multiplier, 2147483647.0));
+      return a;
+    }
+    case UnaryFn::leaky_relu: {
+      a.kind = kernels::ActivationKind::leaky_relu;
+      const float slope = sx * static_cast<float>(op.coefficients().alpha) / sy;
+      const FixedMultiplier above = quantize_multiplier(static_cast<double>(sx / sy));
+      const FixedMultiplier below = quantize_multiplier(static_cast<double>(std::abs(slope)));
+      a.multiplier = above.multiplier, a.shift = above.shift;
+      a.negative_multiplier = below.multiplier, a.negative_shift = below.shift;
+      a.inverts = slope < 0;
+      return a;
+    }
+    default: return std::nullopt;
+  }
+}
+
 std::optional<std::function<int32_t(int32_t)>> fixed_function(const Unary& op, const QParams& x, const QParams& y,
                                                               Rounding rounding) {
+  if (has_wide_codes(x) || has_wide_codes(y)) return std::nullopt;
   if (rounding == Rounding::fixed_double) return formula<Rounding::fixed_double>(op, x, y);
   if (rounding == Rounding::fixed_single) return formula<Rounding::fixed_single>(op, x, y);
   return std::nullopt;

@@ -87,6 +87,8 @@ int32_t residual_shift(const LowerCall&, const QParams& weight);
 /// Codes of one meaning as codes of another, `row` at a time with `output_stride` from one row to the next; equal ones are copied.
 kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, Rounding, int64_t row, int64_t rows = 1,
                                         int64_t output_stride = 0);
+/// Rows of bytes copied, with `output_stride` from one to the next.
+kernels::RequantizeArgs copied_rows(int64_t row, int64_t rows, int64_t output_stride, Rounding);
 /// A kernel's own table of integers (kernels::Constants::table).
 std::shared_ptr<const Blobs> integer_table(std::span<const int32_t>);
 /// Tables of a weighted layer in float. `bias` without elements: it has none.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/ops/functional.h"
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 
 namespace octet {
@@ -27,6 +28,16 @@ ModuleTables tables_of(std::vector<int8_t> codes) {
 
 ModuleTables lookup_tables(const LowerCall& call, int64_t channels, const std::function<double(int64_t, double)>& f) {
   const QParams &x = call.inputs[0], &y = *call.output;
+  if (has_wide_codes(y)) {
+    std::vector<int16_t> all;
+    for (int64_t c = 0; c < channels; ++c) {
+      const auto of_channel = [&](double v) { return f(c, v); };
+      const auto one = interpolated_table(x.scale[0], 0, y.scale[0], 0, of_channel);
+      check_interpolation(one, x.scale[0], y.scale[0], of_channel, call.path);
+      for (const int16_t code : one) all.push_back(static_cast<int16_t>(std::clamp<int32_t>(code, y.qmin, y.qmax)));
+    }
+    return tables_of_16(all);
+  }
   Tensor values({channels, kCodes}, DType::f32);
   const auto to = values.mutable_data<float>();
   for (int64_t c = 0; c < channels; ++c)

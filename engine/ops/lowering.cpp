@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where quantization parameters become kernel arguments: output limits, per-channel tables and the accumulator's bound.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "engine/model.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/wide.h"
 #include "kernels/multiplier.h"
+#include "kernels/ref/ref16.h"
 
 namespace octet {
 namespace {
@@ -29,8 +32,8 @@ class Biases {
     check(std::isfinite(b), path_, ": bias of channel ", c, " is ", b);
     return b;
   }
-  /// In units of the input's scale x times the weights' scale w: codes of these units as they are.
-  int32_t code(int64_t c, float x, float w) const {
+  /// In units of the input's scale x times the weights' scale w, at most `most` from zero: codes of these units as they are.
+  int64_t code(int64_t c, float x, float w, int64_t most) const {
     const double unit = static_cast<double>(x) * static_cast<double>(w);
     double value = real(c);
     if (!codes_.empty()) {
@@ -39,9 +42,9 @@ class Biases {
       value = codes_[c] * static_cast<double>(own);
     }
     const double code = std::nearbyint(value / unit);
-    check(std::abs(code) <= std::numeric_limits<int32_t>::max(), path_, ": bias ", value, " of channel ", c,
-          " does not fit 32 bits in units of ", unit);
-    return static_cast<int32_t>(code);
+    check(std::abs(code) <= static_cast<double>(most), path_, ": bias ", value, " of channel ", c, " does not fit ",
+          std::bit_width(static_cast<uint64_t>(most)) + 1, " bits in units of ", unit);
+    return static_cast<int64_t>(code);
   }
 
  private:
@@ -79,7 +82,8 @@ DType code_dtype(const QParams& q) {
 
 kernels::CodeType code_type(const QParams& q) {
   const DType dtype = code_dtype(q);
-  check(dtype == DType::u8 || dtype == DType::i8, "kernels take 8-bit activations, got codes ", q.qmin, "..", q.qmax);
+  check(dtype != DType::i32, "kernels take activations of 8 and 16 bits, got codes ", q.qmin, "..", q.qmax);
+  if (dtype == DType::i16) return kernels::CodeType::i16;
   return dtype == DType::u8 ? kernels::CodeType::u8 : kernels::CodeType::i8;
 }
 
@@ -121,7 +125,9 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
   Blobs blobs;
   const auto codes = weight.data<int8_t>();
   blobs.weight = Weights({weight.share(), codes.data()}, codes.size());
-  const bool asymmetric = std::ranges::any_of(w.zero_point, [](int32_t z) { return z != 0; });
+  const bool asymmetric = std::ranges::any_of(w.zero_point, [](int32_t z) { return z != 0; }), wide = has_wide_codes(x);
+  check(!asymmetric || !wide, call.path, ": layers of 16-bit codes take weights around the zero point 0, got ", to_string(w));
+  const int64_t most = wide ? kernels::kSum16Limit - 1 : std::numeric_limits<int32_t>::max();
   const int64_t reach = std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]));
   for (int64_t c = 0; c < out; ++c) {
     const float sw = at(w.scale, c), product = x.scale[0] * sw;
@@ -140,8 +146,10 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
       case Rounding::int_bias:
       case Rounding::fixed_double:
       case Rounding::fixed_single: {
-        blobs.bias_codes.push_back(biases.code(c, x.scale[0], sw));
-        bound += std::abs(int64_t{blobs.bias_codes.back()});
+        const int64_t bias_code = biases.code(c, x.scale[0], sw, most);
+        blobs.bias_codes.push_back(static_cast<int32_t>(static_cast<uint32_t>(bias_code)));
+        if (wide) blobs.bias_codes.push_back(static_cast<int32_t>(bias_code >> 32));
+        bound += std::abs(bias_code);
         if (call.rounding == Rounding::int_bias) {
           blobs.scale.push_back(product / y.scale[0]);
           break;
@@ -152,13 +160,14 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
         const FixedMultiplier m = residual_shift > 0
                                       ? FixedMultiplier{static_cast<int32_t>(std::nearbyint(std::ldexp(real, residual_shift))), 0}
                                       : quantize_multiplier(real);
+        if (wide) check_wide_multiplier(m, real, call.path);
         blobs.multiplier.push_back(m.multiplier);
         blobs.shift.push_back(m.shift);
         break;
       }
     }
-    check(bound <= std::numeric_limits<int32_t>::max(), call.path, ": the sum of channel ", c, " can reach ", bound,
-          ", beyond 32 bits; keep this layer float or split it");
+    check(bound <= most, call.path, ": the sum of channel ", c, " can reach ", bound, ", beyond ", wide ? 48 : 32,
+          " bits; keep this layer float or split it");
     blobs.accumulator_bound = std::max(blobs.accumulator_bound, bound);
   }
   return {std::make_shared<const Blobs>(std::move(blobs))};
@@ -167,6 +176,7 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
 kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, Rounding rounding, int64_t row, int64_t rows,
                                         int64_t output_stride) {
   kernels::RequantizeArgs a{};
+  if (from == to && has_wide_codes(from)) return copied_rows(row * 2, rows, output_stride * 2, rounding);
   a.rows = static_cast<int32_t>(rows);
   a.row = static_cast<int32_t>(row);
   a.output_stride = static_cast<int32_t>(std::max(row, output_stride));
@@ -179,6 +189,17 @@ kernels::RequantizeArgs requantize_args(const QParams& from, const QParams& to, 
   a.output = output_args(to, Activation::none, rounding, false);
   const FixedMultiplier m = quantize_multiplier(static_cast<double>(from.scale[0]) / static_cast<double>(to.scale[0]));
   a.multiplier = m.multiplier, a.shift = m.shift;
+  return a;
+}
+
+kernels::RequantizeArgs copied_rows(int64_t row, int64_t rows, int64_t output_stride, Rounding rounding) {
+  kernels::RequantizeArgs a{};
+  a.rows = static_cast<int32_t>(rows);
+  a.row = static_cast<int32_t>(row);
+  a.output_stride = static_cast<int32_t>(std::max(row, output_stride));
+  a.input_scale = 1, a.output = {1, 0, 0, 255};  // what bytes would mean
+  a.rounding = rounding;
+  a.copy = 1;
   return a;
 }
 

@@ -5,7 +5,9 @@
 
 #include "engine/float_kernels.h"
 #include "engine/ops/functional.h"
+#include "engine/ops/wide.h"
 #include "kernels/multiplier.h"
+#include "kernels/ref/ref16.h"
 
 namespace octet {
 namespace {
@@ -124,8 +126,10 @@ std::vector<Var> MatMul::forward(const Call& call) const {
 
 Lowered MatMul::lower(const LowerCall& call) const {
   const Products p = products(*this, call.input_shapes[0], call.input_shapes[1], call.path);
-  check(p.k >= 1 && p.k <= kernels::kMostMatMulTerms, call.path, ": sums of ", p.k, " products of codes; 1 to ",
-        kernels::kMostMatMulTerms, " stay within 32 bits");
+  const bool wide = has_wide_codes(*call.output);
+  const int64_t most = wide ? kernels::kMostMatMul16Terms : kernels::kMostMatMulTerms;
+  check(p.k >= 1 && p.k <= most, call.path, ": sums of ", p.k, " products of codes; 1 to ", most, " stay within ", wide ? 48 : 32,
+        " bits");
   kernels::MatMulArgs g{};
   const auto narrow = [&](int64_t n) {
     check(n <= INT32_MAX, call.path, ": inputs of shapes ", to_string(call.input_shapes[0]), " and ",
@@ -151,6 +155,7 @@ Lowered MatMul::lower(const LowerCall& call) const {
         " is not a normal float");
   const FixedMultiplier multiplier = quantize_multiplier(static_cast<double>(product) / static_cast<double>(so));
   g.multiplier = multiplier.multiplier, g.shift = multiplier.shift;
+  if (wide) check_wide_multiplier(multiplier, static_cast<double>(product) / static_cast<double>(so), call.path);
   return {{{g, {Operand::input(0), Operand::input(1)}}}};
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/ops/functional.h"
 #include "engine/ops/strided.h"
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 #include "kernels/ref/ref.h"
 
@@ -103,9 +104,10 @@ namespace {
 
 /// The kernel on codes of this meaning.
 LoweredCall pick_call(const LowerCall& call, const Pick& pick, const QParams& q) {
-  Walk g = walk_of(pick, call.input_shapes[0], 1);
+  const auto size = static_cast<int32_t>(code_size(q));
+  Walk g = walk_of(pick, call.input_shapes[0], size);
   const Tensor fill = quantize(Tensor::of<float>({1}, std::vector<float>{static_cast<float>(pick.fill)}), q, call.rounding);
-  std::memcpy(g.args.constant, fill.raw(), 1);
+  std::memcpy(g.args.constant, fill.raw(), static_cast<size_t>(size));
   return {.args = g.args, .blobs = integer_table(g.table)};
 }
 
@@ -119,7 +121,8 @@ Lowered lower_rescaled_pick(const LowerCall& call, const Pick& pick) {
   const int64_t n = numel(call.input_shapes[0]);
   LoweredCall picks = pick_call(call, pick, to);
   picks.inputs = {Operand::temporary(0)};
-  return {{{.args = requantize_args(from, to, call.rounding, n), .outputs = {Operand::temporary(0)}}, std::move(picks)}, {n}};
+  return {{{.args = requantize_args(from, to, call.rounding, n), .outputs = {Operand::temporary(0)}}, std::move(picks)},
+          {n * code_size(to)}};
 }
 
 LoweredFloats lower_pick(const FloatLowerCall& call, const Pick& pick) {

@@ -6,6 +6,8 @@
 #include "engine/ops/copy.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/picked.h"
+#include "engine/ops/wide.h"
+#include "kernels/ref/ref16.h"
 
 namespace octet {
 namespace {
@@ -120,7 +122,7 @@ Lowered lower_means(const LowerCall& call, const PoolGeometry& g) {
   LowerCall of_picture = call;
   of_picture.input_shapes = {&picture, 1};
   Lowered lowered = lower_pick(of_picture, padded);
-  lowered.temporaries = {numel(padded.output())};
+  lowered.temporaries = {numel(padded.output()) * code_size(call.inputs[0])};
   lowered.calls[0].outputs = {Operand::temporary(0)};
   lowered.calls.push_back({means, {Operand::temporary(0)}});
   return lowered;
@@ -134,10 +136,10 @@ Lowered Pool2d::lower(const LowerCall& call) const {
   if (q != *call.output) return lower_means(call, g);
   if (kind != Pool::max) {
     // A sum of codes, of differences from the zero point, and half a divisor on top: 256 a cell at most in int32.
-    constexpr int64_t kMostCells = ((int64_t{1} << 31) - 1) / 256;
+    const int64_t most_cells_summed = has_wide_codes(q) ? kernels::kMostSummed16 : ((int64_t{1} << 31) - 1) / 256;
     const int64_t h = most_cells(g.in_h, g.out_h, g.kernel_h, g.adaptive), w = most_cells(g.in_w, g.out_w, g.kernel_w, g.adaptive);
-    check(h <= kMostCells / w, call.path, ": the mean of ", h, "x", w, " cells can exceed 32 bits, which hold ", kMostCells,
-          "; pool in two steps or keep this layer float");
+    check(h <= most_cells_summed / w, call.path, ": the mean of ", h, "x", w, " cells can exceed 32 bits, which hold ",
+          most_cells_summed, "; pool in two steps or keep this layer float");
   }
   kernels::Pool2dArgs a{};
   const auto i32 = [](int64_t v) { return static_cast<int32_t>(v); };

@@ -63,7 +63,7 @@ ModuleTables PRelu::tables(const LowerCall& call) const {
   const Tensor real = dequantize(slope);
   check(real.dtype() == DType::f32, call.path, ": expected slopes in float or codes, got ", to_string(slope.dtype()));
   const auto a = real.data<float>();
-  if (call.rounding == Rounding::real || call.rounding == Rounding::int_bias)
+  if (call.rounding == Rounding::real || call.rounding == Rounding::int_bias || has_wide_codes(*call.output))
     return lookup_tables(call, channels, [&](int64_t c, double x) { return x > 0 ? x : x * static_cast<double>(a[c]); });
   return channel_tables(call, channels, [&](int64_t c) {
     const QParams &x = call.inputs[0], &y = *call.output;

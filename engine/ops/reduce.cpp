@@ -8,8 +8,10 @@
 #include "engine/ops/functional.h"
 #include "engine/ops/reduce_functions.h"
 #include "engine/ops/strided.h"
+#include "engine/ops/wide.h"
 #include "kernels/multiplier.h"
 #include "kernels/parallel.h"
+#include "kernels/ref/ref16.h"
 
 namespace octet {
 namespace {
@@ -133,7 +135,7 @@ kernels::ReduceArgs reduce_args(const LowerCall& call, kernels::ReduceKind kind,
   const bool mean = kind == kernels::ReduceKind::mean;
   const int64_t cells = numel(reduced.shape);
   // Differences from the zero point summed in int32.
-  check(cells <= ((int64_t{1} << 31) - 1) / 256, call.path, ": the sum of ", cells,
+  check(cells <= (has_wide_codes(qx) ? kernels::kMostSummed16 : ((int64_t{1} << 31) - 1) / 256), call.path, ": the sum of ", cells,
         " cells can exceed 32 bits; reduce in two steps");
   kernels::ReduceArgs a{};
   a.kind = kind;

@@ -5,6 +5,7 @@
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/view.h"
+#include "engine/quantize.h"
 
 namespace octet {
 
@@ -47,7 +48,9 @@ std::vector<Var> Reshape::forward(const Call& call) const {
   return {reshape(call.inputs[0], shapes({call.path, {&x, 1}})[0])};
 }
 
-Lowered Reshape::lower(const LowerCall& call) const { return {{{copied(numel(call.input_shapes[0]), 1)}}}; }
+Lowered Reshape::lower(const LowerCall& call) const {
+  return {{{copied(numel(call.input_shapes[0]), size_of(code_dtype(call.inputs[0])))}}};
+}
 
 LoweredFloats Reshape::lower_float(const FloatLowerCall& call) const { return copied_floats(call); }
 

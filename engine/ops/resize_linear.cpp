@@ -191,7 +191,7 @@ Lowered ResizeLinear::lower(const LowerCall& call) const {
   fill.input_shapes = {&shape, 1};
   Lowered rest = lower_rescaled_pick(fill, p.filled(extrapolation.value_or(0)));
   lowered.calls[0].outputs = {Operand::temporary(0)};
-  lowered.temporaries = {numel(shape)};
+  lowered.temporaries = {numel(shape) * code_size(call.inputs[0])};
   const auto behind = [](Operand o) {
     return o.of == Operand::Of::input       ? Operand::temporary(0)
            : o.of == Operand::Of::temporary ? Operand::temporary(o.index + 1, o.offset)

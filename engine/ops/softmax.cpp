@@ -7,6 +7,7 @@
 #include "engine/ops/functional.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/strided.h"
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 #include "kernels/parallel.h"
 
@@ -92,9 +93,24 @@ std::vector<Var> Softmax::forward(const Call& call) const {
   return {shown(y, swapped(y.shape(), axis))};
 }
 
+namespace {
+
+/// TensorFlow Lite's tables for 16-bit codes, and the multiplier and shift that bring a difference of codes to units of 10/65535.
+ModuleTables wide_tables(float scale, double beta) {
+  constexpr float kExpStep = 10.0F / 65535, kOneStep = 1.0F / 65535, kUnit = 2.0F / 65535;
+  std::vector<int16_t> entries = interpolated_table(kExpStep, INT16_MAX, kUnit, 0, [](double x) { return std::exp(x); });
+  const auto reciprocals = interpolated_table(kOneStep, INT16_MIN, kUnit, 0, [](double x) { return 1 / (1 + x); });
+  entries.insert(entries.end(), reciprocals.begin(), reciprocals.end());
+  const FixedMultiplier m = quantize_multiplier(static_cast<double>(scale) * beta / (10.0 / 65535.0));
+  return tables_of_16(entries, std::vector<int32_t>{m.multiplier, m.shift});
+}
+
+}  // namespace
+
 ModuleTables Softmax::tables(const LowerCall& call) const {
   const float scale = call.inputs[0].scale[0];
   const bool fixed = call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single;
+  if (has_wide_codes(*call.output)) return wide_tables(scale, beta);
   std::vector<int32_t> table;
   for (int32_t d = 0; d < 256; ++d) {
     const double real = std::exp(-beta * static_cast<double>(scale) * d);
@@ -115,7 +131,10 @@ Lowered Softmax::lower(const LowerCall& call) const {
   a.input_type = code_type(call.inputs[0]), a.output_type = code_type(y);
   a.rounding = call.rounding;
   a.output = output_args(y, Activation::none, call.rounding, false);
-  if (call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single) {
+  if (has_wide_codes(y)) {
+    check(y.scale[0] == 0x1p-15F, call.path, ": softmax of 16-bit codes gives codes of 2^-15, got scale ", y.scale[0]);
+    check(a.n < 1 << 16, call.path, ": softmax of 16-bit codes sums 65535 elements at most, got ", a.n);
+  } else if (call.rounding == Rounding::fixed_double || call.rounding == Rounding::fixed_single) {
     const int32_t lowest = code_dtype(y) == DType::i8 ? -128 : 0;
     check(y.scale[0] == 1.0F / 256 && y.zero_point[0] == lowest, call.path, ": in rounding ", to_string(call.rounding),
           " softmax gives codes of 1/256 from ", lowest, " on, got scale ", y.scale[0], " and zero point ", y.zero_point[0]);
@@ -123,12 +142,12 @@ Lowered Softmax::lower(const LowerCall& call) const {
   }
   if (axis + 1 == x.size()) return {{{.args = a, .table = 0}}};
   const View last = swapped(x, axis), back = swapped(last.shape, axis);
-  Lowered there = lowered({&last, 1}), home = lowered({&back, 1});
+  Lowered there = lowered({&last, 1}, call.inputs[0]), home = lowered({&back, 1}, y);
   there.calls[0].outputs = {Operand::temporary(0)};
   there.calls.push_back({.args = a, .inputs = {Operand::temporary(0)}, .outputs = {Operand::temporary(1)}, .table = 0});
   home.calls[0].inputs = {Operand::temporary(1)};
   there.calls.push_back(std::move(home.calls[0]));
-  there.temporaries = {numel(x), numel(x)};
+  there.temporaries = {numel(x) * code_size(call.inputs[0]), numel(x) * code_size(y)};
   return there;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/ops/functional.h"
+#include "engine/ops/wide.h"
 #include "kernels/ref/ref.h"
 
 namespace octet {
@@ -116,7 +117,9 @@ Lowering lowered_as(std::span<const View> views, size_t element_size) {
 
 }  // namespace
 
-Lowered lowered(std::span<const View> views) { return lowered_as<Lowered>(views, 1); }
+Lowered lowered(std::span<const View> views, const QParams& codes) {
+  return lowered_as<Lowered>(views, static_cast<size_t>(code_size(codes)));
+}
 LoweredFloats lowered_floats(std::span<const View> views) { return lowered_as<LoweredFloats>(views, sizeof(float)); }
 
 }  // namespace octet

@@ -29,7 +29,7 @@ Var broadcast(const Var& x, const Shape& to);
 /// What the view shows, as a tensor. The gradient of an element is the sum over everywhere it is shown.
 Var shown(const Var& x, const View&);
 /// A kernel run for each output, in order: an uninterrupted piece as a copy, which a plan need not make.
-Lowered lowered(std::span<const View>);
+Lowered lowered(std::span<const View>, const QParams& codes);
 /// The same of floats.
 LoweredFloats lowered_floats(std::span<const View>);
 
@@ -47,7 +47,7 @@ std::vector<Var> forward_of_view(const Op& op, const Call& call) {
 template <class Op>
 Lowered lower_of_view(const Op& op, const LowerCall& call) {
   const View view = op.view(call.input_shapes[0], call.path);
-  return lowered({&view, 1});
+  return lowered({&view, 1}, call.inputs[0]);
 }
 template <class Op>
 LoweredFloats lower_float_of_view(const Op& op, const FloatLowerCall& call) {

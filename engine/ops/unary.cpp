@@ -5,6 +5,7 @@
 #include "engine/ops/functional.h"
 #include "engine/ops/lookup.h"
 #include "engine/ops/unary_functions.h"
+#include "engine/quantize.h"
 #include "kernels/parallel.h"
 
 namespace octet {
@@ -128,7 +129,7 @@ std::vector<Var> Unary::forward(const Call& call) const {
 }
 
 ModuleTables Unary::tables(const LowerCall& call) const {
-  if (is_clamp()) return {};
+  if (is_clamp() || activation_16(*this, call.inputs[0], *call.output, call.rounding)) return {};
   if (const auto code = fixed_function(*this, call.inputs[0], *call.output, call.rounding)) return lookup_tables(call, *code);
   const Coefficients k = coefficients();
   return with_row(kUnaryRows, fn,
@@ -136,9 +137,14 @@ ModuleTables Unary::tables(const LowerCall& call) const {
 }
 
 Lowered Unary::lower(const LowerCall& call) const {
-  if (!is_clamp()) return looked_up(call, 1);
   const int64_t count = numel(call.input_shapes[0]);
-  if (activation() == Activation::none) return {{{copied(count, 1)}}};
+  if (auto formula = activation_16(*this, call.inputs[0], *call.output, call.rounding)) {
+    formula->count = static_cast<int32_t>(count);
+    return {{{*formula}}};
+  }
+  if (!is_clamp()) return looked_up(call, 1);
+  if (call.inputs[0] != *call.output) return {{{requantize_args(call.inputs[0], *call.output, call.rounding, count)}}};
+  if (activation() == Activation::none) return {{{copied(count, size_of(code_dtype(*call.output)))}}};
   kernels::ClampArgs a{};
   a.count = static_cast<int32_t>(count);
   const kernels::OutputArgs output = output_args(call.inputs[0], activation(), call.rounding, false);

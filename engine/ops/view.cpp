@@ -161,7 +161,7 @@ std::vector<Var> Split::forward(const Call& call) const {
   return outputs;
 }
 
-Lowered Split::lower(const LowerCall& call) const { return lowered(pieces(*this, call.input_shapes[0])); }
+Lowered Split::lower(const LowerCall& call) const { return lowered(pieces(*this, call.input_shapes[0]), call.inputs[0]); }
 
 LoweredFloats Split::lower_float(const FloatLowerCall& call) const { return lowered_floats(pieces(*this, call.input_shapes[0])); }
 

@@ -26,9 +26,10 @@ BOARDS = {
     'cortex-m55': ('cortex_m55', ARM, 'mps3.ld', 'startup_arm.cpp', ['qemu-system-arm', '-M', 'mps3-an547'], 31.25),
     'rv32imac': ('portable', RISCV, 'virt.ld', 'startup_riscv.cpp', ['qemu-system-riscv32', '-M', 'virt', '-bios', 'none'], 1),
 }
-MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8', 'mobilenet', 'mobilenet_pruned']
+MODELS = ['tiny_separable', 'every_op', 'dscnn', 'autoencoder', 'demo', 'resnet8', 'mobilenet', 'mobilenet_pruned', 'every_op_16',
+          'functions_16', 'arrangements_16']
 ROUNDINGS = ['real', 'fixed_double', 'fixed_single']
-CI_MODELS, CI_BOARDS = ['tiny_separable', 'every_op'], ['cortex-m4', 'cortex-m55']
+CI_MODELS, CI_BOARDS = ['tiny_separable', 'every_op', 'every_op_16'], ['cortex-m4', 'cortex-m55']
 SIZED_BOARDS = CI_BOARDS  # one per kernel family
 # Million instructions of TensorFlow Lite Micro with CMSIS-NN on the same QEMU boards, its .text and arena in bytes.
 BASELINES = {
@@ -39,7 +40,7 @@ BASELINES = {
     ('resnet8', 'cortex-m55'): '4.91 M, 39,992, 55,028',
 }
 # They take or give float values, in every rounding.
-FLOAT_OPERATORS = ['quantize', 'dequantize']
+FLOAT_OPERATORS = ['quantize', 'dequantize', 'quantize_16', 'dequantize_16']
 MEMORY = {'memcpy', 'memmove', 'memset', 'memcmp'}
 # What a rounding may need of the compiler's library where the board has no FPU, or no 64-bit shifts at -Os.
 SOFT_FLOAT = {

@@ -16,7 +16,7 @@ using namespace kernels;
 Loop loop_of(Isa isa, const KernelArgs& args) {
   return std::visit(
       [&](const auto& a) {
-        int rounding = 0;
+        int rounding = is_wide(args) ? static_cast<int>(Rounding::fixed_double) : 0;  // of those that compute alike in all
         if constexpr (requires { a.rounding; }) rounding = static_cast<int>(a.rounding);
         return loops_of(isa).of[args.index()][rounding];
       },

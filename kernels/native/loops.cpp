@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // This level's table: the reference kernels as compiled for it, and octet's own loops where those are faster.
 #include "kernels/native/unit.h"
-#include "kernels/ref/ref.h"
+#include "kernels/ref/ref16.h"
 
 namespace octet::native::OCTET_ISA {
 namespace {
@@ -14,7 +14,7 @@ template <Rounding R, class Args>
 void loop(const LoopData& d, int32_t begin, int32_t end) {
   const Buffers buffers{
       d.input, d.weight, d.second, d.output, {d.scale, d.bias, d.bias_codes, d.multiplier, d.shift, d.weight_zero_point}};
-  kernels::run<R>(args_of<Args>(d), buffers, begin, end);
+  kernels::run_any<R>(args_of<Args>(d), buffers, begin, end);
 }
 
 // octet's own, where compilers do poorly.
@@ -26,15 +26,21 @@ void own_loops(Loops& t) {
     t.of[Kernels::index<BinaryArgs>()][r] = binary_real;
   }
   t.of[Kernels::index<LookupArgs>()][r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    if (args_of<LookupArgs>(d).channels == 1) return OCTET_ISA::lookup(d, begin, end);
+    const LookupArgs a = args_of<LookupArgs>(d);
+    if (a.channels == 1 && !Info<LookupArgs>::wide(a)) return OCTET_ISA::lookup(d, begin, end);
     loop<R, LookupArgs>(d, begin, end);
   };
   t.of[Kernels::index<Pool2dArgs>()][r] = [](const LoopData& d, int32_t begin, int32_t end) {
-    if (args_of<Pool2dArgs>(d).kind == PoolKind::max) return max_pool2d(d, begin, end);
+    const Pool2dArgs a = args_of<Pool2dArgs>(d);
+    if (Info<Pool2dArgs>::wide(a)) return loop<R, Pool2dArgs>(d, begin, end);
+    if (a.kind == PoolKind::max) return max_pool2d(d, begin, end);
     if (R == Rounding::real) return average_pool2d_real(d, begin, end);
     loop<R, Pool2dArgs>(d, begin, end);
   };
-  t.of[Kernels::index<ClampArgs>()][r] = clamp;
+  t.of[Kernels::index<ClampArgs>()][r] = [](const LoopData& d, int32_t begin, int32_t end) {
+    if (!Info<ClampArgs>::wide(args_of<ClampArgs>(d))) return OCTET_ISA::clamp(d, begin, end);
+    loop<R, ClampArgs>(d, begin, end);
+  };
 }
 
 template <Rounding R>

@@ -34,9 +34,13 @@ inline PoolWindow rows_of(const Pool2dArgs& a, int32_t oy) {
 inline PoolWindow columns_of(const Pool2dArgs& a, int32_t ox) {
   return {a, ox, a.in_w, a.out_w, a.kernel_w, a.stride_w, a.pad_left, a.pad_right};
 }
-inline const uint8_t* cell(const Pool2dArgs& a, const void* input, int32_t image, int32_t y, int32_t x) {
+/// Place of a cell's first code in the input.
+inline size_t first_code(const Pool2dArgs& a, int32_t image, int32_t y, int32_t x) {
   const size_t row = static_cast<size_t>(image) * static_cast<size_t>(a.in_h) + static_cast<size_t>(y);
-  return bytes(input) + (row * static_cast<size_t>(a.in_w) + static_cast<size_t>(x)) * static_cast<size_t>(a.channels);
+  return (row * static_cast<size_t>(a.in_w) + static_cast<size_t>(x)) * static_cast<size_t>(a.channels);
+}
+inline const uint8_t* cell(const Pool2dArgs& a, const void* input, int32_t image, int32_t y, int32_t x) {
+  return bytes(input) + first_code(a, image, y, x);
 }
 
 }  // namespace octet::kernels

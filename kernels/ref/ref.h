@@ -15,7 +15,7 @@ namespace octet::kernels {
 struct Channels {
   const float* scale;                ///< real: f32(sx*sw[c]); int_bias: f32(f32(sx*sw[c])/so)
   const float* bias;                 ///< real: float bias (never null; zeros if the layer has none)
-  const int32_t* bias_codes;         ///< the other modes: rne(bias/(sx*sw[c]))
+  const int32_t* bias_codes;         ///< the other modes: rne(bias/(sx*sw[c])); of 16-bit codes two words, the low one first
   const int32_t* multiplier;         ///< fixed modes: Q31 mantissa
   const int32_t* shift;              ///< fixed modes: positive = left
   const int32_t* weight_zero_point;  ///< null: all zero

@@ -12,7 +12,8 @@ class FixedQParamsObserver final : public Observer {
  public:
   static constexpr std::string_view kKind = "fixed_qparams";
   /// Real values from range.lo up to range.hi spread evenly over these codes: scale (hi - lo) / their number, lo has the first.
-  /// Throws unless lo <= 0 < hi gives zero a code of its own.
+  /// 16-bit codes lie around zero, and the farther end just has none (TensorFlow Lite's 2^-15 of sigmoid, tanh and softmax). Throws
+  /// unless lo <= 0 < hi gives zero a code of its own.
   explicit FixedQParamsObserver(FixedRange range = {0, 1}, std::pair<int32_t, int32_t> codes = {0, 255});
 
   void observe(const Tensor&, std::string_view path) override;

@@ -13,7 +13,6 @@ namespace octet {
 namespace {
 
 constexpr int kUpsample = 16;       // sub-bins per bin when a histogram moves to a wider range
-constexpr int kTargetLevels = 256;  // levels the error is estimated for: 2^bits of the dtype, whatever the code range
 constexpr double kTrimStep = 1e-5;  // share of the mass one trimming step removes
 
 /// Counts of x over `bins` equal bins of [lo, hi]; an empty range is widened by one on both sides.
@@ -44,17 +43,20 @@ std::vector<double> spread(std::span<const double> histogram, float lo, float hi
   return result;
 }
 
-/// Estimated squared error when bins a..b are quantized to kTargetLevels levels and everything outside is clipped to their ends.
-double quantization_error(std::span<const double> histogram, double bin_width, int a, int b) {
-  const double level = bin_width * (b - a + 1) / kTargetLevels;
+/// Levels the error is estimated for: 2^bits of the dtype, whatever the code range.
+double target_levels(DType dtype) { return dtype == DType::i16 ? 65536 : 256; }
+
+/// Estimated squared error when bins a..b are quantized to so many levels and everything outside is clipped to their ends.
+double quantization_error(std::span<const double> histogram, double bin_width, double levels, int a, int b) {
+  const double level = bin_width * (b - a + 1) / levels;
   if (level == 0) return 0;
   const auto cube = [](double v) { return v * v * v; };
   const double whole = 2 * cube(level / 2) / 3;  // of one level inside a bin, times the density
   double error = 0;
   for (int i = 0; i < static_cast<int>(histogram.size()); ++i) {
     const double begin = (i - a) * bin_width, end = begin + bin_width;
-    const double first = std::clamp(std::floor(begin / level), 0.0, kTargetLevels - 1.0);
-    const double last = std::clamp(std::floor(end / level), 0.0, kTargetLevels - 1.0);
+    const double first = std::clamp(std::floor(begin / level), 0.0, levels - 1.0);
+    const double last = std::clamp(std::floor(end / level), 0.0, levels - 1.0);
     const double density = histogram[i] / bin_width;
     const double head = (cube(level / 2) - cube(begin - (first + 0.5) * level)) / 3;
     const double tail = (cube(end - (last + 0.5) * level) - cube(-level / 2)) / 3;
@@ -64,12 +66,14 @@ double quantization_error(std::span<const double> histogram, double bin_width, i
 }
 
 /// First and last bin of the range with the smallest estimated error along one path of trims.
-std::pair<int, int> best_window(std::span<const double> histogram, double bin_width) {
+std::pair<int, int> best_window(std::span<const double> histogram, double bin_width, double levels) {
   std::vector<double> cumulative(histogram.size());
   double total = 0;
   for (size_t i = 0; i < histogram.size(); ++i) cumulative[i] = total += histogram[i];
   int start = 0, end = static_cast<int>(histogram.size()) - 1;
-  double left_mass = 0, right_mass = 1, best = INFINITY;
+  // PyTorch takes the first trim whatever it costs; of 16 bits the whole range is a candidate too, because it often is the best.
+  double left_mass = 0, right_mass = 1;
+  double best = levels > 256 ? quantization_error(histogram, bin_width, levels, start, end) : INFINITY;
   while (left_mass < right_mass) {
     int left = start, right = end;
     while (left < end && cumulative[left] < (left_mass + kTrimStep) * total) ++left;
@@ -83,7 +87,7 @@ std::pair<int, int> best_window(std::span<const double> histogram, double bin_wi
       right_mass -= kTrimStep;
     }
     if (next_start == start && next_end == end) continue;
-    const double error = quantization_error(histogram, bin_width, next_start, next_end);
+    const double error = quantization_error(histogram, bin_width, levels, next_start, next_end);
     if (error > best) break;
     best = error;
     start = next_start;
@@ -132,7 +136,7 @@ QParams HistogramObserver::qparams() const {
   const FloatScope environment;
   check(calibrated(), kKind, ": the observer has seen no data");
   const float width = (max_ - min_) / static_cast<float>(bins_);
-  const auto [start, end] = best_window(histogram_, width);
+  const auto [start, end] = best_window(histogram_, width, target_levels(spec_.dtype));
   const float lo = min_ + width * static_cast<float>(start), hi = min_ + width * static_cast<float>(end + 1);
   return calculate_qparams({&lo, 1}, {&hi, 1}, spec_);
 }

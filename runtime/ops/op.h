@@ -3,7 +3,7 @@
 // that names one constant octet_op_<kind>_<rounding>.
 #pragma once
 
-#include "kernels/ref/ref.h"
+#include "kernels/ref/ref16.h"
 #include "runtime/check.h"
 
 #ifdef OCTET_ROUNDING
@@ -54,6 +54,11 @@ static void run_reference(const octet_step* s) {
   const Args& a = args<Args>(s);
   kernels::run<kRounding>(a, buffers(s), 0, kernels::units(a));
 }
+template <class Args>
+static void run_reference_16(const octet_step* s) {
+  const Args& a = args<Args>(s);
+  kernels::run_16<kRounding>(a, buffers(s), 0, kernels::units(a));
+}
 template <octet_status (*Check)(const octet_step&, Rounding)>
 static octet_status checked(const octet_step* s) {
   return Check(*s, kRounding);
@@ -67,6 +72,13 @@ static octet_status checked(const octet_step* s) {
 template <class Args, auto Check>
 constexpr octet_op reference() {
   return plain(kernels::Info<Args>::device[0], checked<Check>, run_reference<Args>);
+}
+
+/// The same of 16-bit codes: the family's second operator, or its only one.
+template <class Args, auto Check>
+constexpr octet_op reference_16() {
+  constexpr auto& ops = kernels::Info<Args>::device;
+  return plain(ops[sizeof ops / sizeof *ops - 1], checked<Check>, run_reference_16<Args>);
 }
 
 }  // namespace octet::op

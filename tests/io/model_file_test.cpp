@@ -301,7 +301,8 @@ TEST_CASE("quantization parameters no kernel can use are refused", "[io]") {
   CHECK_THAT(error_after(m, "\"axis\":0", "\"axis\":-2"), Contains("axis -2"));
   CHECK_THAT(error_after(m, "\"axis\":0", "\"axis\":-1"), Contains("needs 1 scales"));
   CHECK_THAT(error_after(m, "\"group\":0", "\"group\":32"), Contains("group 32 is not supported"));
-  CHECK_THAT(error_after(m, "\"qmin\":-127", "\"qmin\":-129"), Contains("fit neither"));
+  CHECK_THAT(error_after(m, "\"qmin\":-127", "\"qmin\":-32769"), Contains("fit neither"));
+  CHECK_THAT(error_after(m, "\"qmin\":-127", "\"qmin\":-129"), Contains("16-bit codes have 0"));
   CHECK_THAT(error_after(m, "\"qmin\":-127", "\"qmin\":-100"), StartsWith("m.octet: fc.weight: code -127 at element 0 is outside"));
   CHECK_THAT(error_after(m, "\"qmin\":-127", "\"qmin\":0"), StartsWith("m.octet: fc.weight: "));
   CHECK_THAT(error_after(m, "\"params\":{\"weight\"", "\"params\":{\"bias\""), Contains("fc.bias"));

@@ -17,7 +17,8 @@ constexpr bool plain_bytes = std::is_standard_layout_v<T>&& std::is_trivially_co
 static_assert(sizeof(Rounding) == 1 && sizeof(CodeType) == 1 && sizeof(PoolKind) == 1 && sizeof(float) == 4);
 static_assert(int(Rounding::real) == 0 && int(Rounding::int_bias) == 1 && int(Rounding::fixed_double) == 2 &&
               int(Rounding::fixed_single) == 3);
-static_assert(int(CodeType::u8) == 0 && int(CodeType::i8) == 1);
+static_assert(int(CodeType::u8) == 0 && int(CodeType::i8) == 1 && int(CodeType::i16) == 2);
+static_assert(int(ActivationKind::logistic) == 0 && int(ActivationKind::tanh) == 1 && int(ActivationKind::leaky_relu) == 2);
 static_assert(int(PoolKind::max) == 0 && int(PoolKind::average) == 1 && int(PoolKind::adaptive_average) == 2);
 
 static_assert(plain_bytes<OutputArgs> && sizeof(OutputArgs) == 16);
@@ -123,6 +124,14 @@ static_assert(offsetof(ResizeArgs, batch) == 0 && offsetof(ResizeArgs, in_h) == 
               offsetof(ResizeArgs, channels) == 12 && offsetof(ResizeArgs, out_h) == 16 && offsetof(ResizeArgs, out_w) == 20 &&
               offsetof(ResizeArgs, zero_point) == 24 && offsetof(ResizeArgs, type) == 28 && offsetof(ResizeArgs, rounding) == 29 &&
               offsetof(ResizeArgs, reserved) == 30);
+
+static_assert(plain_bytes<ActivationArgs> && sizeof(ActivationArgs) == 32);
+static_assert(offsetof(ActivationArgs, count) == 0 && offsetof(ActivationArgs, multiplier) == 4 &&
+              offsetof(ActivationArgs, shift) == 8 && offsetof(ActivationArgs, negative_multiplier) == 12 &&
+              offsetof(ActivationArgs, negative_shift) == 16 && offsetof(ActivationArgs, clamp_min) == 20 &&
+              offsetof(ActivationArgs, clamp_max) == 24 && offsetof(ActivationArgs, kind) == 28 &&
+              offsetof(ActivationArgs, type) == 29 && offsetof(ActivationArgs, rounding) == 30 &&
+              offsetof(ActivationArgs, inverts) == 31);
 
 static_assert(plain_bytes<ConstantArgs> && sizeof(ConstantArgs) == 4 && offsetof(ConstantArgs, count) == 0);
 

@@ -143,6 +143,9 @@ struct Maker {
     }
     table_of(table);
   }
+  void operator()(const ActivationArgs& a) {
+    add(codes(rng, line.fill, 2 * static_cast<size_t>(a.count), 0, 255, 128));  // the bytes of 16-bit codes
+  }
   void operator()(const ConstantArgs& a) {
     auto blobs = std::make_shared<Blobs>();
     const auto table = codes(rng, Fill::random, static_cast<size_t>(a.count), -128, 127, 0);

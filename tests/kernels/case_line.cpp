@@ -22,17 +22,19 @@ void fields(Args& a, F&& f) {
 }
 
 /// The grammar's spelling of an enum, by value.
-constexpr std::array<std::string_view, 2> kCodeTypes{"u8", "i8"};
+constexpr std::array<std::string_view, 3> kCodeTypes{"u8", "i8", "i16"};
 constexpr std::array<std::string_view, 4> kRoundingNames{"real", "int_bias", "fixed_double", "fixed_single"};
 constexpr std::array<std::string_view, 3> kPoolKinds{"max", "average", "adaptive_average"};
 constexpr std::array<std::string_view, 5> kBinaryKinds{"add", "sub", "mul", "minimum", "maximum"};
 constexpr std::array<std::string_view, 4> kReduceKinds{"mean", "sum", "max", "min"};
+constexpr std::array<std::string_view, 3> kActivationKinds{"logistic", "tanh", "leaky_relu"};
 constexpr std::array<std::string_view, 5> kFillNames{"random", "all_min", "all_max", "alternating", "ties"};
 const auto& names(CodeType) { return kCodeTypes; }
 const auto& names(Rounding) { return kRoundingNames; }
 const auto& names(PoolKind) { return kPoolKinds; }
 const auto& names(BinaryKind) { return kBinaryKinds; }
 const auto& names(ReduceKind) { return kReduceKinds; }
+const auto& names(ActivationKind) { return kActivationKinds; }
 const auto& names(Fill) { return kFillNames; }
 
 template <class T>

@@ -29,23 +29,26 @@ std::vector<CaseLine> samples() {
   binary.b_stride[1] = 1, binary.a_scale = 0.02F, binary.b_scale = 1, binary.kind = BinaryKind::mul, binary.output = out;
   ReduceArgs reduce{1, 2, {5, 3, 4}, {1, 20, 5}, 7, 0.02F, 1 << 30, -3, ReduceKind::mean, CodeType::i8, {}, {}, out};
   MatMulArgs matmul{2, {2, 3}, {0, 60}, {24, 0}, 5, 6, 4, 4, 1, 4, 1, 9, -5, 0.001F, 1 << 30, -6, {}, CodeType::i8, {}, {}, out};
-  std::vector<CaseLine> lines{{conv, Fill::ties, 1, true, QEngine::onednn, 3},
-                              {linear, Fill::random, 4000000000U, true, QEngine::automatic, 2},
-                              {add, Fill::all_max, 7},
-                              {requantize, Fill::alternating, 8},
-                              {pool, Fill::all_min, 9},
-                              {ClampArgs{70, -5, 100, CodeType::i8, {}}},
-                              {QuantizeArgs{300, CodeType::i8, {}, {}, {4.0F, 3, -128, 127}}, Fill::random, 5},
-                              {DequantizeArgs{300, -7, 3e-39F, CodeType::i8, {}}},
-                              {transpose, Fill::random, 6},
-                              {LookupArgs{300, 4, CodeType::i8, {}, {}}, Fill::random, 11},
-                              {binary, Fill::random, 12},
-                              {reduce, Fill::random, 13},
-                              {GatherArgs{2, 1, 3, {6, 7}, 13, {9}}, Fill::random, 14},
-                              {SoftmaxArgs{3, 50, {}, CodeType::u8, {}, 0, {256, 0, 0, 255}}, Fill::random, 15},
-                              {matmul, Fill::random, 16},
-                              {ConstantArgs{90}, Fill::random, 17},
-                              {ResizeArgs{2, 5, 4, 3, 7, 6, 9, {}, {}, {}}, Fill::random, 18}};
+  std::vector<CaseLine> lines{
+      {conv, Fill::ties, 1, true, QEngine::onednn, 3},
+      {linear, Fill::random, 4000000000U, true, QEngine::automatic, 2},
+      {add, Fill::all_max, 7},
+      {requantize, Fill::alternating, 8},
+      {pool, Fill::all_min, 9},
+      {ClampArgs{70, -5, 100, CodeType::i8, {}}},
+      {QuantizeArgs{300, CodeType::i8, {}, {}, {4.0F, 3, -128, 127}}, Fill::random, 5},
+      {DequantizeArgs{300, -7, 3e-39F, CodeType::i8, {}}},
+      {transpose, Fill::random, 6},
+      {LookupArgs{300, 4, CodeType::i8, {}, {}}, Fill::random, 11},
+      {binary, Fill::random, 12},
+      {reduce, Fill::random, 13},
+      {GatherArgs{2, 1, 3, {6, 7}, 13, {9}}, Fill::random, 14},
+      {SoftmaxArgs{3, 50, {}, CodeType::u8, {}, 0, {256, 0, 0, 255}}, Fill::random, 15},
+      {matmul, Fill::random, 16},
+      {ConstantArgs{90}, Fill::random, 17},
+      {ResizeArgs{2, 5, 4, 3, 7, 6, 9, {}, {}, {}}, Fill::random, 18},
+      {ActivationArgs{300, 17000, 13, 0, 0, -32768, 32767, ActivationKind::tanh, CodeType::i16, Rounding::fixed_double, 0},
+       Fill::random, 19}};
   return lines;
 }
 
@@ -138,6 +141,7 @@ TEST_CASE("a wrong case line is refused with the key and what was expected") {
   refuses("transpose rank=7 element_size=1", "rank: expected 0 to 6");
   refuses("transpose rank=1 element_size=1 output_shape=1,2,3,4,5,6,7", "at most 6");
   refuses(to_string(samples()[0]) + " stride_h=3", "given twice");
+  refuses("clamp count=4 clamp_max=8 type=i16", "only activations have lines of 16-bit codes");
 }
 
 }  // namespace

@@ -194,10 +194,22 @@ void look(const LookupArgs& a, Complaint& c) {
   c.that(!c.why.empty() || a.count % a.channels == 0, "channels: must divide count");
 }
 
+void look(const ActivationArgs& a, Complaint& c) {
+  c.size("count", a.count, 0), c.in("kind", static_cast<int>(a.kind), 0, 2), c.in("type", static_cast<int>(a.type), 2, 2);
+  c.in("multiplier", a.multiplier, 0, INT32_MAX), c.in("shift", a.shift, a.kind == ActivationKind::leaky_relu ? -31 : 0, 30);
+  c.in("negative_multiplier", a.negative_multiplier, 0, INT32_MAX), c.in("negative_shift", a.negative_shift, -31, 30);
+  c.in("inverts", a.inverts, 0, 1), c.in("clamp_min", a.clamp_min, -32768, a.clamp_max),
+      c.in("clamp_max", a.clamp_max, -32768, 32767);
+  c.that(a.rounding == Rounding::fixed_double || a.rounding == Rounding::fixed_single, "rounding: 16-bit codes need a fixed one");
+}
+
 }  // namespace
 
 std::string invalid(const KernelArgs& args) {
   Complaint complaint;
+  complaint.that(!is_wide(args) || std::holds_alternative<ActivationArgs>(args),
+                 "type: only activations have lines of 16-bit codes");
+  if (!complaint.why.empty()) return complaint.why;
   std::visit([&](const auto& a) { look(a, complaint); }, args);
   return complaint.why;
 }

@@ -59,11 +59,19 @@ def check_includes(root, files):
         findings.append(f'{file.relative_to(root)} includes "{match[3]}"')
 
 
+def modes_of(root, source):
+  """The rounding modes a source is compiled for; [None]: it has none."""
+  fixed = re.search(r"ref_fixed = files\((.*?)\)", (root / 'kernels/ref/meson.build').read_text(), re.DOTALL)[1]
+  if f"'{source.name}'" in fixed:
+    return [mode for mode in ROUNDINGS if mode.startswith('fixed')]
+  return ROUNDINGS if 'OCTET_ROUNDING' in source.read_text() else [None]
+
+
 def compile_all(compiler, flags, root, sources, out):
   """Object files by rounding mode; None holds those of no mode."""
   objects = {mode: [] for mode in [None, *ROUNDINGS]}
   for source in sources:
-    for mode in ROUNDINGS if 'OCTET_ROUNDING' in source.read_text() else [None]:
+    for mode in modes_of(root, source):
       target = out / f'{source.stem}-{mode}.o'
       define = [] if mode is None else [f'-DOCTET_ROUNDING={ROUNDINGS[mode]}']
       run(*compiler, *FLAGS, *flags, *define, '-I', root, '-c', source, '-o', target)

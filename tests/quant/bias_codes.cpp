@@ -170,7 +170,10 @@ TEST_CASE("what are no codes of a bias is refused by name") {
   Model bare = m;
   bare["conv"].params["bias"] = Tensor::zeros({6}, DType::i32);
   CHECK_THROWS_WITH(check_model(bare), Contains("conv: expected bias of floats or codes, got i32"));
+  Model sixteen = m;  // 16 bits an activation's
+  sixteen["fc"].params["weight"] = Tensor::zeros({3, 6}, DType::i16).with({{1}, {0}, -1, 0, -32768, 32767});
+  CHECK_THROWS_WITH(check_module(sixteen["fc"], "fc"), Contains("fc.weight: weights have 8 bits, got codes -32768..32767"));
   Model weight = m;  // 32 bits are a bias's alone
   weight["fc"].params["weight"] = Tensor::zeros({3, 6}, DType::i32).with(bias_qparams({1.0F}));
-  CHECK_THROWS_WITH(check_model(weight), Contains("fc.weight: ") && Contains("fit neither u8 nor i8"));
+  CHECK_THROWS_WITH(check_model(weight), Contains("fc.weight: ") && Contains("fit neither u8, i8 nor i16"));
 }

@@ -66,7 +66,7 @@ TEST_CASE("convert names the module whose observer proposes what codes cannot be
       {"scale 0 is nan", {{NAN}, {0}, -1, 0, 0, 255}},     {"scale 0 is inf", {{inf}, {0}, -1, 0, 0, 255}},
       {"scale 0 is 9.99", {{1e-40F}, {0}, -1, 0, 0, 255}}, {"zero point 0 is 256", {{1}, {256}, -1, 0, 0, 255}},
       {"zero point 0 is -1", {{1}, {-1}, -1, 0, 0, 255}},  {"qmin 255 is above", {{1}, {0}, -1, 0, 255, 0}},
-      {"neither u8 nor i8", {{1}, {0}, -1, 0, 0, 300}},    {"per channel", {{1, 1}, {0, 0}, 3, 0, 0, 255}},
+      {"neither u8, i8 nor i16", {{1}, {0}, -1, 0, 0, 32768}},    {"per channel", {{1, 1}, {0, 0}, 3, 0, 0, 255}},
       {"needs 1 scales", {{1, 1}, {0, 0}, -1, 0, 0, 255}}, {"needs 1 scales", {{}, {}, -1, 0, 0, 255}}};
   for (const auto& [text, q] : proposals) {
     CAPTURE(text);

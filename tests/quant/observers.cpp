@@ -125,7 +125,7 @@ TEST_CASE("observers refuse impossible configurations") {
   CHECK_THROWS_WITH(MinMaxObserver({.scheme = QScheme::per_tensor_symmetric, .reduce_range = true}), Contains("reduced range"));
   CHECK_THROWS_WITH(MinMaxObserver({.quant_range = std::pair{3, 127}}), Contains("must hold zero"));
   CHECK_THROWS_WITH(MinMaxObserver({.quant_range = std::pair{0, 256}}), Contains("does not fit u8"));
-  CHECK_THROWS_WITH(MinMaxObserver({.dtype = DType::i32}), Contains("dtype must be u8 or i8"));
+  CHECK_THROWS_WITH(MinMaxObserver({.dtype = DType::i32}), Contains("dtype must be u8, i8 or i16"));
   CHECK_THROWS_WITH(MinMaxObserver({.scheme = QScheme::per_channel_affine}),
                     Contains("per-tensor observer with a per-channel scheme"));
   CHECK_THROWS_WITH(PerChannelMinMaxObserver({.scheme = QScheme::per_tensor_affine}), Contains("per-channel observer"));

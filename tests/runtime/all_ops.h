@@ -10,7 +10,8 @@ namespace octet::device {
 #define OCTET_TAKE_FIXED(name) &octet_op_##name##_fixed_double, &octet_op_##name##_fixed_single,
 #define OCTET_TAKE_ALL(name) &octet_op_##name##_real, OCTET_TAKE_FIXED(name)
 inline const octet_op* const kAllOps[] = {OCTET_OPS_BY_ROUNDING(OCTET_TAKE_ALL) OCTET_OPS_OF_ANY_ROUNDING(OCTET_TAKE)
-                                              OCTET_OPS_PACKED(OCTET_TAKE_ALL) OCTET_OPS_PACKED_FIXED(OCTET_TAKE_FIXED)};
+                                              OCTET_OPS_PACKED(OCTET_TAKE_ALL) OCTET_OPS_PACKED_FIXED(OCTET_TAKE_FIXED)
+                                                  OCTET_OPS_16(OCTET_TAKE_FIXED)};
 #undef OCTET_TAKE
 #undef OCTET_TAKE_FIXED
 #undef OCTET_TAKE_ALL

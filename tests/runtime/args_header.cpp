@@ -62,7 +62,8 @@ std::string header() {
       "#ifndef OCTET_RUNTIME_ARGS_H\n#define OCTET_RUNTIME_ARGS_H\n\n#include <stdint.h>\n\n"
       "/* Values of the fields called rounding, *_type and kind. */\n"
       "enum { OCTET_REAL = 0, OCTET_INT_BIAS = 1, OCTET_FIXED_DOUBLE = 2, OCTET_FIXED_SINGLE = 3 };\n"
-      "enum { OCTET_CODES_U8 = 0, OCTET_CODES_I8 = 1 };\n"
+      "enum { OCTET_CODES_U8 = 0, OCTET_CODES_I8 = 1, OCTET_CODES_I16 = 2 };\n"
+      "enum { OCTET_LOGISTIC = 0, OCTET_TANH = 1, OCTET_LEAKY_RELU = 2 };\n"
       "enum { OCTET_POOL_MAX = 0, OCTET_POOL_AVERAGE = 1, OCTET_POOL_ADAPTIVE_AVERAGE = 2 };\n\n"
       "/* Record kinds: what an octet_op computes. */\nenum {";
   kernels::Kernels::each([&](auto info) {

@@ -137,9 +137,9 @@ class Prober {
   std::string name_of(uint16_t kind, size_t args) const {
     const std::string name = kernels::device_op(kind).name;
     if (name == "conv2d" && has_residual(take<kernels::Conv2dArgs>(bytes_, args))) return "conv2d and residual";
-    const bool adaptive = name == "average_pool2d" &&
+    const bool adaptive = (name == "average_pool2d" || name == "average_pool2d_16") &&
                           take<kernels::PoolKind>(bytes_, args + offsetof(kernels::Pool2dArgs, kind)) != kernels::PoolKind::average;
-    return adaptive ? "adaptive_average_pool2d" : name;
+    return adaptive ? "adaptive_" + name : name;
   }
   void probe(const std::string& what, size_t at, const Fields& fields) {
     for (const Field& f : fields) {
@@ -197,23 +197,32 @@ std::string text(const std::set<std::string>& values) {
 }
 
 /// The network in codes without a float computed anywhere, so that every machine has the same image.
-Model in_codes(const Model& net, Rounding rounding, bool weight_zero_points) {
+Model in_codes(const Model& net, Rounding rounding, bool weight_zero_points, bool wide = false) {
   Model m = net;
+  const int32_t reach = wide ? 32768 : 128;
   m.rounding = rounding;
   Generator g(1);
   initialize(m, g);
-  m = fuse(m, Aim::inference);
+  m = wide ? fuse(m, Aim::inference, {.residual = false}) : fuse(m, Aim::inference);
   for (size_t i = 0; i < m.modules.size(); ++i) {
     Module& module = m.modules[i];
     const auto at = static_cast<int32_t>(i);
     if (const auto value = module.params.find("value"); value != module.params.end())
       for (float& v : value->second.mutable_data<float>()) v = static_cast<float>(g.integer(-8, 9)) / 8;
-    if (module.as<Softmax>())
+    const auto* unary = module.as<Unary>();
+    if (wide && (module.as<Softmax>() || (unary != nullptr && traits_of(*unary).codes == Codes::fixed)))
+      module.out_q = {QParams{{0x1p-15F}, {0}, -1, 0, -reach, reach - 1}};
+    else if (module.as<Softmax>())
       module.out_q = {QParams{{0.00390625F}, {-128}, -1, 0, -128, 127}};
     else if (keeps_qparams(module.op) || module.as<Pool2d>())
       module.out_q = m.modules[static_cast<size_t>(module.inputs[0].module)].out_q;
     else
-      module.out_q = {QParams{{0.03125F + 0.0078125F * static_cast<float>(at % 5)}, {at * 29 % 120 - 60}, -1, 0, -128, 127}};
+      module.out_q = {QParams{{(0.03125F + 0.0078125F * static_cast<float>(at % 5)) / (wide ? 256 : 1)},
+                              {wide ? 0 : at * 29 % 120 - 60},
+                              -1,
+                              0,
+                              -reach,
+                              reach - 1}};
     const auto weight = module.params.find("weight");
     if (weight == module.params.end()) continue;
     QParams q{std::vector<float>(static_cast<size_t>(weight->second.size(0)), 0.01F), {}, 0, 0, -128, 127};
@@ -259,6 +268,11 @@ TEST_CASE("every field of an image refuses what it must not be, and what it may 
     probe(in_codes(arrangements(), rounding, false), {});
     probe(in_codes(residual(), rounding, false), {});
     probe(in_codes(residual(), rounding, true), {});
+    if (rounding == Rounding::real) continue;
+    const auto wide = [&](const Model& net, bool floats) {
+      probe(in_codes(net, rounding, false, true), {.float_inputs = floats, .float_outputs = floats});
+    };
+    wide(every_op(), false), wide(every_op(), true), wide(functions(), false), wide(arrangements(), false);
   }
   // Every operator of the list has been tried, or its check is not.
   kernels::Kernels::each([&](auto info) {

@@ -133,14 +133,17 @@ TEST_CASE("every record kind has its number and an operator of that name in the 
       listed += std::to_string(op.kind) + ' ' + op.name + (op.rounds ? " by rounding\n" : "\n");
   });
   CHECK(listed ==
-        "16 conv2d by rounding\n17 linear by rounding\n18 add by rounding\n19 requantize by rounding\n20 max_pool2d\n"
-        "21 average_pool2d by rounding\n22 clamp\n23 quantize by rounding\n24 dequantize\n25 transpose\n26 lookup\n27 binary by "
-        "rounding\n"
-        "28 reduce by rounding\n29 gather\n30 softmax by rounding\n31 matmul by rounding\n32 constant\n33 resize by rounding\n");
+        "16 conv2d by rounding\n34 conv2d_16\n17 linear by rounding\n35 linear_16\n18 add by rounding\n36 add_16 by rounding\n"
+        "19 requantize by rounding\n37 requantize_16 by rounding\n20 max_pool2d\n21 average_pool2d by rounding\n38 max_pool2d_16\n"
+        "39 average_pool2d_16\n22 clamp\n40 clamp_16\n23 quantize by rounding\n41 quantize_16\n24 dequantize\n42 dequantize_16\n"
+        "25 transpose\n26 lookup\n43 lookup_16\n27 binary by rounding\n44 binary_16 by rounding\n28 reduce by rounding\n"
+        "45 reduce_16 by rounding\n29 gather\n30 softmax by rounding\n46 softmax_16 by rounding\n31 matmul by rounding\n"
+        "47 matmul_16\n32 constant\n33 resize by rounding\n48 resize_16\n49 activation by rounding\n");
   std::set<std::string> by_rounding, any, known_by_rounding, known_any;
 #define OCTET_NAME_ROUNDING(name) by_rounding.insert(#name);
 #define OCTET_NAME_ANY(name) any.insert(#name);
   OCTET_OPS_BY_ROUNDING(OCTET_NAME_ROUNDING)
+  OCTET_OPS_16(OCTET_NAME_ROUNDING)
   OCTET_OPS_OF_ANY_ROUNDING(OCTET_NAME_ANY)
 #undef OCTET_NAME_ROUNDING
 #undef OCTET_NAME_ANY

@@ -166,8 +166,13 @@ std::optional<Example> example(const std::string& name, Rounding rounding, int s
   if (name == "tiny_pruned") return quantized(name, tiny_separable(), rounding, true, samples, prune_some);
   if (name == "mobilenet") return quantized(name, mobilenet(), rounding, true, samples);
   if (name == "mobilenet_pruned") return quantized(name, mobilenet(), rounding, true, samples, prune_some);
+  if (name.ends_with("_16") && rounding == Rounding::real) return std::nullopt;
+  if (name == "every_op_16") return wide(name, every_op(), rounding, samples);
+  if (name == "functions_16") return wide(name, functions(), rounding, samples);
+  if (name == "arrangements_16") return wide(name, arrangements(), rounding, samples);
   fail("no model \"", name,
-       "\"; there are dscnn, autoencoder, every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned");
+       "\"; there are dscnn, autoencoder, every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned, "
+       "every_op_16, functions_16, arrangements_16");
 }
 
 }  // namespace octet::device

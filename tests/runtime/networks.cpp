@@ -180,4 +180,20 @@ Example quantized(const std::string& name, Model net, Rounding rounding, bool i8
   return e;
 }
 
+Example wide(const std::string& name, Model net, Rounding rounding, int samples, const std::function<void(Model&)>& edit) {
+  Generator random(7);
+  initialize(net, random);
+  if (edit) edit(net);
+  net.rounding = rounding;
+  Model prepared = prepare(fuse(net, Aim::inference, {.residual = false}), {{"", octet_16x8_qconfig()}});
+  Shape shape = net.modules[0].nominal[0];
+  shape[0] = 16;
+  const Tensor pictures = randn(random, shape);
+  calibrate(prepared, {&pictures, 1});
+  Example e{name, convert(prepared), {}};
+  shape[0] = 1;
+  for (int i = 0; i < samples; ++i) e.samples.push_back(quantize(randn(random, shape), *e.int8.modules[0].out_q[0], rounding));
+  return e;
+}
+
 }  // namespace octet::device

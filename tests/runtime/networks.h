@@ -40,12 +40,15 @@ void prune_some(Model&);
 /// Initialised, edited, calibrated on random pictures and converted; `i8`: signed activations, which a device prefers.
 Example quantized(const std::string& name, Model net, Rounding, bool i8, int samples, const std::function<void(Model&)>& edit = {});
 
+/// The same at 16 bits, in a fixed rounding.
+Example wide(const std::string& name, Model net, Rounding, int samples, const std::function<void(Model&)>& edit = {});
+
 /// A trained model of ../shared/models (MLPerf Tiny), loaded from its own int8 parameters; nullopt if the folder is not there.
 /// OCTET_MODELS names the folder that holds it. `golden` gets the expected logits in this rounding, if not null.
 std::optional<Example> mlperf_tiny(const std::string& folder, Rounding, int samples, Tensor* golden = nullptr);
 
-/// By name: every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned, dscnn, autoencoder; the last two may
-/// be missing.
+/// By name: every_op, resnet8, demo, tiny_separable, tiny_pruned, mobilenet, mobilenet_pruned, every_op_16, functions_16,
+/// arrangements_16, dscnn, autoencoder; the last two may be missing, those of 16 bits have no rounding "real".
 std::optional<Example> example(const std::string& name, Rounding, int samples);
 
 }  // namespace octet::device

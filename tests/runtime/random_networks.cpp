@@ -210,6 +210,34 @@ RandomNetwork random_network(uint64_t seed) {
   return {std::move(int8), std::move(input)};
 }
 
+RandomNetwork wide_network(uint64_t seed) {
+  Generator g(seed);
+  Model net = random_wiring(g, true);
+  initialize(net, g);
+  for (Module& module : net.modules)
+    if (module.as<Constant>()) module.params["value"] = randn(g, module.nominal[0]);
+  for (Module& module : net.modules) {  // what jumps has no table of 16 bits
+    const Op tanh = Unary{UnaryFn::tanh};
+    const auto* unary = module.as<Unary>();
+    constexpr UnaryFn kJump[] = {UnaryFn::round, UnaryFn::floor, UnaryFn::ceil, UnaryFn::sign};
+    if (unary != nullptr && std::ranges::find(kJump, unary->fn) != std::end(kJump)) module.op = tanh;
+  }
+  net.rounding = g.next32() % 2 == 0 ? Rounding::fixed_double : Rounding::fixed_single;
+  const Model fused = fuse(net, Aim::inference, {.residual = false});
+  QConfigMap map{{"", octet_16x8_qconfig()}};
+  map.begin()->second->averages = g.next32() % 2 == 0;
+  for (size_t i = g.next32() % 3; i > 0; --i)  // some at 8 bits, the input among them
+    map[fused.modules[g.next32() % fused.modules.size()].path] = octet_device_qconfig();
+  Model prepared = prepare(fused, map);
+  Shape rows = net.modules[0].nominal[0];
+  rows[0] *= 4;
+  const Tensor data = randn(g, rows);
+  calibrate(prepared, {&data, 1});
+  Model converted = convert(prepared);
+  Tensor input = quantize(randn(g, net.modules[0].nominal[0]), *converted.modules[0].out_q[0], converted.rounding);
+  return {std::move(converted), std::move(input)};
+}
+
 FirmwarePlan placed_anew(FirmwarePlan plan, Generator& g) {
   struct Piece {
     int64_t bytes = 0;

@@ -16,6 +16,8 @@ struct RandomNetwork {
   Tensor input;  ///< codes
 };
 RandomNetwork random_network(uint64_t seed);
+/// The same at 16 bits in a fixed rounding, with up to two modules at 8 bits in between.
+RandomNetwork wide_network(uint64_t seed);
 /// The wiring alone, without parameters: what random_network() begins with.
 /// `functions`: any unary function and any activation, not relu and relu6 alone.
 Model random_wiring(Generator&, bool functions);

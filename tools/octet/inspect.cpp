@@ -30,9 +30,10 @@ void print_port(const octet_model& model, uint32_t i, bool output) {
   octet_tensor t{};
   output ? octet_output_info(&model, i, &t) : octet_input_info(&model, i, &t);
   std::printf("%s %u: %.*s %s [", output ? "output" : "input", i, static_cast<int>(t.name_bytes), t.name,
-              t.type == OCTET_U8   ? "u8"
-              : t.type == OCTET_I8 ? "i8"
-                                   : "f32");
+              t.type == OCTET_U8    ? "u8"
+              : t.type == OCTET_I8  ? "i8"
+              : t.type == OCTET_I16 ? "i16"
+                                    : "f32");
   for (uint32_t d = 0; d < t.rank; ++d) std::printf("%s%d", d == 0 ? "" : ", ", t.shape[d]);
   std::printf("]");
   if (t.type != OCTET_F32) std::printf(", scale %.9g, zero point %d", static_cast<double>(t.scale), t.zero_point);

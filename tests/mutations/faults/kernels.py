@@ -104,15 +104,41 @@ FAULTS = {
         ('if (plain_ == nullptr || plain_.use_count() > 1) return plain_ == nullptr;', '', 'weights are freed under a kernel'),
         ('fits(*found)) return found;', 'true) return found;', 'a form of another layout'),
     ],
+    'kernels/ref/weighted_16.h': [
+        ('constexpr int32_t kRun16 = 256;', 'constexpr int32_t kRun16 = 1024;', 'products added beyond 32 bits'),
+        ('acc[i] + wide_bias(channels.bias_codes, c + i)', 'acc[i] + channels.bias_codes[2 * (c + i)]', 'biases of one word'),
+    ],
+    'kernels/ref/activation.cpp': [
+        ('((1 << 25) - r + 511) >> 10', '((1 << 25) - r + 512) >> 10', 'ties of a negative logistic'),
+        ('r = table_at(v, 8, 0xffff << 8)', 'r = table_at(v, 8, 0xfffe << 8)', 'the end of tanh'),
+        ('a.inverts != 0 ?', 'false ?', 'the sign of a negative slope'),
+    ],
+    'kernels/ref/add_16.cpp': [
+        ('kUnit = 1 << 15', 'kUnit = 1 << 14', 'sums with one bit less'),
+    ],
+    'kernels/ref/softmax_16.cpp': [
+        ('+ (1 << 13)) >> 14', ') >> 14', 'the sum cut off'),
+    ],
+    'kernels/ref/reduce_16.cpp': [
+        ('INT16_MIN, value, larger', '0, value, larger', 'the largest of negative codes'),
+    ],
+    'kernels/ref/average_pool2d_16.cpp': [
+        ('qmath::divide_half_away(sum[i], divisor)', 'sum[i] / divisor', 'means cut off'),
+    ],
+    'kernels/ref/ref16.h': [
+        ('(code & 127) + 64) >> 7', '(code & 127)) >> 7', 'interpolation cut off'),
+    ],
     'kernels/info.h': [
         ('"conv2d", true, 2, true}', '"conv2d", true, 3, true}', 'a convolution over its own input'),
-        ('int64_t{a.rows - 1} * a.output_stride + a.row;', 'int64_t{a.rows} * a.output_stride;', 'bytes behind the last part'),
+        ('(int64_t{a.rows - 1} * a.output_stride + a.row) *',
+         '(int64_t{a.rows} * a.output_stride) *',
+         'bytes behind the last part'),
         ('"requantize", true, 0, false}', '"requantize", true, 1, false}', 'parts of a concatenation over their input'),
         ('"max_pool2d", false, 0, false}', '"max_pool2d", true, 0, false}', 'a largest value that is asked for by rounding'),
         ('f("pad_top", a.pad_top), f("pad_left", a.pad_left), f("pad_bottom", a.pad_bottom)',
          'f("pad_top", a.pad_top), f("pad_bottom", a.pad_bottom), f("pad_left", a.pad_left)',
          'fields out of order'),
-        ('return output_bytes(a) * window / (a.groups > 1 ? a.groups : 1);', 'return output_bytes(a) * window;',
+        ('return elements(a) * window / (a.groups > 1 ? a.groups : 1);', 'return elements(a) * window;',
          'products of a grouped convolution counted as of a dense one'),
     ],
     'kernels/multiplier.cpp': [
@@ -184,6 +210,8 @@ FAULTS = {
         ('return round_then_shift(own + dequantize(difference, r.scale), o);',
          'return round_then_shift(own - dequantize(difference, r.scale), o);',
          'a residual taken off'),
+        ('multiplier < 0x7fff0000 ?', 'multiplier < 0x7fffffff ?', 'a 16-bit multiplier of 2^15'),
+        ('(multiplier + (1 << 15)) >> 16', 'multiplier >> 16', 'a 16-bit multiplier cut off'),
         ('x = x > lo ? x : lo;\n  x = x < hi ? x : hi;', 'x = x < hi ? x : hi;\n  x = x > lo ? x : lo;', 'NaN and crossed limits'),
         ('const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);',
          'const int32_t threshold = mask >> 1;',

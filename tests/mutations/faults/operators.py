@@ -39,6 +39,7 @@ FAULTS = {
          'the larger of codes that mean different things'),
     ],
     'engine/ops/concat.cpp': [
+        ('? code_size(*call.output) : 1)', '? 1 : 1)', 'parts of 16-bit codes over each other'),
         ('rows.count, rows.stride);', 'rows.count, 0);', 'parts of a row that lie side by side'),
     ],
     'engine/ops/conv2d.cpp': [
@@ -85,6 +86,7 @@ FAULTS = {
          'rows of the first axis only'),
     ],
     'engine/ops/lowering.cpp': [
+        ('static_cast<int32_t>(bias_code >> 32)', '0', 'the upper word of a bias'),
         ('a.copy = from == to;', 'a.copy = from.scale == to.scale;', 'copies when only scales agree'),
         ('std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]))',
          'std::max<int64_t>(0, std::abs(x.qmax - x.zero_point[0]))',
@@ -95,7 +97,7 @@ FAULTS = {
         ('float_product ? static_cast<double>(product) :',
          'false ? static_cast<double>(product) :',
          'per-tensor dense scales multiplied in double'),
-        ('bound += std::abs(int64_t{blobs.bias_codes.back()});', '', 'the bias is not in the bound'),
+        ('bound += std::abs(bias_code);', '', 'the bias is not in the bound'),
         ('if (own == x * w) return codes_[c];', '', 'codes of a bias are rounded on their way'),
         ('value = codes_[c] * static_cast<double>(own);', 'value = codes_[c] * unit;', 'codes of a bias in another unit'),
         ('if (call.rounding == Rounding::int_bias) {', 'if (false) {', 'int_bias without its scale'),
@@ -160,7 +162,7 @@ FAULTS = {
         ('while (rank > 0 && is_whole(pick.axes[rank - 1], x[rank - 1])) run *= x[--rank];',
          'while (rank > 0 && pick.axes[rank - 1].size() == static_cast<size_t>(x[rank - 1])) run *= x[--rank];',
          'a flipped last axis is taken for a whole one'),
-        ('std::memcpy(g.args.constant, fill.raw(), 1);', '', 'padding with code 0'),
+        ('std::memcpy(g.args.constant, fill.raw(), static_cast<size_t>(size));', '', 'padding with code 0'),
         ('for (int32_t i = 0; i < run && !filled; ++i) to[at + i]', 'for (int32_t i = 0; i < run; ++i) to[at < 0 ? 0 : at + i]',
          'the gradient of what fills'),
     ],
@@ -177,7 +179,7 @@ FAULTS = {
         ('p.a_batch.back() == step_a * both && p.b_batch.back() == step_b * both', 'p.a_batch.back() == step_a * both',
          'matrices joined that only one input has in a row'),
         ('false, !op.transpose_b, true}, g, from_b', 'false, op.transpose_b, true}, g, from_b', "a product's gradient"),
-        ('check(p.k >= 1 && p.k <= kernels::kMostMatMulTerms', 'check(p.k >= 1', 'sums beyond 32 bits'),
+        ('check(p.k >= 1 && p.k <= most,', 'check(p.k >= 1,', 'sums beyond 32 bits'),
     ],
     'engine/ops/resize.cpp': [
         ('return scale > 0 ? x / scale : x * (from / to);', 'return x * (from / to);', 'a scale that nobody reads'),

@@ -12,7 +12,7 @@ FAULTS = {
         ('if (!seen.observer().calibrated()) seen.observer().observe(weight, where);',
          'seen.observer().observe(weight, where);',
          'a trained range is moved once more'),
-        ('if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / kMostCodes / input.scale[0]);',
+        ('if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / most_codes / input.scale[0]);',
          '',
          'no room for a large bias'),
         ('check(module.out_q.empty(), module.path, ": convert takes a prepared model, this one is converted");',
@@ -102,7 +102,9 @@ FAULTS = {
     ],
     'quant/observer.cpp': [
         ('std::floor(lo / 2.0)', 'std::trunc(lo / 2.0)', 'reduce_range halves toward zero'),
-        ('std::max(-lo, hi) / (levels / 2)', 'std::max(-lo, hi) / ((levels - 1) / 2)', 'symmetric scale of one level less'),
+        ('static_cast<float>(q.qmax) : levels / 2;',
+         'static_cast<float>(q.qmax) : (levels - 1) / 2;',
+         'symmetric scale of one level less'),
         ('const float zero = static_cast<float>(q.qmin) - std::nearbyint(',
          'const float zero = static_cast<float>(q.qmin) - std::round(',
          'zero point rounds ties away'),
@@ -142,6 +144,7 @@ FAULTS = {
          'a layer without counterpart is skipped'),
     ],
     'quant/prepare.cpp': [
+        ('bits[w.module] == bits_of(*config->activation)', 'bits[w.module] != 0', 'widths meet without a crossing'),
         ('if (!one_each || (moving', 'if (true || (moving', 'a norm as a layer quantized per tensor'),
         ('if (moving != nullptr)\n', 'if (false)\n', 'weights of one a channel never forget'),
         ('(exact[i] && !traits.decides && !traits.product) ||', '', 'what row numbers are made of is rounded'),
