@@ -6,6 +6,7 @@
 #include "engine/ops/fixed_functions.h"
 #include "engine/ops/functional.h"
 #include "engine/ops/lookup.h"
+#include "engine/ops/wide.h"
 #include "engine/quantize.h"
 #include "kernels/parallel.h"
 

@@ -7,6 +7,7 @@
 
 #include "engine/ops/functional.h"
 #include "engine/ops/resize_places.h"
+#include "engine/ops/wide.h"
 #include "kernels/parallel.h"
 
 namespace octet {
