@@ -136,7 +136,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     int module, port, bits;
     auto operator<=>(const Crossed&) const = default;
   };
-  std::map<Crossed, int> stub;  // wire of floats, or of codes of another width -> its crossing
+  std::map<Crossed, int> crossings;  // wire of floats, or of codes of another width -> its crossing
   int hooks = 0;
   const std::vector<bool> exact = exact_values(model);
   for (const Module& original : model.modules) {
@@ -171,7 +171,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     for (Wire& w : module.inputs) {
       if (!wants_codes || bits[w.module] == bits_of(*config->activation)) continue;
       const Crossed crossed{w.module, w.port, bits_of(*config->activation)};
-      const auto [found, fresh] = stub.try_emplace(crossed, static_cast<int>(prepared.modules.size()));
+      const auto [found, fresh] = crossings.try_emplace(crossed, static_cast<int>(prepared.modules.size()));
       if (fresh) {
         const Module& producer = prepared.modules[w.module];
         Module crossing{.path = crossing_path(model, prepared, producer.path), .op = identity(), .inputs = {w}};

@@ -2,21 +2,11 @@
 // Quantized convolution, NHWC input and O,kH,kW,I/groups weights: one output row a unit. Padding counts as the input zero point, so
 // as nothing. Dense and grouped convolutions gather an output pixel's window and take one dot product per output channel; depthwise
 // ones keep a block of weights transposed and run along the channels.
+#include "kernels/ref/taps.h"
 #include "kernels/ref/weighted.h"
 
 namespace octet::kernels {
 namespace {
-
-/// Taps t of [0, kernel) whose input position at * stride - pad + t * dilation lies inside [0, size).
-struct Taps {
-  int32_t begin, end, origin;
-
-  Taps(int32_t at, int32_t stride, int32_t pad, int32_t dilation, int32_t kernel, int32_t size)
-      : begin(0), end(kernel), origin(at * stride - pad) {
-    if (origin < 0) begin = smaller(kernel, (dilation - 1 - origin) / dilation);
-    if (origin + (kernel - 1) * dilation >= size) end = larger(begin, size > origin ? (size - 1 - origin) / dilation + 1 : 0);
-  }
-};
 
 /// One output row: everything its pixels share.
 struct Row {

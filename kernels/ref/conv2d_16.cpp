@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution of 16-bit codes and int8 weights, NHWC input and O,kH,kW,I/groups weights: one output row a unit. The zero point is
 // 0, so that taps in the padding are left out and the others are read where they lie.
+#include "kernels/ref/taps.h"
 #include "kernels/ref/weighted_16.h"
 
 namespace octet::kernels {
@@ -9,24 +10,13 @@ namespace {
 constexpr int32_t kWeights16 = 576;  // of a block of depthwise channels, on the stack
 constexpr int32_t kPatch16 = 576;    // codes of a window there: 3x3 over 64 channels
 
-/// Taps t of [0, kernel) whose input position origin + t * dilation lies inside [0, size).
-struct Taps16 {
-  int32_t begin, end, origin;
-
-  Taps16(int32_t at, int32_t stride, int32_t pad, int32_t dilation, int32_t kernel, int32_t size)
-      : begin(0), end(kernel), origin(at * stride - pad) {
-    if (origin < 0) begin = smaller(kernel, (dilation - 1 - origin) / dilation);
-    if (origin + (kernel - 1) * dilation >= size) end = larger(begin, size > origin ? (size - 1 - origin) / dilation + 1 : 0);
-  }
-};
-
 /// One output row: everything its pixels share.
 struct Row16 {
   const Conv2dArgs& a;
   const Buffers& d;
   int32_t group_in, group_out, window;  ///< channels of a group in and out, weights of one output channel
   const int16_t* image;
-  Taps16 y;
+  Taps y;
   int16_t* out;
 
   Row16(const Conv2dArgs& args, const Buffers& data, int32_t unit)
@@ -40,8 +30,8 @@ struct Row16 {
         out(wide(d.output) + static_cast<size_t>(unit) * static_cast<size_t>(a.out_w) * static_cast<size_t>(a.out_c)) {}
 
   size_t line() const { return static_cast<size_t>(a.in_w) * static_cast<size_t>(a.in_c); }
-  Taps16 taps_x(int32_t ox) const { return {ox, a.stride_w, a.pad_left, a.dilation_w, a.kernel_w, a.in_w}; }
-  const int16_t* input(int32_t ky, const Taps16& x, int32_t kx) const {
+  Taps taps_x(int32_t ox) const { return {ox, a.stride_w, a.pad_left, a.dilation_w, a.kernel_w, a.in_w}; }
+  const int16_t* input(int32_t ky, const Taps& x, int32_t kx) const {
     return image + static_cast<size_t>(y.origin + ky * a.dilation_h) * line() +
            static_cast<size_t>(x.origin + kx * a.dilation_w) * static_cast<size_t>(a.in_c);
   }
@@ -49,7 +39,7 @@ struct Row16 {
 };
 
 /// The window of one output pixel and group in one piece; taps in the padding are zero.
-void gather(const Row16& row, const Taps16& x, int32_t first_channel, int16_t* patch) {
+void gather(const Row16& row, const Taps& x, int32_t first_channel, int16_t* patch) {
   const int32_t n = row.group_in;
   for (int32_t ky = 0; ky < row.a.kernel_h; ++ky)
     for (int32_t kx = 0; kx < row.a.kernel_w; ++kx, patch += n) {
@@ -60,7 +50,7 @@ void gather(const Row16& row, const Taps16& x, int32_t first_channel, int16_t* p
 }
 
 /// All taps of one output pixel for `outputs` channels of a group; those of a kernel row are one run where they lie so.
-void accumulate_window(const Row16& row, const Taps16& x, int32_t first_channel, int32_t channel, int32_t outputs, int64_t* acc) {
+void accumulate_window(const Row16& row, const Taps& x, int32_t first_channel, int32_t channel, int32_t outputs, int64_t* acc) {
   const bool whole_rows = row.a.groups == 1 && row.a.dilation_w == 1;
   for (int32_t ky = row.y.begin; ky < row.y.end; ++ky) {
     const int8_t* weight = row.weight(channel) + ky * row.a.kernel_w * row.group_in;
@@ -79,7 +69,7 @@ void dense_row(const Row16& row) {
   int64_t acc[kBlock16];
   const bool gathers = row.a.kernel_h > 1 && row.window <= kPatch16;
   for (int32_t ox = 0; ox < row.a.out_w; ++ox) {
-    const Taps16 x = row.taps_x(ox);
+    const Taps x = row.taps_x(ox);
     int16_t* pixel = row.out + static_cast<size_t>(ox) * static_cast<size_t>(row.a.out_c);
     for (int32_t g = 0; g < row.a.groups; ++g) {
       if (gathers) gather(row, x, g * row.group_in, patch);
@@ -111,7 +101,7 @@ void depthwise_row(const Row16& row) {
     for (int32_t i = 0; i < n; ++i)
       for (int32_t tap = 0; tap < row.window; ++tap) weights[tap * n + i] = row.weight(c + i)[tap];
     for (int32_t ox = 0; ox < row.a.out_w; ++ox) {
-      const Taps16 x = row.taps_x(ox);
+      const Taps x = row.taps_x(ox);
       for (int32_t i = 0; i < n; ++i) sum[i] = 0;
       for (int32_t ky = row.y.begin; ky < row.y.end; ++ky)
         for (int32_t kx = x.begin; kx < x.end; ++kx)

@@ -188,14 +188,20 @@ void share_meanings(Model& int8, Generator& g) {
     if (keeps_qparams(module.op)) module.out_q = int8.modules[static_cast<size_t>(module.inputs[0].module)].out_q;
 }
 
-}  // namespace
-
-RandomNetwork random_network(uint64_t seed) {
-  Generator g(seed);
+/// Random wiring with random weights and constants.
+Model drawn(Generator& g) {
   Model net = random_wiring(g, true);
   initialize(net, g);
   for (Module& module : net.modules)
     if (module.as<Constant>()) module.params["value"] = randn(g, module.nominal[0]);
+  return net;
+}
+
+}  // namespace
+
+RandomNetwork random_network(uint64_t seed) {
+  Generator g(seed);
+  Model net = drawn(g);
   const Rounding roundings[] = {Rounding::real, Rounding::fixed_double, Rounding::fixed_single};
   net.rounding = roundings[g.next32() % 3];
   const QConfig qconfig = g.next32() % 4 == 0 ? octet_qconfig() : default_per_channel_symmetric_qnnpack_qconfig();
@@ -212,10 +218,7 @@ RandomNetwork random_network(uint64_t seed) {
 
 RandomNetwork wide_network(uint64_t seed) {
   Generator g(seed);
-  Model net = random_wiring(g, true);
-  initialize(net, g);
-  for (Module& module : net.modules)
-    if (module.as<Constant>()) module.params["value"] = randn(g, module.nominal[0]);
+  Model net = drawn(g);
   for (Module& module : net.modules) {  // what jumps has no table of 16 bits
     const Op tanh = Unary{UnaryFn::tanh};
     const auto* unary = module.as<Unary>();
