@@ -47,4 +47,6 @@
 #include "io/image.h"
 #include "io/model_file.h"
 #include "io/npy.h"
+#include "io/npz.h"
 #include "io/safetensors.h"
+#include "io/state_dict.h"
