@@ -27,7 +27,11 @@ void list(std::string& text, std::string_view title, const std::vector<std::stri
     text += (i == 0 ? (text.empty() ? "" : "; ") + std::string(title) + " " : ", ") + items[i];
 }
 
-std::string in_quotes(std::string_view key) { return "'" + std::string(key) + "'"; }
+std::string in_quotes(std::string_view key) {
+  std::string text(1, '\'');
+  text += key;
+  return text += '\'';
+}
 
 bool equal(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && a.dtype() == b.dtype() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);

@@ -40,8 +40,7 @@ void put_weight(TorchParam& p, const ConvTranspose2d& conv, bool sequence) {
   put_kernel(p, conv.kernel, sequence);
 }
 
-/// Whether the norm in a ConvBn2d or LinearBn: where its parameters were before it was fused, and where PyTorch's fused modules
-/// have them.
+/// The norm of a ConvBn2d or LinearBn has the names that it had before it was fused, or those of PyTorch's fused modules.
 void put_key(TorchParam& p, const Module& m) {
   p.key = m.path + "." + p.param;
   if (m.as<Constant>()) p.key = m.path;  // a bare nn.Parameter
@@ -49,7 +48,7 @@ void put_key(TorchParam& p, const Module& m) {
   if (fused) p.other_key = std::exchange(p.key, m.fused[0] + p.param.substr(kNorm.size() - 1));
 }
 
-/// Axes 0 and 2 on of a picture's shape, the last one second.
+/// A picture's own shape: the last axis is PyTorch's second.
 void put_picture(TorchParam& p) {
   const size_t rank = p.own.size();
   p.layout.order = counted(rank);
@@ -120,7 +119,7 @@ Tensor with_features(const Tensor& t, const std::vector<int64_t>& features, bool
 }  // namespace
 
 std::vector<TorchParam> torch_params(const Model& model) {
-  const TorchOrders orders = torch_orders(model);
+  const std::vector<TorchOrder> orders = torch_orders(model);
   std::vector<TorchParam> all;
   for (size_t i = 0; i < model.modules.size(); ++i) {
     const Module& m = model.modules[i];
@@ -133,7 +132,7 @@ std::vector<TorchParam> torch_params(const Model& model) {
             " is quantized; PyTorch's state dict is of the float model, before convert");
       TorchParam p{.module = static_cast<int>(i), .param = param.name, .key = {}, .own = param.shape, .shape = {}};
       put_key(p, m);
-      put_layout(p, m, orders.inputs[i], sequence);
+      put_layout(p, m, orders[i], sequence);
       all.push_back(std::move(p));
     }
   }

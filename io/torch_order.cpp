@@ -68,14 +68,14 @@ class Follower {
  public:
   explicit Follower(const Model& model) : model_(model), outputs_(model.modules.size()), read_(model.modules.size()) {}
 
-  TorchOrders run() {
+  std::vector<TorchOrder> run() {
     for (size_t i = 0; i < model_.modules.size(); ++i) {
       const Module& m = model_.modules[i];
       if (!m.inputs.empty()) read_[i] = outputs_[static_cast<size_t>(m.inputs[0].module)];
       check_followed(m, read_[i]);
       outputs_[i] = output(i);
     }
-    return {std::move(read_)};
+    return std::move(read_);
   }
 
  private:
@@ -182,6 +182,6 @@ class Follower {
 
 }  // namespace
 
-TorchOrders torch_orders(const Model& model) { return Follower(model).run(); }
+std::vector<TorchOrder> torch_orders(const Model& model) { return Follower(model).run(); }
 
 }  // namespace octet

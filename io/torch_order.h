@@ -20,13 +20,9 @@ struct TorchOrder {
   bool split = false;
 };
 
-/// By module: what its first input's values are in PyTorch, and for a Constant, which has none, its own.
-struct TorchOrders {
-  std::vector<TorchOrder> inputs;
-};
-
-/// Follows each wire from the inputs on. Inputs of four axes are pictures, and those of three that a window or a norm of channels
-/// reads. Throws naming the module where parameters depend on an order that cannot be followed.
-TorchOrders torch_orders(const Model&);
+/// By module: in which order its first input is, and of a Constant, which has none, what it holds. Follows each wire from the
+/// inputs on. Inputs of four axes are pictures, and those of three that a window or a norm of channels reads. Throws naming the
+/// module where parameters depend on an order that cannot be told.
+std::vector<TorchOrder> torch_orders(const Model&);
 
 }  // namespace octet

@@ -66,16 +66,20 @@ TEST_CASE("norms and slopes of a flattened picture are permuted with it", "[io]"
   Model m = one({1, 2, 1, 2}, Reshape{{0, -1}});
   m.add("bn", BatchNorm{4});
   m.add("slope", PRelu{4});
-  m.add("one", PRelu{1});
+  const int slopes = m.add("one", PRelu{1});
+  const int offset = m.add("offset", Constant{{1, 4}});
+  m.add("sum", Binary{BinaryFn::add}, {slopes, offset});
   load(m, {{"bn.weight", numbered({4})},
            {"bn.bias", numbered({4})},
            {"bn.running_mean", numbered({4})},
            {"bn.running_var", numbered({4})},
            {"slope.weight", numbered({4})},
+           {"offset", numbered({1, 4})},
            {"one.weight", Tensor::full({1}, 0.5)}});
   const Tensor permuted = Tensor::of<float>({4}, std::vector<float>{0, 2, 1, 3});
   for (const char* name : {"weight", "bias", "running_mean", "running_var"}) CHECK(same(m["bn"].params.at(name), permuted));
   CHECK(same(m["slope"].params.at("weight"), permuted));
+  CHECK(same(m["offset"].params.at("value"), permuted.reshape({1, 4})));
   CHECK(m["one"].params.at("weight").item() == 0.5);
 }
 
