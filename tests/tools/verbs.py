@@ -211,7 +211,8 @@ def quantizing(t):
                  ['--bias-correct'], ['--keep-float', 'mean'], ['--preset', 'octet']):
     t.run('quantize', 'float.octet', 'data.npy', '-o', 'r3.octet', '--recipe', 'recipe.json', *change)
     t.expect(f'{change} changes the model', (t.work / 'r3.octet').read_bytes() != (t.work / 'r1.octet').read_bytes())
-  t.run('quantize', 'float.octet', 'data.npy', '-o', 'e.octet', '--equalize')
+  t.run('quantize', 'float.octet', 'data.npy', '-o', 'e.octet', '--equalize', '--save-recipe', 'e.json')
+  t.expect('a recipe as a file', json.loads((t.work / 'e.json').read_text())['equalize'] is True)
   t.run('quantize', 'both.octet', '--data', 'left.npy', 'right.npy', '-o', 'b.octet')
   t.expect('two inputs', t.json('inspect', 'b.octet')['kind'] == 'converted')
 

@@ -97,7 +97,7 @@ void make_firmware(const Making& o) {
                                           fmt::join(operators(plan), " "));
   text += summary;
   if (!o.folder.empty()) {
-    if (image) write_file(base + ".octi", bytes);
+    if (image) write_bytes(base + ".octi", bytes);
     if (source) {
       const ImageSource c = image_source(plan, o.name);
       write_text(base + ".h", c.h);

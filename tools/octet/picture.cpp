@@ -57,6 +57,9 @@ Pixels decode(const std::string& path, int channels) {
   // The header is asked first: what it claims is not allocated before it is known to be reasonable.
   check(stbi_info_from_memory(data, size, &p.width, &p.height, &stored) != 0, path, ": is no picture that can be read (",
         stbi_failure_reason(), ")");
+  // Nothing that is read packs more than some 2,700 pixels into a byte (GIF); what claims to would fill memory with nothing.
+  check(int64_t{p.width} * p.height <= static_cast<int64_t>(file.size()) * 4096, path, ": claims ", p.width, " x ", p.height,
+        " pixels in ", file.size(), " bytes");
   check(p.width > 0 && p.height > 0 && int64_t{p.width} * p.height <= kMostPixels, path, ": has ", p.width, " x ", p.height,
         " pixels, at most ", kMostPixels, " are read");
   const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(stbi_load_from_memory(data, size, &p.width, &p.height, &stored, channels),

@@ -27,7 +27,7 @@ void run_prune(const Pruning& o) {
   check(is_quantized(model), o.model, ": expected a converted model, got a float model");
   PruneReport report;
   const Model pruned = prune_exact(model, &report);
-  if (!o.output.empty()) save_model(o.output, pruned);
+  if (!o.output.empty()) write_bytes(o.output, model_bytes(pruned, o.output));
   std::string text;
   Json layers = Json::array();
   for (const PrunedLayer& layer : report.layers) {

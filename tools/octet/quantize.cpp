@@ -22,7 +22,7 @@ namespace octet::cli {
 namespace {
 
 struct Quantizing {
-  std::string model, output, labels, report;
+  std::string model, output, labels, report, recipe_file;
   SampleOptions samples;
   RecipeOptions recipe;
   Running running;
@@ -99,7 +99,7 @@ Figures measure(const Model& model, const std::string& name, const Quantizing& o
 void run_quantize(const Quantizing& o) {
   std::vector<std::string> read = o.samples.files;
   read.insert(read.end(), {o.model, o.labels, o.recipe.file()});
-  tools::check_outputs({o.output, o.report, o.results.file()}, read);
+  tools::check_outputs({o.output, o.report, o.recipe_file, o.results.file()}, read);
   const Recipe recipe = o.recipe.recipe();
   const SampleFiles files(o.samples);
   std::optional<Tensor> labels;
@@ -147,7 +147,7 @@ void run_quantize(const Quantizing& o) {
     if (f.accuracy) json["accuracy"] = *f.accuracy;
     return json;
   };
-  save_model(o.output, made.quantized);
+  write_bytes(o.output, model_bytes(made.quantized, o.output));
   if (!o.report.empty()) {
     std::vector<int64_t> all(static_cast<size_t>(samples.rows()));
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
@@ -182,6 +182,10 @@ void run_quantize(const Quantizing& o) {
             {"recipe", to_json(recipe)}};
   o.results.show(text, json);
   o.results.note("wrote " + o.output);
+  if (!o.recipe_file.empty()) {
+    write_text(o.recipe_file, dumped(to_json(recipe)));
+    o.results.note("wrote " + o.recipe_file);
+  }
   if (!o.report.empty()) o.results.note("wrote " + o.report);
 }
 
@@ -199,6 +203,7 @@ void add_quantize(CLI::App& app) {
   verb->add_option("-o,--output", o->output, "the model to write")->required()->type_name("FILE");
   verb->add_option("--labels", o->labels, "right classes as a .npy file, one a row: accuracies too")->type_name("FILE");
   verb->add_option("--report", o->report, "write a page that compares both, layer by layer")->type_name("FILE");
+  verb->add_option("--save-recipe", o->recipe_file, "write the recipe that was followed: a file for --recipe")->type_name("FILE");
   o->recipe.add(*verb);
   o->running.add(*verb, "32, or what the model was built for");
   o->results.add(*verb);

@@ -84,7 +84,7 @@ void remember(const RunOptions& o, Model model) {
     if (k >= before) port.name = model.modules[index].path;
     port.preprocessing = o.samples.preprocessing(model, k++);
   }
-  save_model(o.remember, model);
+  write_bytes(o.remember, model_bytes(model, o.remember));
 }
 
 void run(const RunOptions& o) {
@@ -114,7 +114,7 @@ void run(const RunOptions& o) {
     if (k == 0 && !names.empty())
       check(floats.rank() == 2 && floats.size(1) == static_cast<int64_t>(names.size()), o.class_names, ": has ", names.size(),
             " names, output ", module.path, " of ", o.model, " is ", to_string(module.nominal[static_cast<size_t>(wires[k].port)]));
-    if (!o.outputs.empty()) save_npy(o.outputs[k], o.raw ? outputs[k] : values);
+    if (!o.outputs.empty()) write_bytes(o.outputs[k], npy_bytes(o.raw ? outputs[k] : values));
     Json out{
         {"path", module.path}, {"shape", outputs[k].shape()}, {"dtype", to_string(outputs[k].dtype())}, {"rows", Json::array()}};
     for (int64_t row = 0; row < floats.size(0); ++row) {

@@ -7,6 +7,7 @@
 
 #include "engine/check.h"
 #include "io/file.h"
+#include "tools/octet/interrupt.h"
 
 namespace octet::cli {
 
@@ -46,6 +47,11 @@ std::string dumped(const Json& json) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-void write_text(const std::string& path, const std::string& text) { write_file(path, std::as_bytes(std::span(text))); }
+void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
+  const Undisturbed whole;
+  write_file(path, bytes);
+}
+
+void write_text(const std::string& path, const std::string& text) { write_bytes(path, std::as_bytes(std::span(text))); }
 
 }  // namespace octet::cli

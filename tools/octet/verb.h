@@ -3,7 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,8 @@ Json json_number(double);
 /// JSON laid out as reports are, with a newline at its end.
 std::string dumped(const Json&);
 
+/// A whole file or, whatever happens, the one that was there before: also where Ctrl-C comes meanwhile.
+void write_bytes(const std::string& path, std::span<const std::byte>);
 void write_text(const std::string& path, const std::string& text);
 
 }  // namespace octet::cli
