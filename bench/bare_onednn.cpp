@@ -194,23 +194,11 @@ std::optional<Part> make(const TransposeArgs& a, const Blobs&) {
   return reorder({dims, data_type::u8, from}, {dims, data_type::u8, to}, 0, 0);
 }
 
-std::optional<Part> make(const ClampArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const LookupArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const BinaryArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const ReduceArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const GatherArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const MatMulArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const ResizeArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const ConstantArgs&, const Blobs&) { return std::nullopt; }
-
-std::optional<Part> make(const SoftmaxArgs&, const Blobs&) { return std::nullopt; }
+/// Anything else: oneDNN alone has nothing to set beside it.
+template <class Args>
+std::optional<Part> make(const Args&, const Blobs&) {
+  return std::nullopt;
+}
 
 class Chain final : public Bare {
  public:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# octet beside other engines (ONNX Runtime, OpenVINO, PyTorch, ncnn), in their turns and on their clock: runs the rivals' own
+# octet beside other engines (ONNX Runtime, OpenVINO, PyTorch, LiteRT, ncnn, MNN), in their turns and on their clock: runs the
+# rivals' own
 # benchmark, ../shared/rivals/bench.py, with columns for octet added. Skips if the rivals are not there.
 # Usage: rivals.py --library LIBOCTET_BENCH.so --octet-models DIR [--prepared DIR] [--models a,b] [--batch 1,32] [--large]
 #        [--threads 1,2] [--rivals a,b] [--rounds N] [--seconds S] [--markdown FILE] [--json FILE]
@@ -22,7 +23,7 @@ OWN = {'octet-f32': ('float', 'automatic'), 'octet-int8': ('int8', 'automatic'),
        'octet-int8-onednn': ('int8', 'onednn')}
 # One column for every engine and precision that was ever the fastest; the others only cost time.
 DEFAULT = ['ort-f32', 'ort-int8', 'ort-int8-qop', 'ov-f32', 'ov-int8', 'ov-int8-nncf', 'torch-f32-script', 'torch-x86-script',
-           'ncnn-f32']
+           'ncnn-f32', 'litert-f32', 'litert-int8', 'mnn-f32']
 MODELS = ['floor', 'multiple_ops', 'dscnn', 'autoencoder', 'resnet8', 'mobilenetv1_025_96', 'mobilenetv3_small', 'mobilenetv2',
           'efficientnet_b0', 'resnet18', 'resnet50']
 # Seconds a batch of 32: measured at batch 1 only, unless asked for.

@@ -21,11 +21,9 @@ std::optional<std::vector<QParams>> wire_qparams(const Model& model, const Modul
   return q;
 }
 
-/// Whether it may give codes of its own meaning although its operator only passes values on: an identity that crosses to or from
-/// 16-bit codes is a requantization.
-bool may_rescale(const Module& module, const QParams& from, const QParams& to) {
-  return module.op == identity() && (has_wide_codes(from) || has_wide_codes(to));
-}
+/// Whether it may give codes of its own meaning although its operator only passes values on: an identity between other codes is a
+/// requantization.
+bool may_rescale(const Module& module) { return module.op == identity(); }
 
 /// What lowering is told of a module, all but shapes.
 struct Told {
@@ -39,7 +37,7 @@ struct Told {
     auto found = wire_qparams(model, module);
     check(found.has_value(), module.path, ": an input wire carries floats");
     wires = *std::move(found);
-    check(!keeps_qparams(module.op) || wires.front() == *module.out_q[0] || may_rescale(module, wires.front(), *module.out_q[0]),
+    check(!keeps_qparams(module.op) || wires.front() == *module.out_q[0] || may_rescale(module),
           module.path, ": its output's codes mean something else than its input's; ", name_of(module.op),
           " has no kernel that rescales");
     call.path = module.path;
@@ -72,8 +70,7 @@ bool runs_quantized(const Model& model, int index) {
   if (weight && weight->dtype() != DType::i8) return false;
   // Where the output's codes are said to mean something else than the input's, only the float path rescales them.
   if (!keeps_qparams(module.op)) return true;
-  const QParams from = wire_qparams(model, module)->front(), &to = *module.out_q[0];
-  return from == to || may_rescale(module, from, to);
+  return wire_qparams(model, module)->front() == *module.out_q[0] || may_rescale(module);
 }
 
 namespace {

@@ -27,7 +27,7 @@ constexpr int32_t code_bytes(CodeType type) { return type == CodeType::i16 ? 2 :
 
 /// What every rescaling kernel needs to know of its output.
 struct OutputArgs {
-  float inv_scale;     ///< f32(1 / output scale); int_bias: the output scale itself where a rule divides by it
+  float inv_scale;     ///< real: f32(1 / output scale); the others: the output scale itself, where a rule divides by it
   int32_t zero_point;  ///< in the output's own code range
   int32_t clamp_min;   ///< the spec's qmin, raised by a fused activation (real 0 -> zero point)
   int32_t clamp_max;   ///< the spec's qmax, lowered by a fused activation
@@ -173,7 +173,8 @@ struct ClampArgs {
   uint8_t reserved[3];
 };
 
-/// float32 -> codes: clamp(rne(x * inv_scale) + zero_point); int_bias divides by the scale instead. NaN -> zero point.
+/// float32 -> codes: clamp(rne(x * inv_scale) + zero_point); the others divide by the scale, and fixed modes round halves away from
+/// zero. NaN -> zero point.
 struct QuantizeArgs {
   int32_t count;
   CodeType output_type;

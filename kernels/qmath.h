@@ -38,12 +38,27 @@ inline int32_t round_then_shift(float scaled, const OutputArgs& o) {
          o.zero_point;
 }
 
-/// clamp( rne(x * f32(1/s)) + z ); int_bias: rne(x / s). NaN gives z.
+/// x between two whole limits of at most 2^22, rounded to nearest with halves away from zero.
+inline int32_t round_half_away_within(float x, float lo, float hi) {
+  x = x > lo ? x : lo;
+  x = x < hi ? x : hi;
+  const auto whole = static_cast<int32_t>(x);
+  const float rest = x - static_cast<float>(whole);  // exact
+  return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
+}
+
+/// clamp( rne(x * f32(1/s)) + z ); int_bias: rne(x / s); fixed: x / s with halves away from zero. NaN gives z.
 template <Rounding R>
 inline int32_t quantize(float x, const OutputArgs& o) {
-  const float scaled = R == Rounding::int_bias ? x / o.inv_scale : x * o.inv_scale;
-  const int32_t q = round_then_shift(scaled, o);
-  return x != x ? o.zero_point : q;
+  const float lo = static_cast<float>(o.clamp_min - o.zero_point), hi = static_cast<float>(o.clamp_max - o.zero_point);
+  int32_t q;
+  if constexpr (R == Rounding::real)
+    q = round_within(x * o.inv_scale, lo, hi);
+  else if constexpr (R == Rounding::int_bias)
+    q = round_within(x / o.inv_scale, lo, hi);
+  else
+    q = round_half_away_within(x / o.inv_scale, lo, hi);
+  return x != x ? o.zero_point : q + o.zero_point;
 }
 
 /// scale * f32(q - z), of the difference.

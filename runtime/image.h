@@ -15,7 +15,7 @@
 namespace octet::image {
 
 constexpr uint8_t kMagic[4] = {'O', 'C', 'T', 'I'};
-constexpr uint16_t kVersion = 3;
+constexpr uint16_t kVersion = 4;
 constexpr uint32_t kAlignment = 16;
 constexpr uint32_t kMaxRank = 6;
 constexpr uint16_t kNoValue = 0xffff;

@@ -89,7 +89,7 @@ kernels::CodeType code_type(const QParams& q) {
 
 kernels::OutputArgs output_args(const QParams& q, Activation act, Rounding rounding, bool before_rounding) {
   kernels::OutputArgs out{};
-  out.inv_scale = rounding == Rounding::int_bias ? q.scale[0] : 1 / q.scale[0];
+  out.inv_scale = rounding == Rounding::real ? 1 / q.scale[0] : q.scale[0];
   out.zero_point = q.zero_point[0];
   out.clamp_min = q.qmin;
   out.clamp_max = q.qmax;

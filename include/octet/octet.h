@@ -48,3 +48,4 @@
 #include "io/model_file.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
+#include "io/tflite/tflite.h"

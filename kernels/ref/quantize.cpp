@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// float32 to codes: clamp( rne(x * f32(1/s)) + z ), int_bias rne(x / s). NaN gives the zero point, infinities saturate.
+// float32 to codes: clamp( rne(x * f32(1/s)) + z ), int_bias rne(x / s), fixed modes x / s with halves away from zero. NaN gives
+// the zero point, infinities saturate.
 #include "kernels/qmath.h"
 #include "kernels/ref/codes.h"
 #include "kernels/ref/ref.h"

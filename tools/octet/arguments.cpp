@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "io/model_file.h"
+#include "io/tflite/tflite.h"
 #include "quant/fake_quantize.h"
 #include "runtime/image.h"
 
@@ -89,7 +90,7 @@ std::optional<std::string> head_of(const std::string& path) {
 
 const std::string_view kImageMagic(reinterpret_cast<const char*>(image::kMagic), sizeof image::kMagic);
 
-bool starts_as_tflite(const std::string& bytes) { return bytes.size() >= 8 && bytes.compare(4, 4, "TFL3") == 0; }
+bool starts_as_tflite(const std::string& bytes) { return is_tflite(std::as_bytes(std::span(bytes))); }
 
 }  // namespace
 
@@ -123,12 +124,30 @@ void add_model(CLI::App& verb, std::string& path, const std::string& what) {
   verb.add_option("model", path, what)->required()->type_name("MODEL");
 }
 
-Model open_model(const std::string& path) {
+OpenedModel open_file(const std::string& path) {
   const std::optional<std::string> head = head_of(path);
-  if (head && starts_as_tflite(*head)) fail(path, ": is a model file of TensorFlow Lite, which this build does not import");
+  if (head && starts_as_tflite(*head)) {
+    TfliteModel loaded = load_tflite(path);
+    OpenedModel opened{.model = std::move(loaded.model), .notes = std::move(loaded.notes), .places = {}};
+    Interface& face = opened.model.interface;
+    for (const TflitePort& port : loaded.inputs) {
+      opened.places.push_back(port.place);
+      if (port.place < 0) continue;
+      face.inputs.resize(std::max(face.inputs.size(), static_cast<size_t>(port.place) + 1));
+      face.inputs[static_cast<size_t>(port.place)].name = port.name;
+    }
+    for (const TflitePort& port : loaded.outputs) face.outputs.push_back(port.name);
+    return opened;
+  }
   const std::string kind = kind_of_file(path);
   check(kind.empty() || kind.starts_with("a model file"), path, ": expected a model file as save_model writes it, this is ", kind);
-  return load_model(path, make_hook).model;
+  LoadedModel loaded = load_model(path, make_hook);
+  OpenedModel opened{.model = std::move(loaded.model), .notes = std::move(loaded.notes), .places = {}};
+  for (const Module& m : opened.model.modules)
+    if (std::holds_alternative<Input>(m.op)) opened.places.push_back(static_cast<int>(opened.places.size()));
+  return opened;
 }
+
+Model open_model(const std::string& path) { return open_file(path).model; }
 
 }  // namespace octet::cli

@@ -24,8 +24,16 @@ std::string did_you_mean(const std::string& name, std::span<const std::string> n
 
 /// Adds the argument for a model's file.
 void add_model(CLI::App&, std::string& path, const std::string& what = "model: an octet model file or a TensorFlow Lite file");
+/// A model file's content.
+struct OpenedModel {
+  Model model;
+  std::vector<std::string> notes;  ///< what was unusual but no error
+  /// By input of the file's graph: which input of the model it is, or -1 for one that only says a shape.
+  std::vector<int> places;
+};
 /// Loads a model, whichever kind of file it is in. Throws naming the file, and for a file of another kind what it is and which verb
 /// takes it.
+OpenedModel open_file(const std::string& path);
 Model open_model(const std::string& path);
 /// Whether the file starts like a firmware image.
 bool is_image(const std::string& path);

@@ -93,18 +93,22 @@ Verdict judge(const Case& c, const Checking& o) {
   Verdict v;
   try {
     check(!c.inputs.empty(), "no inputs: there is no NAME.inputs.npy or NAME.inputs0.npy beside it");
-    const Model model = open_model(c.model);
+    const OpenedModel opened = open_file(c.model);
+    const Model& model = opened.model;
     std::vector<const Module*> inputs;
     for (const Module& m : model.modules)
       if (std::holds_alternative<Input>(m.op)) inputs.push_back(&m);
-    check(inputs.size() == c.inputs.size(), "has ", inputs.size(), inputs.size() == 1 ? " input, " : " inputs, ", c.inputs.size(),
+    const size_t wanted = opened.places.size();
+    check(wanted == c.inputs.size(), "has ", wanted, wanted == 1 ? " input, " : " inputs, ", c.inputs.size(),
           c.inputs.size() == 1 ? " file was given" : " files were given");
-    std::vector<Tensor> data;
-    for (const std::string& path : c.inputs) {
-      data.push_back(load_npy(path));
-      check(data.back().rank() > 0 && data.back().size(0) == data[0].size(0), path,
-            ": expected an axis of samples first, as many as ", c.inputs[0], " has");
+    std::vector<Tensor> data(inputs.size());
+    for (size_t i = 0; i < wanted; ++i) {
+      if (opened.places[i] < 0) continue;  // it says a shape that the file says, too
+      Tensor& t = data[static_cast<size_t>(opened.places[i])] = load_npy(c.inputs[i]);
+      check(t.rank() > 0 && t.size(0) > 0, c.inputs[i], ": expected an axis of samples first, got shape ", to_string(t.shape()));
     }
+    for (const Tensor& t : data)
+      check(t.size(0) == data[0].size(0), c.model, ": one input has ", data[0].size(0), " samples, another ", t.size(0));
     const Tensor golden = load_npy(c.golden);
     check(golden.rank() > 0 && golden.size(0) == data[0].size(0) && golden.size(0) > 0, c.golden, ": has shape ",
           to_string(golden.shape()), ", the inputs have ", data[0].size(0), " samples");

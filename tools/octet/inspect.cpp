@@ -151,7 +151,8 @@ constexpr const char* kStyle =
     ".int8box{fill:#d7e8fb;stroke:#4a7ebb}.floatbox{fill:#f3f3f3;stroke:#999}.wire{fill:none;stroke:#888}";
 
 void inspect_model(const Inspecting& o) {
-  const Model model = open_model(o.path);
+  const OpenedModel opened = open_file(o.path);
+  const Model& model = opened.model;
   std::vector<WiringRow> wiring = wiring_of(model);
   const std::vector<int64_t> macs = macs_of(model);
   std::vector<std::vector<std::string>> lines{
@@ -177,7 +178,9 @@ void inspect_model(const Inspecting& o) {
   text += fmt::format("{} of {} weighted layers have int8 weights, {} run as integer kernels\n", summary.int8_weights,
                       summary.weighted, summary.int8_kernels);
   text += interface_text(model);
-  for (const std::string& note : summary.notes) text += "note: " + note + "\n";
+  std::vector<std::string> notes = opened.notes;
+  notes.insert(notes.end(), summary.notes.begin(), summary.notes.end());
+  for (const std::string& note : notes) text += "note: " + note + "\n";
   text += table(lines, 5, 7);
   std::vector<std::string> outputs;
   for (const Wire& w : model.output_wires()) outputs.push_back(model.modules[static_cast<size_t>(w.module)].path);
@@ -200,7 +203,7 @@ void inspect_model(const Inspecting& o) {
                         {"interface", interface_of(model.interface)},
                         {"layers", layers},
                         {"outputs", outputs},
-                        {"notes", summary.notes}});
+                        {"notes", notes}});
   if (!o.svg.empty()) o.results.note("wrote " + o.svg);
 }
 
