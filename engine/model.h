@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/hook.h"
+#include "engine/interface.h"
 #include "engine/ops.h"
 #include "engine/quantize.h"
 
@@ -44,6 +45,7 @@ struct Model {
   std::vector<Module> modules;
   std::vector<Wire> outputs;
   Rounding rounding = Rounding::real;
+  Interface interface {};  ///< for users and files; computes nothing
 
   /// Appends a module and returns its index. The shapes are checked here, on the nominal input, so that a wrong network fails on
   /// the line that builds it. Without wires the module reads the last one (an Input reads nothing).

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as JSON, its tensors beside it. Version 1:
 //   {"version", "rounding", "outputs": [[module, port]], "modules": [{"path", "op", "attributes" | "tied_to", "inputs", "fused",
-//    "params": {name: qparams}, "out_q": [qparams | null], "hooks": {point: {"kind", "state": [key]}}}]}
+//    "params": {name: qparams}, "out_q": [qparams | null], "hooks": {point: {"kind", "state": [key]}}}], "interface"}
+// The interface (io/interface_json.h) is left out where there is none.
 #include "io/model_file.h"
 
 #include <limits>
 #include <utility>
 
 #include "engine/module_check.h"
+#include "io/interface_json.h"
 #include "io/model_tensors.h"
 #include "io/op_json.h"
 #include "kernels/float_scope.h"
@@ -229,7 +231,7 @@ Model model_from(SafeTensors& file, std::string_view name, const Factories& make
   const std::string where(name);
   const int64_t version = json::integer(json::at(root, "version", where), 0, kInt32Max, where + ": version");
   check(version == kVersion, name, ": model format version ", version, " is unknown, this octet reads ", kVersion);
-  json::expect_object(root, {"version", "rounding", "outputs", "modules"}, where);
+  json::expect_object(root, {"version", "rounding", "outputs", "modules", "interface"}, where);
   Model model;
   model.rounding = rounding_from_json(json::at(root, "rounding", where), where + ": rounding");
   const json::Value& modules = json::array(json::at(root, "modules", where), where + ": modules");
@@ -237,6 +239,8 @@ Model model_from(SafeTensors& file, std::string_view name, const Factories& make
   for (const json::Value& v : modules) add_module(model, v, file, make, name);
   model.outputs = wires_from_json(json::at(root, "outputs", where), where + ": outputs");
   check_outputs(model, name);
+  if (root.contains("interface")) model.interface = interface_from_json(root["interface"], where);
+  check_interface(model, where);
   check(file.tensors.empty(), name, ": tensor '", file.tensors.empty() ? "" : file.tensors.begin()->first,
         "' belongs to no module");
   return model;
@@ -257,10 +261,12 @@ void put_model(SafeTensors& file, const Model& model, std::string_view name) {
   check_outputs(model, name);
   json::Value modules = json::Value::array();
   for (size_t i = 0; i < model.modules.size(); ++i) modules.push_back(module_json(model, i, file, name));
-  const json::Value root{{"version", kVersion},
-                         {"rounding", rounding_json(model.rounding)},
-                         {"outputs", wires_json(model.outputs)},
-                         {"modules", std::move(modules)}};
+  json::Value root{{"version", kVersion},
+                   {"rounding", rounding_json(model.rounding)},
+                   {"outputs", wires_json(model.outputs)},
+                   {"modules", std::move(modules)}};
+  check_interface(model, name);
+  if (!model.interface.empty()) root["interface"] = interface_json(model.interface);
   file.metadata.emplace(kModelKey, json::dump(root, name));
 }
 

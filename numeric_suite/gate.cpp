@@ -91,7 +91,7 @@ ReportFigures read_report(std::string_view text, std::string_view name) {
   const FloatScope environment;
   const Json json = Json::parse(text, nullptr, false);
   check(json.is_object() && json.contains("layers") && json["layers"].is_array(), name,
-        ": is no report as octet report --json writes it");
+        ": is no report as octet report --json=FILE writes it");
   ReportFigures r;
   check(json.contains("samples") && json["samples"].is_number_integer(), name, ": is no report: \"samples\" is missing");
   r.output.samples = json["samples"].get<int64_t>();

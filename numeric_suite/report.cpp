@@ -46,16 +46,16 @@ Json to_object(const Metrics& m, bool own) {
   return j;
 }
 
+}  // namespace
+
 std::vector<WiringRow> wiring_of(const Model& model) {
   std::vector<WiringRow> rows;
   for (size_t i = 0; i < model.modules.size(); ++i) {
     const Module& m = model.modules[i];
     const bool reads_floats = std::ranges::none_of(m.inputs, [&](const Wire& w) { return has_codes(model.modules[w.module]); });
-    WiringRow row{m.path,
-                  std::string(name_of(m.op)),
-                  {},
-                  runs_quantized(model, static_cast<int>(i)) || (has_codes(m) && reads_floats),
-                  false};
+    WiringRow row{m.path, std::string(name_of(m.op)),
+                  {},     runs_quantized(model, static_cast<int>(i)) || (has_codes(m) && reads_floats),
+                  false,  {}};
     for (const Wire& w : m.inputs) {
       row.inputs.push_back(w.module);
       row.crossing |= has_codes(model.modules[w.module]) != row.integer;
@@ -65,8 +65,6 @@ std::vector<WiringRow> wiring_of(const Model& model) {
   }
   return rows;
 }
-
-}  // namespace
 
 Report make_report(const Model& reference, const Model& quantized, const Batches& batches, const ReportOptions& options) try {
   const FloatScope environment;

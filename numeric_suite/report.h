@@ -16,7 +16,9 @@ struct WiringRow {
   std::vector<int> inputs;  ///< rows
   bool integer = false;     ///< runs as an integer kernel, or is where floats become codes
   bool crossing = false;    ///< reads floats and gives codes, or the other way round
+  std::string detail{};     ///< beside the module in the drawing
 };
+std::vector<WiringRow> wiring_of(const Model&);
 
 struct Report {
   std::string title;

@@ -250,7 +250,7 @@ void drawings(Page& page, const Report& r) {
   page << "</div><h2>Wiring</h2><p class=\"legend\"><span><i class=\"int8box\" style=\"background:#dcebf9;border:1px solid "
           "#2f6fb3\"></i>int8</span>"
           "<span><i style=\"background:#fff4e2;border:1px solid #d98a1f\"></i>float</span></p>"
-       << svg::wiring(r);
+       << svg::wiring(r.wiring);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <array>
 #include <cmath>
 #include <iomanip>
-#include <map>
 
 namespace octet::svg {
 namespace {
@@ -195,14 +194,13 @@ std::string channel_ranges(const Metrics& m) {
   return p.done();
 }
 
-std::string wiring(const Report& report) {
-  constexpr double kW = 460, kX = 70, kStep = 30, kBox = 22;
+std::string wiring(std::span<const WiringRow> rows) {
+  constexpr double kNarrow = 460, kWide = 760, kX = 70, kStep = 30, kBox = 22;
+  const bool details = std::ranges::any_of(rows, [](const WiringRow& row) { return !row.detail.empty(); });
   const auto y = [&](size_t i) { return 4 + kStep * static_cast<double>(i); };
-  Picture p(kW, y(report.wiring.size()) + 4, "the network's wiring");
-  std::map<std::string, Cause> causes;
-  for (const LayerDiagnosis& l : report.diagnosis.layers) causes[l.path] = l.cause;
-  for (size_t i = 0; i < report.wiring.size(); ++i) {
-    const WiringRow& row = report.wiring[i];
+  Picture p(details ? kWide : kNarrow, y(rows.size()) + 4, "the network's wiring");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const WiringRow& row = rows[i];
     for (const int from : row.inputs) {
       const auto j = static_cast<size_t>(from);
       Text d;
@@ -218,6 +216,7 @@ std::string wiring(const Report& report) {
     }
     p.box(kX, y(i), 240, kBox, row.integer ? "int8box" : "floatbox", row.path + ", " + row.op);
     p.label(kX + 8, y(i) + 15, shortened(row.path), "name").label(kX + 232, y(i) + 15, row.op, "tick end");
+    if (!row.detail.empty()) p.label(kX + 330, y(i) + 15, row.detail, "tick");
     if (row.crossing) p.label(kX + 248, y(i) + 15, row.integer ? "float → int8" : "int8 → float", "cross");
   }
   return p.done();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report's drawings as SVG text; private to numeric_suite/.
+// Drawings as SVG text: the report's, and that of a network, which the command draws, too; not installed.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "numeric_suite/report.h"
@@ -19,6 +20,6 @@ std::string histogram(const Metrics&);
 /// A vertical line a channel from its smallest to its largest value; the grid's ends dashed.
 std::string channel_ranges(const Metrics&);
 /// One row a module, int8 and float regions coloured, crossings marked, skips drawn as arcs.
-std::string wiring(const Report&);
+std::string wiring(std::span<const WiringRow>);
 
 }  // namespace octet::svg

@@ -83,6 +83,7 @@ class Fuser {
     }
     Model fused;
     fused.rounding = model_.rounding;
+    fused.interface = model_.interface;
     std::vector<int> moved(model_.modules.size(), -1);
     const auto rewire = [&](Wire w) { return Wire{moved[w.module], w.port}; };
     for (int i = 0; i < static_cast<int>(model_.modules.size()); ++i) {

@@ -130,6 +130,7 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
   check_prefixes(model, map);
   Model prepared;
   prepared.rounding = model.rounding;
+  prepared.interface = model.interface;
   std::vector<int> moved;  // old index -> new index
   std::vector<int> bits;   // of its codes, by new index; 0: floats
   struct Crossed {

@@ -31,19 +31,21 @@ int64_t peak_memory() {
   return int64_t{usage.ru_maxrss} * 1024;
 }
 
-ProgressBar::ProgressBar(std::string title, int64_t steps, std::string unit, double per_step)
+ProgressBar::ProgressBar(std::string title, int64_t steps, std::string unit, double per_step, Elsewhere elsewhere)
     : title_(std::move(title)),
       unit_(std::move(unit)),
       steps_(std::max<int64_t>(steps, 1)),
       per_step_(per_step),
       begin_(now()),
-      terminal_(isatty(STDERR_FILENO) != 0) {}
+      terminal_(isatty(STDERR_FILENO) != 0),
+      quiet_(!terminal_ && elsewhere == Elsewhere::nothing) {}
 
 ProgressBar::~ProgressBar() {
   if (open_) std::fputc('\n', stderr);
 }
 
 void ProgressBar::update(int64_t done, const std::string& note) {
+  if (quiet_) return;
   const double t = now(), elapsed = t - begin_;
   const int64_t tenth = done * 10 / steps_;
   if (terminal_ ? done < steps_ && t - shown_ < kRedrawSeconds : tenth == tenth_ && done < steps_) return;

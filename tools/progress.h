@@ -12,8 +12,10 @@ double now();
 
 class ProgressBar {
  public:
+  /// What is drawn where standard error is no terminal.
+  enum class Elsewhere : uint8_t { lines, nothing };
   /// `unit` is what the rate counts ("images"), `per_step` how many of them one step is.
-  ProgressBar(std::string title, int64_t steps, std::string unit, double per_step);
+  ProgressBar(std::string title, int64_t steps, std::string unit, double per_step, Elsewhere elsewhere = Elsewhere::lines);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -26,7 +28,7 @@ class ProgressBar {
   int64_t steps_;
   double per_step_, begin_, shown_ = 0;
   int64_t tenth_ = 0;
-  bool terminal_, open_ = false;
+  bool terminal_, quiet_, open_ = false;
 };
 
 /// "1:05" for 65 seconds.

@@ -4,6 +4,7 @@
 # layer of every sample with the host's and prints one table. Usage: firmware.py --host-build FOLDER [option…]; see --help.
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -183,12 +184,13 @@ def evaluate(board, data):
     fail(f'{board.name}, {data.name}: {output[-300:]!r}')
     return None
   equal = sum(a == b for a, b in zip(expected, result['checksums']))
+  first = ''
   if equal != len(expected) or len(expected) != len(result['checksums']):
     first = next((e for e, g in zip(expected, result['checksums']) if e != g), 'the number of layers')
     fail(f'{board.name}, {data.name}: {equal} of {len(expected)} layer checksums equal the host\'s; first other: {first}')
   sections = board.sections(small)
   return {
-      'model': model, 'rounding': rounding, 'board': board.name, 'equal': equal, 'of': len(expected),
+      'model': model, 'rounding': rounding, 'board': board.name, 'equal': equal, 'of': len(expected), 'first_other': first,
       'samples': len({e.split()[0] for e in expected}),
       'instructions': result['run_ticks'] * board.per_tick, 'open': result['open_ticks'] * board.per_tick,
       'text': sections.get('.text', 0), 'rodata': sections.get('.rodata', 0),
@@ -211,7 +213,9 @@ def table(rows):
 
 def main():
   p = argparse.ArgumentParser(description='Runs octet models on simulated microcontrollers.')
-  p.add_argument('--host-build', required=True, help='build folder with tests/runtime/board_models')
+  p.add_argument('--host-build', help='build folder with tests/runtime/board_models, which makes the models')
+  p.add_argument('--cases', help="folder of models made otherwise (octet verify's): MODEL-ROUNDING-TARGET/ with model.c, model.h, "
+                                 'samples.h and expected.txt')
   p.add_argument('--out', default='build-firmware')
   p.add_argument('--board', action='append', choices=BOARDS, help='default: all')
   p.add_argument('--model', action='append', choices=MODELS, help='default: all')
@@ -220,28 +224,38 @@ def main():
   p.add_argument('--ci', action='store_true', help=f'{", ".join(CI_MODELS)} on {", ".join(CI_BOARDS)}, 4 samples')
   p.add_argument('--portable', action='store_true', help='reference kernels everywhere')
   p.add_argument('--profile', action='store_true', help='instructions layer by layer')
+  p.add_argument('--json', help='write the rows of the table into this file, too')
   a = p.parse_args()
+  if (a.host_build is None) == (a.cases is None):
+    p.error('either --host-build or --cases is needed')
   out = pathlib.Path(a.out).resolve()
-  host = pathlib.Path(a.host_build) / 'tests/runtime/board_models'
-  if not host.is_file():
-    program.fail(f'--host-build {a.host_build}: there is no {host}; ./dev build makes it')
+  if a.cases:
+    made = pathlib.Path(a.cases)
+    models = sorted({f.name.split('-')[0] for f in made.iterdir()} if made.is_dir() else [])
+  else:
+    made = out / 'models'
+    host = pathlib.Path(a.host_build) / 'tests/runtime/board_models'
+    if not host.is_file():
+      program.fail(f'--host-build {a.host_build}: there is no {host}; ./dev build makes it')
+    models = a.model or (CI_MODELS if a.ci else MODELS)
+  program.check_outputs(a.json)
   program.make_output_folder(out)
-  models = a.model or (CI_MODELS if a.ci else MODELS)
   boards = a.board or (CI_BOARDS if a.ci else list(BOARDS))
   samples = 4 if a.ci else a.samples
-  env = {**os.environ, 'OCTET_MODELS': os.environ.get('OCTET_MODELS', str(ROOT / '../shared/models'))}
-  print(run(host, out / 'models', samples, *models, env=env), end='')
+  if not a.cases:
+    env = {**os.environ, 'OCTET_MODELS': os.environ.get('OCTET_MODELS', str(ROOT / '../shared/models'))}
+    print(run(host, made, samples, *models, env=env), end='')
   program.require_output()
   rows, weighed, passed = [], [], 0
   for name in boards:
     board = Board(name, out)
-    if name in SIZED_BOARDS:
+    if name in SIZED_BOARDS and not a.cases:
       weighed.append((name, board.tools, board.build))
     before = len(failures)
     check_undefined(board)
     passed += len(failures) == before
     target = 'portable' if a.portable else board.target
-    folders = [out / 'models' / f'{m}-{r}-{target}' for m in models for r in (a.rounding or ROUNDINGS)]
+    folders = [made / f'{m}-{r}-{target}' for m in models for r in (a.rounding or ROUNDINGS)]
     folders = [f for f in folders if f.is_dir()]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get('JOBS', os.cpu_count()))) as pool:
       for row in pool.map(lambda f: evaluate(board, f), folders):
@@ -250,6 +264,8 @@ def main():
   table(rows)
   if weighed:
     sizes.table(weighed)
+  if a.json:
+    program.write_text(a.json, json.dumps(rows))
   if a.profile:
     for r in rows:
       print(f"{r['model']} {r['board']} {r['rounding']}: " + ', '.join(f'{n} {t:,.0f}' for n, t in zip(r['names'], r['layers'])))

@@ -41,7 +41,7 @@ void print_checksum(void* user, const octet_layer* layer) {
 
 struct Profile {
   uint32_t last, count;
-  uint32_t ticks[128];
+  uint32_t ticks[512];
 };
 
 void take_time(void* user, const octet_layer*) {
@@ -59,9 +59,15 @@ int failed(const char* what, octet_status status) {
   return 1;
 }
 
+/// A sample is the bytes of all inputs, one after the other.
 void put_sample(const octet_model* model, int index) {
-  unsigned char* to = static_cast<unsigned char*>(octet_input(model, arena, 0));
-  for (uint32_t i = 0; i < SAMPLE_BYTES; ++i) to[i] = samples[index][i];
+  const unsigned char* from = samples[index];
+  for (uint32_t k = 0; k < octet_input_count(model); ++k) {
+    octet_tensor input{};
+    octet_input_info(model, k, &input);
+    unsigned char* to = static_cast<unsigned char*>(octet_input(model, arena, k));
+    for (uint32_t i = 0; i < input.bytes; ++i) to[i] = *from++;
+  }
 }
 
 Profile profile;

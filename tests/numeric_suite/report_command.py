@@ -39,18 +39,19 @@ def main():
     lost, target, page = work / 'missing' / 'r.html', work / 'target', work / 'page'
     target.mkdir()
     for option in '--html', '--json':
-      refused(f'{option} in a missing folder', [lost, 'the folder', 'does not exist'], option, lost, models=none)
-      refused(f'{option} onto a folder', [target, 'is a folder'], option, target, models=none)
-      refused(f'{option} below a file', [work / 'data.npy' / 'r', 'does not exist'], option, work / 'data.npy' / 'r', models=none)
+      refused(f'{option} in a missing folder', [lost, 'the folder', 'does not exist'], f'{option}={lost}', models=none)
+      refused(f'{option} onto a folder', [target, 'is a folder'], f'{option}={target}', models=none)
+      below = work / 'data.npy' / 'r'
+      refused(f'{option} below a file', [below, 'does not exist'], f'{option}={below}', models=none)
       if pathlib.Path('/proc/self').is_dir():  # where not even root makes files
-        refused(f'{option} where none can be made', ['/proc/r.html', 'cannot be written'], option, '/proc/r.html', models=none)
+        refused(f'{option} where none can be made', ['/proc/r.html', 'cannot be written'], f'{option}=/proc/r.html', models=none)
     page.write_text('an earlier report')
-    refused('a good page beside a bad JSON', [lost], '--html', page, '--json', lost, models=none)
+    refused('a good page beside a bad JSON', [lost], '--html', page, f'--json={lost}', models=none)
     refused('a good path, no model', ['none.octet'], '--html', page, models=none)
     refused('too few labels', ['labels_few.npy', 'expected 24 labels', '23'], '--html', page, '--labels', work / 'labels_few.npy')
     refused('labels in a column', ['labels_column.npy', 'expected 24 labels', '24, 1'], '--html', page, '--labels',
             work / 'labels_column.npy')
-    status, out, err = report('--html', page, '--json', work / 'r.json', '--labels', work / 'labels.npy', '--batch', 8)
+    status, out, err = report('--html', page, f'--json={work / "r.json"}', '--labels', work / 'labels.npy', '--batch', 8)
     expect('good paths and labels', status == 0 and f'wrote {page}' in out, (status, out, err))
     expect('the page replaces the earlier one', page.read_text().startswith('<!DOCTYPE html>'))
     said = json.loads((work / 'r.json').read_text()) if status == 0 else {'diagnosis': [{'path': ''}]}

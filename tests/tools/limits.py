@@ -33,8 +33,8 @@ def main():
       return status, out, lines
 
     bad_json, good_json = work / 'bad.json', work / 'good.json'
-    expect('a report without limits', report('int8.octet', '--json', bad_json, '--labels', work / 'labels.npy')[0] == 0, '')
-    expect('a good report', report('int8_good.octet', '--json', good_json, '--labels', work / 'labels.npy')[0] == 0, '')
+    expect('a report without limits', report('int8.octet', f'--json={bad_json}', '--labels', work / 'labels.npy')[0] == 0, '')
+    expect('a good report', report('int8_good.octet', f'--json={good_json}', '--labels', work / 'labels.npy')[0] == 0, '')
     bad, good = json.loads(bad_json.read_text()), json.loads(good_json.read_text())
 
     def db(said):
@@ -54,12 +54,12 @@ def main():
     expect('a layer with a limit of its own', [l.split(': ')[2] for l in lines] == looser and status == LIMIT, lines)
     status, _, lines = report('int8.octet', '--layer', f'{worst}=1', '--layer', 'head=1')
     expect('limits of layers that are kept', status == 0 and not lines, (status, lines))
-    status, _, lines = report('int8.octet', '--layer', f'{worst}=99', '--json', work / 'again.json')
+    status, _, lines = report('int8.octet', '--layer', f'{worst}=99', f'--json={work / "again.json"}')
     expect('one layer alone', status == LIMIT and len(lines) == 1 and f'{worst}: SQNR' in lines[0], lines)
     expect('files are written before it fails', (work / 'again.json').is_file(), '')
     expect('a good network keeps 30 dB', report('int8_good.octet', '--fail-below', 30)[0] == 0, db(good))
     labels, wrong_json = ['--labels', work / 'labels.npy'], work / 'wrong.json'
-    report('int8_wrong.octet', *labels, '--json', wrong_json)
+    report('int8_wrong.octet', *labels, f'--json={wrong_json}')
     wrong = json.loads(wrong_json.read_text())
     drop = 100 * (wrong['accuracy']['float'] - wrong['accuracy']['quantized'])
     expect('the wrong network loses accuracy', drop > 4, drop)
@@ -72,7 +72,7 @@ def main():
     for name, files in {'right order': ('left', 'right'), 'swapped': ('right', 'left')}.items():
       data = [work / (f + '.npy') for f in files]
       models = work / 'both.octet', work / 'both_int8.octet'
-      status, _, err = run('report', *models, *data, '--batch', 7, '--json', work / 'two.json')
+      status, _, err = run('report', *models, *data, '--batch', 7, f'--json={work / "two.json"}')
       expect(f'two inputs, {name}', status == 0, err)
       figures[name] = json.loads((work / 'two.json').read_text())
     right, swapped = figures['right order'], figures['swapped']
@@ -80,7 +80,7 @@ def main():
     expect('swapped inputs', swapped['output_sqnr_db'] < right['output_sqnr_db'] - 10, swapped)
     status, _, lines = run('report', work / 'both.octet', work / 'both_int8.octet', work / 'left.npy')
     expect('one file for two inputs', status == 1 and '2 inputs, 1 file' in lines[-1], lines)
-    for verb in 'plan', 'explain':
+    for verb in 'firmware', 'explain':
       status, out, lines = run(verb, work / 'both_int8.octet', '--batch', 2)
       expect(f'{verb} of two inputs', status == 0 and 'both' in out, (status, lines))
 

@@ -10,7 +10,9 @@ import sys
 import tempfile
 
 ERROR, USAGE = 1, 2
-VERBS = ['explain', 'report', 'compare-reports', 'plan', 'image', 'inspect', 'prune']
+VERBS = ['inspect', 'run', 'quantize', 'eval', 'compare', 'report', 'compare-reports', 'explain', 'bench', 'prune', 'firmware',
+         'verify', 'check', 'help']
+NO_FILES = ['check', 'help']  # whose arguments are no model and data: tested by themselves
 findings = []
 
 
@@ -40,9 +42,12 @@ class Tool:
 
 
 def arguments_of(verb, good):
-  """The positional arguments of a verb, with one good file each."""
+  """The arguments that a verb needs, with one good file each."""
   return {'report': [good['float'], good['int8'], good['data']], 'compare-reports': [good['json'], good['json']],
-          'inspect': [good['image']]}.get(verb, [good['int8']])
+          'inspect': [good['image']], 'run': [good['int8'], good['data']],
+          'quantize': [good['float'], good['data'], '-o', good['float'].parent / 'new.octet'],
+          'eval': [good['int8'], good['data'], '--labels', good['labels']], 'compare': [good['float'], good['int8'], good['data']],
+          'verify': [good['int8'], good['data']], 'check': ['.'], 'help': []}.get(verb, [good['int8']])
 
 
 def wrong_files(tool, good):
@@ -51,29 +56,30 @@ def wrong_files(tool, good):
   (work / 'noise').write_bytes(bytes(range(200, 256)) * 20)
   (work / 'cut').write_bytes(good['int8'].read_bytes()[:700])
   (work / 'cut_image').write_bytes(good['image'].read_bytes()[:-5])
+  (work / 'bare').mkdir()
   for verb in VERBS:
+    if verb in NO_FILES:
+      continue
     right = arguments_of(verb, good)
-    extra = ['-o', work / 'new.bin'] if verb == 'image' else []
     for i, path in enumerate(right):
-      for wrong in 'missing', 'empty', 'noise', '.':
-        given = right[:i] + [work / wrong] + right[i + 1:]
-        tool.refused(ERROR, [work / wrong], verb, *given, *extra)
-  model, image, array = ('this is a model file', 'octet explain'), ('this is a firmware image', 'octet inspect'), \
+      if path in good.values():
+        for wrong in 'missing', 'empty', 'noise', 'bare':
+          given = right[:i] + [work / wrong] + right[i + 1:]
+          tool.refused(ERROR, [work / wrong], verb, *given)
+  model, image, array = ('this is a model file', 'octet inspect'), ('this is a firmware image', 'octet inspect'), \
       ('this is a NumPy array',)
-  for verb in 'explain', 'plan', 'prune':
+  for verb in 'explain', 'firmware', 'prune', 'bench':
     tool.refused(ERROR, [good['image'], 'expected a model file', *image], verb, good['image'])
     tool.refused(ERROR, [good['data'], 'expected a model file', *array], verb, good['data'])
     tool.refused(ERROR, [work / 'cut'], verb, work / 'cut')
-  tool.refused(ERROR, [good['int8'], 'expected a firmware image', *model], 'inspect', good['int8'])
-  tool.refused(ERROR, [good['data'], 'expected a firmware image', *array], 'inspect', good['data'])
+  tool.refused(ERROR, [good['data'], 'expected a model file', *array], 'inspect', good['data'])
   tool.refused(ERROR, [work / 'cut_image', 'firmware image'], 'inspect', work / 'cut_image')
-  tool.refused(ERROR, [good['float'], 'float input'], 'plan', good['float'])
+  tool.refused(ERROR, [good['float'], 'float input'], 'firmware', good['float'])
   tool.refused(ERROR, [good['float'], 'expected a converted model'], 'prune', good['float'])
   tool.refused(ERROR, [good['int8']], 'prune', good['int8'], '-o', good['int8'])
   tool.refused(ERROR, [good['int8'], 'quantized model', 'FLOAT INT8 DATA'], 'report', good['int8'], good['float'], good['data'])
   tool.refused(ERROR, [good['float'], 'float model', 'FLOAT INT8 DATA'], 'report', good['float'], good['float'], good['data'])
   tool.refused(ERROR, [good['int8'], 'expected inputs', *model], 'report', good['float'], good['int8'], good['int8'])
-  tool.refused(ERROR, [good['int8'], '1 input', '2 files'], 'report', *arguments_of('report', good), good['data'])
   tool.refused(ERROR, [good['int8'], 'no report'], 'compare-reports', good['int8'], good['json'])
   (work / 'other.json').write_text('{"a": 1}')
   tool.refused(ERROR, ['other.json', 'no report'], 'compare-reports', good['json'], work / 'other.json')
@@ -87,12 +93,14 @@ def wrong_words(tool, good):
   tool.refused(USAGE, ['"--fast"', *VERBS], '--fast')
   for verb in VERBS:
     right = arguments_of(verb, good)
-    tool.refused(USAGE, [verb, 'required', f'octet {verb} --help'], verb)
+    if verb != 'help':
+      tool.refused(USAGE, [verb, 'required', f'octet {verb} --help'], verb)
     tool.refused(USAGE, [verb, '--frobnicate', f'octet {verb} --help'], verb, *right, '--frobnicate')
-    if verb != 'report':
+    if verb in ('inspect', 'compare-reports', 'explain', 'prune', 'firmware'):
       tool.refused(USAGE, [verb, 'surplus'], verb, *right, 'surplus')
-  numbers = {'explain': ['--batch', '--threads', '--repeats'], 'plan': ['--batch', '--ram-budget', '--flash-budget'],
-             'image': ['--batch', '--ram-budget', '--flash-budget'], 'report': ['--batch', '--diagnosis-batches']}
+  numbers = {'explain': ['--batch', '--threads', '--repeats'], 'firmware': ['--batch', '--ram-budget', '--flash-budget'],
+             'run': ['--batch', '--threads', '--top'], 'quantize': ['--batch', '--samples'], 'verify': ['--samples'],
+             'report': ['--batch', '--diagnosis-batches'], 'bench': ['--batch', '--threads']}
   for verb, options in numbers.items():
     for option in options:
       for wrong in 'abc', '0', '-5', '1.5', '99999999999999999999999', '3x', ' 3':
@@ -110,10 +118,9 @@ def wrong_words(tool, good):
     tool.refused(USAGE, ['--layer', f'"{wrong}"', 'LAYER=DB'], *report, '--layer', wrong)
   tool.refused(ERROR, ['--layer', '"hed"', 'did you mean "head"?'], *report, '--layer', 'hed=3')
   tool.refused(USAGE, ['--fail-accuracy-drop', '--labels'], *report, '--fail-accuracy-drop', '1')
-  tool.refused(USAGE, ['--ram-bugdet', 'did you mean "--ram-budget"?'], 'plan', good['int8'], '--ram-bugdet', '5')
+  tool.refused(USAGE, ['--ram-bugdet', 'did you mean "--ram-budget"?'], 'firmware', good['int8'], '--ram-bugdet', '5')
   tool.refused(USAGE, ['--engine', 'fast', 'native'], 'explain', good['int8'], '--engine', 'fast')
-  tool.refused(USAGE, ['--target', 'arm', 'cortex-m4'], 'plan', good['int8'], '--target', 'arm')
-  tool.refused(USAGE, ['--output', '--c-source'], 'image', good['int8'])
+  tool.refused(USAGE, ['--target', 'arm', 'cortex-m4'], 'firmware', good['int8'], '--target', 'arm')
 
 
 def wrong_labels(tool, good):
@@ -139,7 +146,7 @@ def wrong_labels(tool, good):
   few = labels('few.npy', '<i8', lambda i: bytes(8), 23)
   tool.refused(ERROR, [half, 'element 7 is 0.5', 'integer'], *blind, half)
   tool.refused(ERROR, [big, 'element 3 is 1099511627776', '32 bits'], *blind, big)
-  tool.refused(ERROR, [few, 'expected 24 labels', '23'], *blind, few)
+  tool.refused(ERROR, [few, 'expected 24 labels', '23'], *report, few)
   tool.refused(ERROR, [good['int8'], 'expected labels', 'this is a model file'], *blind, good['int8'])
   five = labels('five.npy', '<i8', lambda i: (5 if i == 9 else 0).to_bytes(8, 'little'))
   minus = labels('minus.npy', '<i8', lambda i: (-1 if i == 20 else 0).to_bytes(8, 'little', signed=True))
@@ -158,7 +165,7 @@ def batches(tool, good):
   arena = {}
   for name, options in {'one': [], 'eight': ['--batch', '8'], 'trained': []}.items():
     model = good['trained'] if name == 'trained' else good['int8']
-    status, out, err = tool.run('plan', model, *options)
+    status, out, err = tool.run('firmware', model, *options)
     lines = [line for line in out.splitlines() if line.startswith('arena')]
     if status != 0 or len(lines) != 1:
       findings.append(f'plan {name}: {status}, {err!r}')
@@ -168,9 +175,8 @@ def batches(tool, good):
     findings.append(f'arenas by batch: {arena}')
   images = []
   for model in 'int8', 'trained':
-    path = tool.work / (model + '.bin')
-    tool.run('image', good[model], '-o', path)
-    images.append(path.read_bytes())
+    tool.run('firmware', good[model], '-o', tool.work / model)
+    images.append((tool.work / model / 'model.octi').read_bytes())
   if images[0] != images[1]:
     findings.append('the image of a model trained with a batch of 64 is another one')
 
@@ -187,10 +193,13 @@ def outputs(tool, good):
   for words, said in [
       (report + ['--html', good['float']], 'is read'), (report + ['--html', around], 'is read'),
       (report + ['--html', link], 'is read'),
-      (report + ['--json', hard], 'is read'), (report + ['--html', page, '--json', page], 'twice'),
+      (report + [f'--json={hard}'], 'is read'), (report + ['--html', page, f'--json={page}'], 'twice'),
       (report + ['--html', tool.work / 'none' / 'page.html'], 'does not exist'),
-      (['image', good['int8'], '-o', good['int8']], 'is read'),
-      (['image', good['int8'], '-o', tool.work / 'none' / 'x'], 'does not exist')]:
+      (['prune', good['int8'], '-o', good['int8']], 'is read'),
+      (['quantize', good['float'], good['data'], '-o', good['data']], 'is read'),
+      (['quantize', good['float'], good['data'], '-o', page, '--report', page], 'twice'),
+      (['run', good['float'], good['data'], '-o', tool.work / 'none' / 'x'], 'does not exist'),
+      (['firmware', good['int8'], '-o', good['int8']], 'expected a folder')]:
     status, _, err = tool.run(*words)
     if status != 1 or said not in err:
       findings.append(f'{[str(w) for w in words]}: {status}, {err!r}, expected "{said}"')
@@ -208,9 +217,9 @@ def main():
     work = pathlib.Path(folder)
     subprocess.run([sys.argv[2], work], check=True)
     good = {'float': work / 'float.octet', 'int8': work / 'int8.octet', 'data': work / 'data.npy', 'json': work / 'report.json',
-            'image': work / 'image.bin', 'trained': work / 'int8_batch64.octet'}
+            'image': work / 'fw' / 'model.octi', 'labels': work / 'labels.npy', 'trained': work / 'int8_batch64.octet'}
     tool = Tool(sys.argv[1], work)
-    status, _, err = tool.run('image', good['int8'], '-o', good['image'])
+    status, _, err = tool.run('firmware', good['int8'], '-o', work / 'fw')
     if status != 0:
       findings.append(f'image: {err}')
     for words in ['--version'], ['--help'], *([verb, '--help'] for verb in VERBS):

@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <optional>
 
 #include "io/model_file.h"
+#include "io/tflite/tflite.h"
 #include "quant/fake_quantize.h"
 #include "runtime/image.h"
 
@@ -73,20 +75,38 @@ std::string did_you_mean(const std::string& name, std::span<const std::string> n
   return ", did you mean \"" + *nearest + "\"?";
 }
 
-std::string kind_of_file(const std::string& path) {
+namespace {
+
+/// The first bytes of a regular file; of anything else (opening a pipe would wait for its writer) nothing.
+std::optional<std::string> head_of(const std::string& path) {
   std::error_code unknown;
-  if (!std::filesystem::is_regular_file(path, unknown)) return "";  // opening a pipe would wait for its writer
+  if (!std::filesystem::is_regular_file(path, unknown)) return std::nullopt;
   std::array<char, 16> head{};
   std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return std::nullopt;
   file.read(head.data(), head.size());
-  const std::string_view bytes(head.data(), static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
-  const std::string_view magic(reinterpret_cast<const char*>(image::kMagic), sizeof image::kMagic);
-  if (file.is_open() && bytes.empty()) return "an empty file";
-  if (bytes.starts_with(magic)) return "a firmware image (octet inspect prints it)";
-  if (bytes.starts_with("\x93NUMPY")) return "a NumPy array (data of octet report)";
-  if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet explain, report, plan and image read it)";
+  return std::string(head.data(), static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
+}
+
+const std::string_view kImageMagic(reinterpret_cast<const char*>(image::kMagic), sizeof image::kMagic);
+
+bool starts_as_tflite(const std::string& bytes) { return is_tflite(std::as_bytes(std::span(bytes))); }
+
+}  // namespace
+
+std::string kind_of_file(const std::string& path) {
+  const std::optional<std::string> head = head_of(path);
+  if (!head) return "";
+  const std::string& bytes = *head;
+  if (bytes.empty()) return "an empty file";
+  if (bytes.starts_with(kImageMagic)) return "a firmware image (octet inspect prints it)";
+  if (bytes.starts_with("\x93NUMPY")) return "a NumPy array (data of octet run, quantize, report, …)";
+  if (starts_as_tflite(bytes)) return "a model file of TensorFlow Lite";
+  if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet inspect, run, explain, firmware, … read it)";
   if (bytes.starts_with("\x1f\x8b")) return "a gzip file";
   if (bytes.starts_with("PK")) return "a zip archive (unpack it first)";
+  if (bytes.starts_with("\x89PNG") || bytes.starts_with("\xff\xd8\xff"))
+    return "a picture (data of octet run, quantize, report, …)";
   if (bytes.starts_with("<")) return "an HTML or XML page";
   if (bytes.starts_with("{")) return "a JSON text (octet compare-reports reads reports)";
   if (bytes.starts_with("\x7f"
@@ -95,21 +115,39 @@ std::string kind_of_file(const std::string& path) {
   return "";
 }
 
-Model open_model(const std::string& path) {
-  const std::string kind = kind_of_file(path);
-  check(kind.empty() || kind.starts_with("a model file"), path, ": expected a model file as save_model writes it, this is ", kind);
-  return load_model(path, make_hook).model;
+bool is_image(const std::string& path) {
+  const std::optional<std::string> head = head_of(path);
+  return head && head->starts_with(kImageMagic);
 }
 
-std::vector<Shape> input_shapes(const Model& model, int64_t batch) {
-  std::vector<Shape> shapes;
-  for (const Module& module : model.modules) {
-    if (!std::holds_alternative<Input>(module.op)) continue;
-    shapes.push_back(module.nominal[0]);
-    check(!shapes.back().empty(), module.path, ": a scalar input has no batch");
-    shapes.back()[0] = batch;
-  }
-  return shapes;
+void add_model(CLI::App& verb, std::string& path, const std::string& what) {
+  verb.add_option("model", path, what)->required()->type_name("MODEL");
 }
+
+OpenedModel open_file(const std::string& path) {
+  const std::optional<std::string> head = head_of(path);
+  if (head && starts_as_tflite(*head)) {
+    TfliteModel loaded = load_tflite(path);
+    OpenedModel opened{.model = std::move(loaded.model), .notes = std::move(loaded.notes), .places = {}};
+    Interface& face = opened.model.interface;
+    for (const TflitePort& port : loaded.inputs) {
+      opened.places.push_back(port.place);
+      if (port.place < 0) continue;
+      face.inputs.resize(std::max(face.inputs.size(), static_cast<size_t>(port.place) + 1));
+      face.inputs[static_cast<size_t>(port.place)].name = port.name;
+    }
+    for (const TflitePort& port : loaded.outputs) face.outputs.push_back(port.name);
+    return opened;
+  }
+  const std::string kind = kind_of_file(path);
+  check(kind.empty() || kind.starts_with("a model file"), path, ": expected a model file as save_model writes it, this is ", kind);
+  LoadedModel loaded = load_model(path, make_hook);
+  OpenedModel opened{.model = std::move(loaded.model), .notes = std::move(loaded.notes), .places = {}};
+  for (const Module& m : opened.model.modules)
+    if (std::holds_alternative<Input>(m.op)) opened.places.push_back(static_cast<int>(opened.places.size()));
+  return opened;
+}
+
+Model open_model(const std::string& path) { return open_file(path).model; }
 
 }  // namespace octet::cli

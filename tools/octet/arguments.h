@@ -22,12 +22,22 @@ double number_of(const std::string& text);
 /// ", did you mean "plan"?" for a name a few letters away, or nothing.
 std::string did_you_mean(const std::string& name, std::span<const std::string> names);
 
-/// Loads a model. Throws naming the file, and for a file of another kind what it is and which command takes it.
+/// Adds the argument for a model's file.
+void add_model(CLI::App&, std::string& path, const std::string& what = "model: an octet model file or a TensorFlow Lite file");
+/// A model file's content.
+struct OpenedModel {
+  Model model;
+  std::vector<std::string> notes;  ///< what was unusual but no error
+  /// By input of the file's graph: which input of the model it is, or -1 for one that only says a shape.
+  std::vector<int> places;
+};
+/// Loads a model, whichever kind of file it is in. Throws naming the file, and for a file of another kind what it is and which verb
+/// takes it.
+OpenedModel open_file(const std::string& path);
 Model open_model(const std::string& path);
+/// Whether the file starts like a firmware image.
+bool is_image(const std::string& path);
 /// "a firmware image (octet inspect prints it)", "a NumPy array", …; empty: not known.
 std::string kind_of_file(const std::string& path);
-
-/// The input shapes of a model with so many rows.
-std::vector<Shape> input_shapes(const Model&, int64_t batch);
 
 }  // namespace octet::cli

@@ -2,51 +2,77 @@
 // octet explain: how a saved model runs here: every layer's engine, implementation and time, and the memory of a session.
 #include "compile/explain.h"
 
-#include <cstdio>
 #include <memory>
 
-#include "kernels/parallel.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/octet/running.h"
+#include "tools/octet/verb.h"
+#include "tools/program.h"
 
 namespace octet::cli {
 namespace {
 
 struct Explaining {
-  std::string model, engine = "automatic";
-  int64_t batch = 0;
-  int threads = 0, repeats = 20;
+  std::string model;
+  Running running;
+  int repeats = 20;
+  Results results;
 };
 
-QEngine engine_of(const std::string& name) {
-  for (const QEngineInfo& info : qengines())
-    if (name == to_string(info.engine)) return info.engine;
-  return QEngine::automatic;
+Json explained(const Explanation& e) {
+  Json layers = Json::array();
+  for (const Explanation::Layer& l : e.layers) {
+    Json row{{"path", l.placement.path},
+             {"op", l.placement.op},
+             {"engine", l.placement.engine ? Json(to_string(*l.placement.engine)) : Json()},
+             {"implementation", l.placement.implementation},
+             {"micros", l.micros},
+             {"macs", l.placement.macs}};
+    if (!l.placement.why.empty()) row["why"] = l.placement.why;
+    layers.push_back(std::move(row));
+  }
+  return {{"inputs", e.inputs},
+          {"threads", e.threads},
+          {"repeats", e.repeats},
+          {"layers", layers},
+          {"memory",
+           {{"arena", e.memory.arena},
+            {"lower_bound", e.memory.lower_bound},
+            {"scratch", e.memory.scratch},
+            {"outputs", e.memory.outputs},
+            {"parameters", e.memory.parameters},
+            {"packed", e.memory.packed}}}};
 }
 
 void run_explain(const Explaining& o) {
+  tools::check_outputs({o.results.file()}, {o.model});
   const Model model = open_model(o.model);
-  if (o.threads > 0) set_threads(o.threads);
+  o.running.apply();
   std::vector<Shape> shapes;
-  if (o.batch > 0) shapes = input_shapes(model, o.batch);
-  std::printf("%s", to_string(explain(Program::bind(model, engine_of(o.engine)), std::move(shapes), o.repeats)).c_str());
+  if (o.running.batch > 0) shapes = input_shapes(model, o.running.batch);
+  try {
+    const Explanation e = explain(Program::bind(model, o.running.qengine()), std::move(shapes), o.repeats);
+    o.results.show(to_string(e), explained(e));
+  } catch (const Error& e) {
+    fail(o.model, ": ", e.what());
+  }
 }
 
 }  // namespace
 
 void add_explain(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("explain", "run a model on random inputs; print engine, reason and time of every layer");
+  CLI::App* verb = add_verb(app, "explain", "run a model on random inputs; print engine, reason and time of every layer",
+                            {"octet explain int8.octet --threads 1", "octet explain model.tflite --engine native --batch 8"});
   const auto o = std::make_shared<Explaining>();
-  std::vector<std::string> names{"automatic"};
-  for (const QEngineInfo& info : qengines()) names.emplace_back(to_string(info.engine));
-  command->add_option("model", o->model, "float or converted model, as save_model writes it")->required();
-  command->add_option("--engine", o->engine, "who computes the integer layers")->check(CLI::IsMember(names))->capture_default_str();
-  command->add_option("--batch", o->batch, "pictures at once (default: as the model says)")->check(whole_number(1, 1 << 20));
-  command->add_option("--threads", o->threads, "threads (default: the hardware's)")->check(whole_number(1, 1024));
-  command->add_option("--repeats", o->repeats, "runs to take the median of")
+  add_model(*verb, o->model);
+  o->running.add(*verb, "as the model says");
+  verb->add_option("--repeats", o->repeats, "runs to take the median of")
       ->check(whole_number(1, 1000000))
-      ->capture_default_str();
-  command->callback([o] { run_explain(*o); });
+      ->capture_default_str()
+      ->group(kRunGroup);
+  o->results.add(*verb);
+  verb->callback([o] { run_explain(*o); });
 }
 
 }  // namespace octet::cli

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `octet` command: saved models explained, compared, and made into firmware images.
+// The `octet` command: its verbs, and wrong arguments in one line.
 #include <cstdio>
+#include <memory>
 
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/octet/help.h"
+#include "tools/octet/interrupt.h"
 #include "tools/program.h"
 
 namespace {
@@ -51,19 +54,29 @@ int refuse(const std::string& words, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  catch_interrupts();
   CLI::App app(
-      "octet: what saved models do, what int8 costs them, and their firmware images\n"
-      "exit status: 0 done, 1 an error, 2 wrong arguments, 3 a limit that was asked for is not kept",
+      "octet: models inspected, run, quantized, compared, and made into firmware\n"
+      "A model is an octet model file or a TensorFlow Lite file; octet VERB --help says what a verb takes.\n"
+      "Exit status: 0 done, 1 an error, 2 wrong arguments, 3 a limit that was asked for is not kept",
       "octet");
+  app.formatter(std::make_shared<Help>());
   app.require_subcommand(1);
   app.set_version_flag("--version", "octet " OCTET_VERSION);
-  add_explain(app);
+  add_inspect(app);
+  add_run(app);
+  add_quantize(app);
+  add_eval(app);
+  add_compare(app);
   add_report(app);
   add_compare_reports(app);
-  add_plan(app);
+  add_explain(app);
+  add_bench(app);
   add_prune(app);
-  add_image(app);
-  add_inspect(app);
+  add_firmware(app);
+  add_verify(app);
+  add_check(app);
+  add_help(app);
   return octet::tools::run_program("octet", [&] {
     try {
       app.parse(argc, argv);
@@ -74,6 +87,8 @@ int main(int argc, char** argv) {
     } catch (const LimitBroken& e) {
       for (const std::string& line : e.lines) refuse("limit not kept: " + line, kLimitStatus);
       return kLimitStatus;
+    } catch (const Finished& e) {
+      return e.status;
     }
     return octet::tools::kDone;
   });

@@ -7,30 +7,26 @@
 #include <memory>
 #include <optional>
 
-#include "io/file.h"
-#include "io/npy.h"
 #include "numeric_suite/gate.h"
 #include "quant/pairing.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
+#include "tools/octet/running.h"
+#include "tools/octet/samples.h"
+#include "tools/octet/verb.h"
 #include "tools/program.h"
-#include "tools/progress.h"
 
 namespace octet::cli {
 namespace {
 
 struct Reporting {
-  std::string reference, quantized, labels, html, json, below, accuracy_drop, title = "Float against int8";
-  std::vector<std::string> data, layers;
+  std::string reference, quantized, labels, html, below, accuracy_drop, title = "Float against int8";
+  std::vector<std::string> layers;
+  SampleOptions samples;
+  Results results;
   bool device = false;
   int64_t batch = 100, diagnosis_batches = 4;
 };
-
-void write_named(const std::string& path, const std::string& text) {
-  if (path.empty()) return;
-  write_file(path, std::as_bytes(std::span(text)));
-  fmt::print("wrote {} ({} KiB)\n", path, text.size() >> 10);
-}
 
 std::vector<Tensor> split(const Tensor& t, int64_t batch) {
   std::vector<Tensor> parts;
@@ -63,75 +59,29 @@ void check_limits(const ReportLimits& limits, const Model& model) {
     check(model.find(path).has_value(), "--layer: the model has no layer \"", path, "\"", did_you_mean(path, paths));
 }
 
-/// One tensor a file, all with the same number of rows, no value that is not finite.
-std::vector<Tensor> read_data(const std::vector<std::string>& files) {
-  std::vector<Tensor> inputs;
-  for (const std::string& path : files) {
-    const std::string kind = kind_of_file(path);
-    check(kind.empty() || kind.starts_with("a NumPy"), path, ": expected inputs as a .npy file, this is ", kind);
-    const Tensor& x = inputs.emplace_back(load_npy_floats(path));
-    check(x.rank() > 1 && x.size(0) > 0, path, ": expected a batch of inputs, got shape ", to_string(x.shape()));
-    check(x.size(0) == inputs[0].size(0), path, ": has ", x.size(0), " rows, ", files[0], " has ", inputs[0].size(0));
-    for (int64_t i = 0; i < x.numel(); ++i)
-      check(std::isfinite(x.data<float>()[i]), path, ": element ", i, " is ", x.data<float>()[i]);
-  }
-  return inputs;
-}
-
-Tensor read_labels(const std::string& path, int64_t rows) {
-  const std::string kind = kind_of_file(path);
-  check(kind.empty() || kind.starts_with("a NumPy"), path, ": expected labels as a .npy file, this is ", kind);
-  Tensor labels = load_npy_integers(path);
-  check(labels.shape() == Shape{rows}, path, ": expected ", rows, " labels, got shape ", to_string(labels.shape()));
-  return labels;
-}
-
-/// What make_report would find, too, but without the names of the files.
-void check_fit(const Model& model, const Reporting& o, const std::vector<Tensor>& inputs, const Tensor* labels) {
-  const auto wanted = std::ranges::count_if(model.modules, [](const Module& m) { return std::holds_alternative<Input>(m.op); });
-  check(static_cast<int64_t>(inputs.size()) == wanted, o.quantized, ": has ", wanted, wanted == 1 ? " input, " : " inputs, ",
-        inputs.size(), inputs.size() == 1 ? " file of data was given" : " files of data were given");
-  size_t next = 0;
-  for (const Module& module : model.modules) {
-    if (!std::holds_alternative<Input>(module.op)) continue;
-    const Shape &takes = module.nominal[0], &got = inputs[next].shape();
-    check(takes.size() == got.size() && std::equal(takes.begin() + 1, takes.end(), got.begin() + 1), o.data[next], ": has shape ",
-          to_string(got), ", input ", module.path, " of ", o.quantized, " takes ", to_string(takes), " with any number of rows");
-    ++next;
-  }
-  if (!labels) return;
-  const Wire out = model.output_wires()[0];
-  const Shape& logits = model.modules[out.module].nominal.at(out.port);
-  check(logits.size() == 2, o.labels, ": the output ", model.modules[out.module].path, " of ", o.quantized, " is ",
-        to_string(logits), ", labels need [n, classes]");
-  for (int64_t i = 0; i < labels->numel(); ++i) {
-    const int32_t label = labels->data<int32_t>()[i];
-    check(label >= 0 && label < logits[1], o.labels, ": element ", i, " is ", label, ", the model has ", logits[1], " classes");
-  }
-}
-
 void run_report(const Reporting& o) {
   const ReportLimits limits = limits_of(o);
   std::vector<std::string> read{o.reference, o.quantized, o.labels};
-  read.insert(read.end(), o.data.begin(), o.data.end());
-  tools::check_outputs({o.html, o.json}, read);
+  read.insert(read.end(), o.samples.files.begin(), o.samples.files.end());
+  tools::check_outputs({o.html, o.results.file()}, read);
   // What is cheap to refuse is read first.
-  const std::vector<Tensor> inputs = read_data(o.data);
-  const int64_t rows_in_all = inputs[0].size(0);
-  const std::optional<Tensor> all = o.labels.empty() ? std::nullopt : std::optional(read_labels(o.labels, rows_in_all));
+  const SampleFiles files(o.samples);
+  std::optional<Tensor> all = o.labels.empty() ? std::nullopt : std::optional(read_labels(o.labels));
   const Model reference = open_model(o.reference), quantized = open_model(o.quantized);
   check(!is_quantized(reference), o.reference, ": is a quantized model, expected the float one; the order is FLOAT INT8 DATA");
   check(is_quantized(quantized), o.quantized, ": is a float model, expected the quantized one; the order is FLOAT INT8 DATA");
-  check_fit(quantized, o, inputs, all ? &*all : nullptr);
+  const Samples samples = files.fit(quantized, o.quantized);
+  if (!all && !samples.classes.empty()) all = Tensor::of(Shape{samples.rows()}, samples.classes);
+  if (all) check_labels(*all, o.labels.empty() ? o.samples.files[0] : o.labels, quantized, o.quantized, samples.rows());
   check_limits(limits, quantized);
-  std::vector<std::vector<Tensor>> batches((rows_in_all + o.batch - 1) / o.batch);
-  for (const Tensor& x : inputs) {
+  std::vector<std::vector<Tensor>> batches((samples.rows() + o.batch - 1) / o.batch);
+  for (const Tensor& x : samples.inputs) {
     std::vector<Tensor> parts = split(x, o.batch);
     for (size_t b = 0; b < parts.size(); ++b) batches[b].push_back(std::move(parts[b]));
   }
   const std::vector<Tensor> labels = all ? split(*all, o.batch) : std::vector<Tensor>{};
   const auto count = static_cast<int64_t>(batches.size());
-  tools::ProgressBar bar("report", count + std::min(o.diagnosis_batches, count), "images", static_cast<double>(o.batch));
+  Bar bar("report", count + std::min(o.diagnosis_batches, count), static_cast<double>(o.batch));
   const Report report = make_report(reference, quantized, batches,
                                     {.title = o.title,
                                      .labels = labels,
@@ -141,24 +91,29 @@ void run_report(const Reporting& o) {
                                        bar.update(done);
                                        return true;
                                      }});
-  fmt::print("{}", to_table(report));
-  write_named(o.html, to_html(report));
-  write_named(o.json, to_json(report));
+  std::string notes;
+  for (const std::string& note : samples.notes) notes += note + "\n";
+  if (!o.html.empty()) write_text(o.html, to_html(report));
+  o.results.show(notes + to_table(report), Json::parse(to_json(report)));
+  if (!o.html.empty()) o.results.note("wrote " + o.html);
   if (std::vector<std::string> lines = violations(report, limits); !lines.empty()) throw LimitBroken{std::move(lines)};
 }
 
 }  // namespace
 
 void add_report(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("report", "compare a float model with its int8 form: which layer, why, what to change");
+  CLI::App* command =
+      add_verb(app, "report", "compare a float model with its int8 form: which layer, why, what to change",
+               {"octet report float.octet int8.octet images.npy --labels labels.npy --html report.html --json=report.json",
+                "octet report float.octet int8.octet images.npy --fail-below 30 --layer head=25"},
+               "3 a limit that was asked for is not kept");
   const auto o = std::make_shared<Reporting>();
   command->add_option("float", o->reference, "the float model, fused or not")->required();
   command->add_option("int8", o->quantized, "the quantized model")->required();
-  command->add_option("data", o->data, "inputs as a .npy file, N first; one file for each input of the model, in its order")
-      ->required();
+  o->samples.add(*command, "data,--data",
+                 "arrays (.npy, N first), pictures, or folders of either; one of them for each input of the model, in its order");
   command->add_option("--labels", o->labels, "classes as a .npy file: accuracies too");
   command->add_option("--html", o->html, "write the page here");
-  command->add_option("--json", o->json, "write the JSON here");
   command->add_option("--title", o->title, "of the page")->capture_default_str();
   command->add_option("--batch", o->batch, "inputs a batch")->check(whole_number(1, 100000))->capture_default_str();
   command->add_option("--diagnosis-batches", o->diagnosis_batches, "batches for causes and leave-one-float")
@@ -173,6 +128,7 @@ void add_report(CLI::App& app) {
       ->type_name("LAYER=DB");
   command->add_option("--fail-accuracy-drop", o->accuracy_drop, "fail if int8 is worse than float by more points of percent")
       ->check(finite_number(true));
+  o->results.add(*command);
   command->callback([o] { run_report(*o); });
 }
 
