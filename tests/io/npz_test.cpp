@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "io/gzip.h"
 #include "io/npy.h"
 #include "io/zip.h"
 #include "tests/catch.h"
@@ -231,6 +232,8 @@ TEST_CASE("an npz that would grow a thousandfold is refused before it is inflate
   lying.content.resize(1 << 20);
   lying.claimed = npy_bytes(counting({4}, DType::f32)).size();
   CHECK_THAT(npz_error({lying}), Contains("deflate stream holds more than 144 bytes"));
+  CHECK_THAT(error_of([&] { inflate_raw(deflated(bytes_of("abc")), "x", 4); }),
+             Contains("x: deflate stream holds 3 bytes, expected 4"));
   CHECK(parse_npz(archive({array("few", Tensor::zeros({3 << 20}), true)}).bytes, "x").at("few").numel() == 3 << 20);
 }
 
