@@ -2,6 +2,7 @@
 // The IDX reader. The header alone decides how much a gzipped file may inflate to.
 #include "io/idx.h"
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -33,7 +34,9 @@ Header parse_header(std::span<const std::byte> b, std::string_view name) {
     uint32_t dim = 0;
     for (size_t k = 0; k < 4; ++k) dim = dim << 8 | std::to_integer<uint32_t>(b[4 + 4 * i + k]);
     h.shape.push_back(dim);
-    check(!__builtin_mul_overflow(h.elements, uint64_t{dim}, &h.elements), name, ": IDX dimensions overflow at axis ", i);
+    // An axis of 0 behind it would make a product of any size 0, but no tensor has such a shape.
+    check(!__builtin_mul_overflow(h.elements, uint64_t{dim}, &h.elements) && h.elements <= INT64_MAX, name,
+          ": IDX dimensions overflow at axis ", i);
   }
   return h;
 }

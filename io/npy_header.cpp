@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 
 namespace octet {
@@ -129,8 +130,8 @@ NpyHeader parse_npy_header(std::span<const std::byte> bytes, std::string_view na
   Fields h = HeaderParser(text.substr(start, length), name).parse();
   uint64_t needed = size_of(*h.element);
   for (const int64_t d : *h.shape)
-    check(!__builtin_mul_overflow(needed, static_cast<uint64_t>(d), &needed), name, ": npy shape ", to_string(*h.shape),
-          " is too large");
+    check(!__builtin_mul_overflow(needed, static_cast<uint64_t>(d), &needed) && needed <= INT64_MAX, name, ": npy shape ",
+          to_string(*h.shape), " is too large");
   return {*h.element, h.swapped, *h.fortran, std::move(*h.shape), start + length, needed};
 }
 

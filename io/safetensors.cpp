@@ -79,8 +79,8 @@ Entry parse_entry(const std::string& key, const json::Value& value, uint64_t dat
   uint64_t bytes = size_of(e.type);
   for (const json::Value& d : shape) {
     e.shape.push_back(json::integer(d, 0, std::numeric_limits<int64_t>::max(), name + " shape"));
-    check(!__builtin_mul_overflow(bytes, static_cast<uint64_t>(e.shape.back()), &bytes), name, ": shape ", shape.dump(),
-          " is too large");
+    check(!__builtin_mul_overflow(bytes, static_cast<uint64_t>(e.shape.back()), &bytes) && bytes <= INT64_MAX, name, ": shape ",
+          shape.dump(), " is too large");
   }
 
   const json::Value& offsets = json::array(json::at(value, "data_offsets", name), 2, name + " data_offsets");

@@ -86,9 +86,10 @@ TEST_CASE("an IDX file truncated anywhere is refused", "[io]") {
 
 TEST_CASE("IDX files that lie about their size or are of another kind are refused by name", "[io]") {
   CHECK_THAT(idx_error(idx({3, 4}, 13)), Contains("needs 12 bytes") && Contains("has 13"));
-  CHECK_THAT(idx_error(idx({0xffffffff, 0xffffffff, 0xffffffff}, 4)), Contains("overflow at axis 2"));
+  CHECK_THAT(idx_error(idx({0xffffffff, 0xffffffff, 0xffffffff}, 4)), Contains("overflow at axis 1"));
   CHECK_THAT(idx_error(idx({0x10000, 0x10000}, 4)), Contains("needs 4294967296 bytes"));
   CHECK_THAT(idx_error(gzip(idx({0x10000, 0x10001}, 4))), Contains("larger than"));
+  CHECK_THAT(idx_error(idx({0xffffffff, 0xffffffff, 0}, 0)), Contains("x.idx: IDX dimensions overflow at axis 1"));
   CHECK_THAT(idx_error(gzip(idx({0xffff, 0xffff}, 4))), Contains("needs 4294836225 bytes"));  // nothing near 4 GiB is allocated
   CHECK_THAT(idx_error(idx({4}, 4, 0x0d)), Contains("element type 13"));
   CHECK_THAT(idx_error(idx({}, 1)), Contains("rank 0"));

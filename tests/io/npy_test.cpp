@@ -89,6 +89,7 @@ TEST_CASE("npy files of another kind are refused by name", "[io]") {
 TEST_CASE("npy headers that lie about sizes are refused before anything is allocated", "[io]") {
   CHECK_THAT(npy_error(npy(dict("<f4", "False", "(1152921504606846976,)"), 4)), Contains("too large") || Contains("needs"));
   CHECK_THAT(npy_error(npy(dict("<f8", "False", "(4611686018427387904, 4)"), 4)), Contains("too large"));
+  CHECK_THAT(npy_error(npy(dict("|u1", "False", "(4611686018427387904, 3, 0)"), 0)), Contains("too large"));
   CHECK_THAT(npy_error(npy(dict("<f4", "False", "(99999999999999999999,)"), 4)), Contains("expected a dimension"));
   CHECK_THAT(npy_error(npy(dict("<f4", "False", "(-1,)"), 4)), Contains("expected a dimension"));
   CHECK_THAT(npy_error(npy(dict("<f4", "False", "(1,1,1,1,1,1,1,1,1)"), 4)), Contains("more than 8 axes"));

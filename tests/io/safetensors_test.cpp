@@ -106,6 +106,8 @@ TEST_CASE("claims beyond the file are refused before anything is allocated", "[i
   CHECK_THAT(error(file(object(entry("a", "F32", "[1152921504606846976]", "[0,8]")), 8)), Contains("needs 4611686018427387904"));
   CHECK_THAT(error(file(object(entry("a", "F32", "[4611686018427387904,4611686018427387904]", "[0,8]")), 8)),
              Contains("too large"));
+  CHECK_THAT(error(file(object(entry("a", "U8", "[4611686018427387904,3,0]", "[0,0]")), 0)),
+             StartsWith("x.st: ") && Contains("too large"));
   // 2^62 * 4 bytes wraps to 0: the check must not.
   CHECK_THAT(error(file(object(entry("a", "F32", "[4611686018427387904]", "[0,0]")), 0)), Contains("too large"));
   CHECK_THAT(error(file(object(entry("a", "U8", "[9]", "[0,9]")), 8)), Contains("[0,9] do not lie in the 8 bytes"));

@@ -99,3 +99,15 @@ TEST_CASE("an order that cannot be followed is refused with the way out", "[io]"
   explicit_split.add("conv", Conv2d{.in = 3, .out = 1, .kernel = {1, 1}});
   CHECK_THAT(load_error(explicit_split, {}), Contains("missing 'layer.weight' [12, 5]"));
 }
+
+TEST_CASE("an input of three axes is channel-last only where a window or a norm of channels reads it", "[io]") {
+  Model tokens;
+  const int x = tokens.add("x", Input{{1, 3, 2}});
+  tokens.add("flat", Reshape{{0, -1}});
+  tokens.add("head", Linear{6, 1, false});
+  Model signal = tokens;
+  signal.add("conv", Conv1d{.in = 2, .out = 1, .kernel = 1}, {x});
+  for (Model* m : {&tokens, &signal}) load(*m, {{"head.weight", numbered({1, 6})}}, {.strict = false});
+  CHECK(same(tokens["head"].params.at("weight"), numbered({1, 6})));
+  CHECK(same(signal["head"].params.at("weight"), Tensor::of<float>({1, 6}, std::vector<float>{0, 3, 1, 4, 2, 5})));
+}
