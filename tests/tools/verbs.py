@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # The verbs of octet that run models: what they print and write is worked out again from the arrays they read and wrote.
-# Usage: verbs.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
+# Usage: verbs.py OCTET_TOOL WRITE_REPORT FOLDER_OF_TFLITE_FILES; prints what is wrong, exit status 1 on any finding.
 import json
 import math
 import pathlib
@@ -289,12 +289,44 @@ def checking(t):
   t.expect('an empty folder', 'none' in t.run('check', 'none', status=ERROR))
 
 
+def importing(t):
+  """TensorFlow Lite's files as models: outputs against golden ones, some of them read again here."""
+  folder = pathlib.Path(sys.argv[3])
+  if not folder.is_dir():
+    print('left out: models of TensorFlow Lite,', folder, 'is not there')
+    return
+  folder = folder.resolve()
+  said = t.json('check', folder, folder / 'made', status=ERROR)
+  verdicts = {'PASS': set(), 'WRONG': set(), 'REFUSED': set()}
+  for case in said['cases']:
+    verdicts[case['verdict']].add(pathlib.Path(case['model']).stem)
+  # Its golden was computed with weights in codes and activations quantized as they come, which octet does not do.
+  t.expect('goldens that differ', verdicts['WRONG'] == {'kws_ref_model_float32'}, verdicts)
+  t.expect('files that are refused', verdicts['REFUSED'] <= {'quantize0', 'trained_lstm_int8'}, verdicts)
+  t.expect('most are equal', said['pass'] >= 57, said['pass'])
+  kws = folder / 'kws_ref_model.tflite'
+  t.run('run', kws, folder / 'kws_ref_model.inputs.npy', '--codes', '--raw', '-o', 'kws.npy')
+  t.expect('codes are the golden ones', read_npy(t.work / 'kws.npy')[2] == read_npy(folder / 'kws_ref_model.golden.npy')[2])
+  face = t.json('inspect', kws)
+  t.expect('names of the file', face['interface'] == {'inputs': ['input_1'], 'outputs': ['Identity']}, face['interface'])
+  floats = folder / 'hello_world_float.tflite'
+  t.run('quantize', floats, '--data', folder / 'hello_world_float.inputs.npy', '-o', 'hello.octet')
+  names = [t.json('inspect', m)['interface']['inputs'] for m in (floats, 'hello.octet')]
+  t.expect('and of what is made of it', names[0] == names[1] != [], names)
+  (t.work / 'cut.tflite').write_bytes(kws.read_bytes()[:5000])
+  (t.work / 'noise.tflite').write_bytes(b'\x10\0\0\0TFL3' + bytes(range(256)))
+  for name in 'cut.tflite', 'noise.tflite':
+    for words in ['inspect', name], ['run', name, 'data.npy'], ['firmware', name], ['bench', name]:
+      error = t.run(*words, status=ERROR)
+      t.expect(f'{words} is refused', error.startswith(f'octet: {name}: ') and error.count('\n') == 1, error)
+
+
 def main():
   with tempfile.TemporaryDirectory() as folder:
     work = pathlib.Path(folder)
     subprocess.run([sys.argv[2], work], check=True)
     test = Test(sys.argv[1], work)
-    for part in inspecting, running, pictures, quantizing, timing, checking:
+    for part in inspecting, running, pictures, quantizing, timing, checking, importing:
       part(test)
   for finding in findings:
     print('FAILED:', finding)
