@@ -5,9 +5,11 @@
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from common import read_npy, write_npy, write_png
 
@@ -166,6 +168,17 @@ def pictures(t):
                                ('huge', data[:16] + b'\x7f\xff\xff\xff' * 2 + data[24:], 'huge.png')]:
     (t.work / f'{name}.png').write_bytes(content)
     t.expect(f'{name}.png is refused', words in t.run('run', 'float.octet', f'{name}.png', status=ERROR))
+  # Damaged anywhere: a picture of something, or one line.
+  write_png(t.work / 'p.png', 8, 8, lambda x, y: values[x, y])
+  good = (t.work / 'p.png').read_bytes()
+  damaged = [good[:n] for n in range(0, len(good), 6)]
+  damaged += [bytes(b ^ (1 << bit % 8) if i == bit // 8 else b for i, b in enumerate(good)) for bit in range(0, 8 * len(good), 31)]
+  for content in damaged:
+    (t.work / 'damaged.png').write_bytes(content)
+    done = subprocess.run([t.tool, 'run', 'float.octet', 'damaged.png'], capture_output=True, text=True, timeout=20, cwd=t.work)
+    line = done.stderr.startswith('octet: damaged.png: ') and done.stderr.count('\n') == 1
+    t.expect('a damaged picture', line if done.returncode == 1 else done.returncode == 0, (done.returncode, done.stderr, content))
+  t.runs += len(damaged)
   # A folder for each class.
   for c in range(2):
     (t.work / 'sorted' / f'class{c}').mkdir(parents=True)
@@ -193,6 +206,25 @@ def quantizing(t):
   t.expect('so does compare', math.isclose(both['outputs'][0]['sqnr_db'], said['output_sqnr_db'], abs_tol=0.01), both['outputs'])
   t.expect('layers by their paths', {'dw', 'last', 'head'} <= {l['value'] for l in both['layers']}, both['layers'])
   t.run('compare', 'float.octet', 'q.octet', 'data.npy', '--fail-below', 99, status=LIMIT)
+
+  # Codes that differ, whichever model is the larger one.
+  rows = {}
+  for name in 'good', 'wrong':
+    t.run('run', f'int8_{name}.octet', 'data.npy', '--raw', '-o', f'raw_{name}.npy')
+    rows[name] = read_npy(t.work / f'raw_{name}.npy')[2]
+  differ = sum(a != b for a, b in zip(rows['good'], rows['wrong']))
+  for a, b in ('good', 'wrong'), ('wrong', 'good'):
+    said = t.json('compare', f'int8_{a}.octet', f'int8_{b}.octet', 'data.npy')
+    t.expect('codes that differ', said['outputs'][0]['differ'] == differ > 0, (said['outputs'], differ))
+  # A range far too wide leaves few codes, and classes that are equally large: the first of them counts.
+  _, shape, pixels = read_npy(t.work / 'data.npy')
+  write_npy(t.work / 'loud.npy', '<f4', shape, [200 * x for x in pixels])
+  t.run('quantize', 'float.octet', 'loud.npy', '-o', 'coarse.octet', '--observer', 'min_max')
+  t.run('run', 'coarse.octet', 'data.npy', '-o', 'coarse.npy')
+  coarse = rows_of(t.work / 'coarse.npy')
+  t.expect('there are ties', any(sorted(r)[-1] == sorted(r)[-2] for r in coarse), coarse[0])
+  write_npy(t.work / 'first.npy', '<i8', (shape[0],), [arg_max(r) for r in coarse])
+  t.expect('the first of equal classes', t.json('eval', 'coarse.octet', 'data.npy', '--labels', 'first.npy')['accuracy'] == 1)
 
   # The recipe that was printed makes the same file, byte for byte; every part of it has its effect, and options win.
   made = ['--rounding', 'fixed_double', '--keep-float', 'head', '--samples', 10, '--seed', 3, '--per-tensor',
@@ -226,6 +258,27 @@ def quantizing(t):
   t.expect('a prefix of nothing', 'float.octet' in error and 'hat' in error, error)
   t.expect('quantized twice', 'quantized already' in t.run('quantize', 'q.octet', 'data.npy', '-o', 'q.octet2', status=ERROR))
   t.expect('nothing is half written', (t.work / 'q.octet').read_bytes() == before and not list(t.work.glob('*.tmp*')))
+
+
+def interrupting(t):
+  """Ended at any time: the file that was there or the new one, and nothing beside it."""
+  words = [str(t.tool), 'quantize', 'float.octet', 'data.npy', '-o', 'kept.octet', '--report', 'kept.html']
+  statuses = []
+  for delay in range(0, 60, 3):
+    old = {name: f'the old {name}'.encode() for name in ('kept.octet', 'kept.html')}
+    for name, data in old.items():
+      (t.work / name).write_bytes(data)
+    going = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=t.work)
+    time.sleep(delay / 1000)
+    going.send_signal(signal.SIGTERM)
+    statuses.append(going.wait(timeout=60))
+    model, page = (t.work / 'kept.octet').read_bytes(), (t.work / 'kept.html').read_bytes()
+    whole = (t.work / 'q.octet').read_bytes()
+    t.expect('the model is the old one or whole', model in (old['kept.octet'], whole), model[:20])
+    t.expect('the page is the old one or whole', page == old['kept.html'] or page.rstrip().endswith(b'</html>'), page[-20:])
+    beside = list(t.work.glob('.*')) + list(t.work.glob('*.probe'))
+    t.expect('nothing is left beside them', not beside, beside)
+  t.expect('some were interrupted', set(statuses) <= {0, -signal.SIGTERM} and -signal.SIGTERM in statuses, statuses)
 
 
 def timing(t):
@@ -326,8 +379,11 @@ def main():
     work = pathlib.Path(folder)
     subprocess.run([sys.argv[2], work], check=True)
     test = Test(sys.argv[1], work)
-    for part in inspecting, running, pictures, quantizing, timing, checking, importing:
-      part(test)
+    for part in inspecting, running, pictures, quantizing, interrupting, timing, checking, importing:
+      try:
+        part(test)
+      except (OSError, KeyError, IndexError, ValueError) as error:  # what failed before is among the findings
+        findings.append(f'{part.__name__} ended early: {error!r}')
   for finding in findings:
     print('FAILED:', finding)
   print(f'octet verbs: {test.runs} runs,', f'{len(findings)} findings' if findings else 'all checks passed')

@@ -69,7 +69,8 @@ def main():
     if kws.is_file():
       status, out, err = octet('verify', kws, kws.with_suffix('.inputs.npy'), '--codes', *verify)
       said = json.loads(out) if status == 0 else {}
-      expect('a file of TensorFlow Lite', status == 0 and said['equal'] == said['of'] == 36 and said['instructions'] < 3_850_000, err)
+      good = status == 0 and said['equal'] == said['of'] == 36 and said['instructions'] < 3_850_000
+      expect('a file of TensorFlow Lite', good, (said, err))
   for finding in findings:
     print('FAILED:', finding)
   print('octet verify:', f'{len(findings)} findings' if findings else 'all checks passed')
