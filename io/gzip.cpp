@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// gzip through zlib's inflate. The output grows with what really comes out, so neither header nor length field can make it
-// allocate.
+// gzip and deflate through zlib's inflate. The output grows with what really comes out, so neither header nor length field can make
+// it allocate.
 #include "io/gzip.h"
 
 #include <zlib.h>
@@ -15,11 +15,13 @@ namespace {
 constexpr size_t kFirstBlock = size_t{1} << 16;
 constexpr size_t kMaxStep = size_t{1} << 30;  // zlib counts in unsigned int
 
+// 16: gzip wrapper only; negative: no wrapper.
+enum class Wrapper : int { gzip = MAX_WBITS + 16, none = -MAX_WBITS };
+
 class Inflater {
  public:
-  explicit Inflater(std::string_view name) {
-    // 16: gzip wrapper only, neither zlib nor raw streams.
-    check(::inflateInit2(&stream_, MAX_WBITS + 16) == Z_OK, name, ": zlib cannot be initialised");
+  Inflater(Wrapper wrapper, std::string_view name) {
+    check(::inflateInit2(&stream_, static_cast<int>(wrapper)) == Z_OK, name, ": zlib cannot be initialised");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -31,8 +33,9 @@ class Inflater {
 };
 
 /// Fills at most `limit` bytes; `ended` says whether the stream was complete, `left` how many input bytes follow it.
-Bytes inflate(std::span<const std::byte> in, std::string_view name, uint64_t limit, bool& ended, size_t& left) {
-  Inflater inflater(name);
+Bytes inflate(Wrapper wrapper, std::span<const std::byte> in, std::string_view name, uint64_t limit, bool& ended, size_t& left) {
+  const std::string_view kind = wrapper == Wrapper::gzip ? "gzip" : "deflate";
+  Inflater inflater(wrapper, name);
   z_stream& z = *inflater;
   Bytes out;
   size_t done = 0;
@@ -53,9 +56,9 @@ Bytes inflate(std::span<const std::byte> in, std::string_view name, uint64_t lim
     done += room - z.avail_out;
     ended = status == Z_STREAM_END;
     if (ended) break;
-    check(status != Z_BUF_ERROR && !(status == Z_OK && left == 0 && z.avail_out > 0), name, ": gzip stream is truncated after ",
-          done, " bytes of content");
-    check(status == Z_OK, name, ": gzip stream is damaged after ", done, " bytes of content (",
+    check(status != Z_BUF_ERROR && !(status == Z_OK && left == 0 && z.avail_out > 0), name, ": ", kind,
+          " stream is truncated after ", done, " bytes of content");
+    check(status == Z_OK, name, ": ", kind, " stream is damaged after ", done, " bytes of content (",
           z.msg != nullptr ? z.msg : "zlib error", ")");
   }
   out.resize(done);
@@ -72,7 +75,7 @@ Bytes gunzip(std::span<const std::byte> bytes, std::string_view name, uint64_t c
   bool ended = false;
   size_t left = 0;
   // One byte beyond the cap tells "exactly cap bytes" from "more".
-  Bytes out = inflate(bytes, name, cap + 1, ended, left);
+  Bytes out = inflate(Wrapper::gzip, bytes, name, cap + 1, ended, left);
   check(out.size() <= cap, name, ": gzip stream holds more than ", cap, " bytes");
   check(left == 0, name, ": ", left, " bytes follow the gzip stream");
   return out;
@@ -81,7 +84,23 @@ Bytes gunzip(std::span<const std::byte> bytes, std::string_view name, uint64_t c
 Bytes gunzip_head(std::span<const std::byte> bytes, std::string_view name, size_t count) {
   bool ended = false;
   size_t left = 0;
-  return inflate(bytes, name, count, ended, left);
+  return inflate(Wrapper::gzip, bytes, name, count, ended, left);
+}
+
+Bytes inflate_raw(std::span<const std::byte> bytes, std::string_view name, uint64_t size) {
+  bool ended = false;
+  size_t left = 0;
+  Bytes out = inflate(Wrapper::none, bytes, name, size + 1, ended, left);
+  check(out.size() == size, name, ": deflate stream holds ", out.size() > size ? "more than " : "",
+        std::min<uint64_t>(out.size(), size), " bytes, expected ", size);
+  check(left == 0, name, ": ", left, " bytes follow the deflate stream");
+  return out;
+}
+
+Bytes inflate_raw_head(std::span<const std::byte> bytes, std::string_view name, size_t count) {
+  bool ended = false;
+  size_t left = 0;
+  return inflate(Wrapper::none, bytes, name, count, ended, left);
 }
 
 }  // namespace octet

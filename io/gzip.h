@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decompression of one gzip stream held in memory, never beyond a size the caller names: a few kilobytes can claim gigabytes.
+// Decompression of one stream held in memory, never beyond a size the caller names: a few kilobytes can claim gigabytes.
 #pragma once
 
 #include <span>
@@ -18,5 +18,10 @@ Bytes gunzip(std::span<const std::byte> bytes, std::string_view name, uint64_t c
 
 /// The first `count` bytes of the content, or all of it if it is shorter; says nothing about the rest.
 Bytes gunzip_head(std::span<const std::byte> bytes, std::string_view name, size_t count);
+
+/// The same of a deflate stream without a wrapper, as zip files hold them: the whole content, which must be `size` bytes and
+/// nothing behind the stream; its first `count` bytes.
+Bytes inflate_raw(std::span<const std::byte> bytes, std::string_view name, uint64_t size);
+Bytes inflate_raw_head(std::span<const std::byte> bytes, std::string_view name, size_t count);
 
 }  // namespace octet

@@ -18,7 +18,6 @@ namespace octet {
 namespace {
 
 constexpr int64_t kVersion = 1;
-constexpr const char* kModelKey = "octet.model";
 constexpr int kModelDepth = 8;                      // model.modules[].attributes.conv.kernel[] is six
 constexpr size_t kMaxModules = 20000;               // Model::add looks its path up among all earlier ones
 constexpr int64_t kMaxElements = int64_t{1} << 40;  // of a nominal output: keeps the shape rules' sums far from overflow
@@ -225,7 +224,9 @@ void add_module(Model& model, const json::Value& v, SafeTensors& file, const Fac
 
 Model model_from(SafeTensors& file, std::string_view name, const Factories& make) {
   const auto text = file.metadata.find(kModelKey);
-  check(text != file.metadata.end(), name, ": is not an octet model (no metadata entry ", kModelKey, ")");
+  const char* kAdvice = "; of PyTorch's checkpoints load_state_dict reads the weights into a network that is there";
+  check(text != file.metadata.end(), name, ": is not an octet model (no metadata entry ", kModelKey, ")",
+        file.tensors.empty() ? "" : kAdvice);
   const json::Value root = json::parse(text->second, std::string(name) + ": " + kModelKey, kModelDepth);
   const std::string where(name);
   const int64_t version = json::integer(json::at(root, "version", where), 0, kInt32Max, where + ": version");

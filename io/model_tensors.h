@@ -7,6 +7,7 @@
 
 namespace octet {
 
+inline constexpr const char* kModelKey = "octet.model";
 inline constexpr const char* kCheckpointKey = "octet.checkpoint";
 inline constexpr std::string_view kCheckpointPrefix = "checkpoint/";  ///< of what a checkpoint holds beside its model
 

@@ -5,31 +5,31 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "io/elements.h"
 #include "io/json.h"
+#include "kernels/float_scope.h"
 
 namespace octet {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "safetensors data is copied as it is");
 
 constexpr size_t kLengthBytes = 8;
 constexpr int kHeaderDepth = 4;  // {"name": {"shape": [ is three
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::string_view kDataCrc = "octet.crc32.data", kHeaderCrc = "octet.crc32.header";
 constexpr std::string_view kZeroCrc = "00000000";
-constexpr std::array<std::pair<std::string_view, DType>, 6> kTypes{
-    {{"F32", DType::f32}, {"F64", DType::f64}, {"U8", DType::u8}, {"I8", DType::i8}, {"I16", DType::i16}, {"I32", DType::i32}}};
+constexpr std::string_view kZipMagic = "PK\3\4", kPickleMagic = "\x80\2\x8a\n";
+// In Element's order.
+constexpr std::array<std::string_view, kElements> kTypes{"F32", "F64", "U8",  "I8",  "I16", "I32", "BOOL",
+                                                         "U16", "U32", "U64", "I64", "F16", "BF16"};
+constexpr std::string_view kReadable = "F32 F64 F16 BF16 BOOL U8 I8 U16 I16 U32 I32 U64 I64";
 
-std::string_view spelling(DType dtype) {
-  return std::ranges::find(kTypes, dtype, &std::pair<std::string_view, DType>::second)->first;
-}
+std::string_view spelling(DType dtype) { return kTypes[static_cast<size_t>(dtype)]; }
 
 std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
@@ -59,7 +59,7 @@ uint32_t header_crc(std::string_view header, size_t digits) {
 /// One entry of the header, sizes proven to fit the data section.
 struct Entry {
   std::string name;
-  DType dtype{};
+  Element type{};
   Shape shape;
   uint64_t begin = 0, end = 0;
 };
@@ -70,13 +70,13 @@ Entry parse_entry(const std::string& key, const json::Value& value, uint64_t dat
   Entry e;
   e.name = key;
   const std::string& dtype = json::string(json::at(value, "dtype", name), name + " dtype");
-  const auto type = std::ranges::find(kTypes, dtype, &std::pair<std::string_view, DType>::first);
-  check(type != kTypes.end(), name, ": dtype ", dtype, " is not supported, only F32 F64 U8 I8 I16 I32");
-  e.dtype = type->second;
+  const auto type = std::ranges::find(kTypes, dtype);
+  check(type != kTypes.end(), name, ": dtype ", dtype, " is not supported, only ", kReadable);
+  e.type = static_cast<Element>(type - kTypes.begin());
 
   const json::Value& shape = json::array(json::at(value, "shape", name), name + " shape");
   check(shape.size() <= kMaxRank, name, ": has ", shape.size(), " axes, at most ", kMaxRank, " are read");
-  uint64_t bytes = size_of(e.dtype);
+  uint64_t bytes = size_of(e.type);
   for (const json::Value& d : shape) {
     e.shape.push_back(json::integer(d, 0, std::numeric_limits<int64_t>::max(), name + " shape"));
     check(!__builtin_mul_overflow(bytes, static_cast<uint64_t>(e.shape.back()), &bytes), name, ": shape ", shape.dump(),
@@ -117,6 +117,10 @@ void check_crcs(SafeTensors& file, std::string_view header, std::span<const std:
 }  // namespace
 
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name) {
+  // As lengths of a header, both would be far beyond what is read.
+  for (const std::string_view pickle : {kZipMagic, kPickleMagic})
+    check(bytes.size() < pickle.size() || std::memcmp(bytes.data(), pickle.data(), pickle.size()) != 0, name,
+          ": is what torch.save writes, a Python pickle; write the state dict with safetensors.torch.save_file");
   check(bytes.size() >= kLengthBytes, name, ": safetensors needs at least ", kLengthBytes, " bytes, got ", bytes.size());
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), kLengthBytes);
@@ -149,11 +153,18 @@ SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view
     expected = e.end;
   }
   check(expected == data.size(), name, ": ", data.size() - expected, " bytes at the end belong to no tensor");
+  const FloatScope environment;
+  std::array<size_t, kElements> counts{};
   for (Entry& e : entries) {
-    Tensor t(std::move(e.shape), e.dtype);
-    if (t.bytes() > 0) std::memcpy(t.mutable_raw(), data.data() + e.begin, t.bytes());
+    ++counts[static_cast<size_t>(e.type)];
+    Tensor t = tensor_of(e.type, std::move(e.shape), data.subspan(e.begin, e.end - e.begin),
+                         std::string(name) + ": tensor '" + e.name + "'");
     file.tensors.emplace(std::move(e.name), std::move(t));
   }
+  for (size_t i = 0; i < kElements; ++i)
+    if (const auto type = static_cast<Element>(i); counts[i] > 0 && !is_dtype(type))
+      file.notes.push_back(std::string(name) + ": tensors of " + std::string(kTypes[i]) + " are held as " +
+                           std::string(to_string(held_as(type))) + ": " + std::to_string(counts[i]));
   return file;
 }
 

@@ -27,7 +27,9 @@ struct SafeTensors {
 };
 
 /// Throws Error naming the file if a byte of it is not accounted for: sizes, names, ranges without holes or overlap, checksums. A
-/// file without checksums (written by another program) loads with a note.
+/// file without checksums (written by another program) loads with a note. Types that tensors do not have are held in wider ones,
+/// with a note: F16 and BF16 as f32, BOOL as u8, U16, U32, U64 and I64 as i32; a number that does not fit is an error that names
+/// it.
 SafeTensors load_safetensors(const std::string& path);
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view name);
 

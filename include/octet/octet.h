@@ -47,5 +47,7 @@
 #include "io/image.h"
 #include "io/model_file.h"
 #include "io/npy.h"
+#include "io/npz.h"
 #include "io/safetensors.h"
+#include "io/state_dict.h"
 #include "io/tflite/tflite.h"

@@ -8,7 +8,7 @@
 
 #include "engine/module_check.h"
 #include "engine/quantize.h"
-#include "io/half.h"
+#include "io/elements.h"
 
 namespace octet::tflite {
 namespace {
@@ -115,7 +115,7 @@ Tensor Node::constant(size_t i) const {
     case Type::f32: return Tensor::of<float>(t.shape, elements<float>(t.data));
     case Type::f16: {
       std::vector<float> values;
-      for (const uint16_t h : elements<uint16_t>(t.data)) values.push_back(float_of_half(h));
+      for (const uint16_t h : elements<uint16_t>(t.data)) values.push_back(from_f16(h));
       return Tensor::of<float>(t.shape, values);
     }
     case Type::i8: return Tensor::of<int8_t>(t.shape, elements<int8_t>(t.data)).with(qparams_of(t, where));

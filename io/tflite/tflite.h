@@ -4,6 +4,7 @@
 // TensorFlow Lite Micro computes, on hosts and devices.
 #pragma once
 
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ TfliteModel parse_tflite(std::span<const std::byte> bytes, std::string_view name
 /// Whether this octet was built with what reads such files.
 bool has_tflite();
 /// Whether these bytes begin like such a file.
-bool is_tflite(std::span<const std::byte> bytes);
+inline bool is_tflite(std::span<const std::byte> bytes) {
+  return bytes.size() >= 8 && std::memcmp(bytes.data() + 4, "TFL3", 4) == 0;
+}
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 // The safetensors container: round trips, every truncation, every bit flip, and headers written to deceive.
 #include "io/safetensors.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "tests/catch.h"
@@ -140,7 +141,7 @@ TEST_CASE("headers that are not what they should be are refused by name", "[io]"
   CHECK_THAT(error(file(std::string(" ") + object(a), 4)), Contains("does not start with '{'"));
   CHECK_THAT(error(file("", 4)), Contains("does not start with '{'"));
   CHECK_THAT(error(file("{\"\xff\":{}}", 0)), Contains("not valid JSON"));
-  for (const char* dtype : {"BF16", "F16", "I64", "BOOL", "f32"})
+  for (const char* dtype : {"F8_E4M3", "C64", "F4", "f32"})
     CHECK_THAT(error(file(object(entry("a", dtype, "[4]", "[0,4]")), 4)), Contains(std::string("dtype ") + dtype));
   CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4]}})", 4)), Contains("tensor 'a': lacks 'data_offsets'"));
   CHECK_THAT(error(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"x":1}})", 4)), Contains("unknown key 'x'"));
@@ -152,6 +153,40 @@ TEST_CASE("headers that are not what they should be are refused by name", "[io]"
   CHECK_THAT(error(file(R"({"a":7})", 0)), Contains("expected a JSON object, got number"));
   CHECK_THAT(error(file(R"({"__metadata__":{"k":1}})", 0)), Contains("metadata 'k': expected a string, got number"));
   CHECK_THAT(error(file(R"({"__metadata__":[]})", 0)), Contains("not an object"));
+}
+
+TEST_CASE("types that tensors do not have are held in wider ones, with a note", "[io]") {
+  const auto parsed = [](const std::string& dtype, const std::vector<uint8_t>& data, size_t count) {
+    const std::string end = std::to_string(data.size());
+    Bytes b = file(object(entry("a", dtype, "[" + std::to_string(count) + "]", "[0," + end + "]")), data.size());
+    std::memcpy(b.data() + b.size() - data.size(), data.data(), data.size());
+    return b;
+  };
+  const auto values = [&]<class T>(const std::string& dtype, const std::vector<uint8_t>& data, const std::vector<T>& want) {
+    INFO(dtype);
+    const SafeTensors s = parse_safetensors(parsed(dtype, data, want.size()), "x.st");
+    const auto got = s.tensors.at("a").data<T>();
+    CHECK(std::vector<T>(got.begin(), got.end()) == want);
+    REQUIRE(s.notes.size() == 2);
+    CHECK_THAT(s.notes[1], StartsWith("x.st: tensors of " + dtype + " are held as") && Contains(": 1"));
+  };
+  // 1, -2, the least and the largest subnormal, the least normal and the largest number, -0; infinity.
+  values("F16", {0, 0x3c, 0, 0xc0, 1, 0, 0xff, 3, 0, 4, 0xff, 0x7b, 0, 0x80, 0, 0x7c},
+         std::vector<float>{1, -2, 0x1p-24F, 0x1.ff8p-15F, 0x1p-14F, 65504, -0.0F, INFINITY});
+  values("BF16", {0x80, 0x3f, 0x49, 0xc0, 1, 0, 0x7f, 0x7f, 0x80, 0xff},
+         std::vector<float>{1, -3.140625F, 0x1p-133F, 0x1.fep127F, -INFINITY});
+  values("BOOL", {0, 1, 1}, std::vector<uint8_t>{0, 1, 1});
+  values("U16", {0xff, 0xff, 1, 0}, std::vector<int32_t>{65535, 1});
+  values("U32", {0xff, 0xff, 0xff, 0x7f}, std::vector<int32_t>{INT32_MAX});
+  values("I64", {0, 0, 0, 0x80, 0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0, 0, 0, 0, 0}, std::vector<int32_t>{INT32_MIN, 7});
+  values("U64", {9, 0, 0, 0, 0, 0, 0, 0}, std::vector<int32_t>{9});
+  const SafeTensors nan = parse_safetensors(parsed("F16", {1, 0x7e}, 1), "x.st");
+  CHECK(std::isnan(nan.tensors.at("a").data<float>()[0]));
+  CHECK_THAT(error(parsed("I64", {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}, 2)),
+             StartsWith("x.st: tensor 'a': element 1 is 4294967296, which does not fit 32 bits"));
+  CHECK_THAT(error(parsed("U32", {0, 0, 0, 0x80}, 1)), Contains("element 0 is 2147483648"));
+  CHECK_THAT(error(parsed("BOOL", {1, 2}, 2)), Contains("tensor 'a': element 1 is 2, a truth is 0 or 1"));
+  CHECK_THAT(error(parsed("BF16", {1, 2, 3}, 1)), Contains("needs 2 bytes, data_offsets give 3"));
 }
 
 TEST_CASE("what could not be read back is not written", "[io]") {

@@ -49,7 +49,7 @@ OUTSIDE = [
     (r'dlfcn\.h', r'kernels/onednn/.*\.cpp'),
     (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
     (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*|bench/.*\.cpp'),
-    (r'zlib\.h', r'io/.*|tests/io/.*'),
+    (r'zlib\.h', r'io/.*|tests/(io|fuzz)/.*'),
     (r'flatbuffers/.*', r'io/tflite/.*|tests/tflite/.*'),
     (r'protozero/.*', r'io/.*'),
     (r'nlohmann/.*', r'io/.*|bench/.*|tools/octet/.*|(numeric_suite|tools|examples)/.*\.cpp|tests/.*\.cpp'),
