@@ -10,58 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
-from common import read_npy, write_npy, write_png
-
-ERROR, USAGE, LIMIT = 1, 2, 3
-findings = []
-
-
-class Test:
-
-  def __init__(self, tool, work):
-    self.tool, self.work, self.runs = pathlib.Path(tool).resolve(), work, 0
-
-  def run(self, *words, status=0):
-    self.runs += 1
-    done = subprocess.run([self.tool, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=self.work)
-    if done.returncode != status:
-      findings.append(f'{words}: status {done.returncode}, expected {status}: {done.stderr!r}')
-    if status == 0 and done.stderr:
-      findings.append(f'{words}: standard error {done.stderr!r}')
-    return done.stdout if status in (0, LIMIT) or done.stdout else done.stderr
-
-  def json(self, *words, status=0):
-    text = self.run(*words, '--json', status=status)
-    try:
-      return json.loads(text)
-    except json.JSONDecodeError:
-      findings.append(f'{words}: no JSON: {text[:100]!r}')
-      return {}
-
-  def expect(self, what, condition, seen=''):
-    if not condition:
-      findings.append(f'{what}: {seen}')
-
-
-def rows_of(path):
-  _, shape, values = read_npy(path)
-  width = math.prod(shape[1:])
-  return [values[i * width:(i + 1) * width] for i in range(shape[0])]
-
-
-def arg_max(row):
-  return max(range(len(row)), key=lambda i: (row[i], -i))
-
-
-def sqnr(reference, test):
-  signal = sum(x * x for row in reference for x in row)
-  noise = sum((x - y)**2 for a, b in zip(reference, test) for x, y in zip(a, b))
-  return 10 * math.log10(signal / noise)
-
-
-def close(a, b):
-  return len(a) == len(b) and all(math.isclose(x, y, rel_tol=1e-4, abs_tol=1e-5) for x, y in zip(a, b))
+from common import ERROR, LIMIT, USAGE, Test, arg_max, close, findings, read_npy, rows_of, sqnr, write_npy, write_png
 
 
 def inspecting(t):
@@ -120,6 +71,15 @@ def running(t):
     t.expect(f'data as {name}', len(got) == len(want) and all(map(close, got, want)))
   t.expect('the hint at the layout', '--layout nchw' in t.run('run', 'float.octet', 'nchw.npy', status=ERROR))
   t.expect('codes for a float input', 'takes floats' in t.run('run', 'float.octet', 'given.npy', '--codes', status=ERROR))
+  # Archives: an array by its name.
+  with zipfile.ZipFile(t.work / 'd.npz', 'w') as archive:
+    archive.write(t.work / 'data.npy', 'images.npy')
+    archive.write(t.work / 'labels.npy', 'classes.npy')
+  t.run('run', 'float.octet', 'd.npz:images', '-o', 'z.npy')
+  t.expect('an array of an archive', read_npy(t.work / 'z.npy') == read_npy(t.work / 'y.npy'))
+  t.expect('and its labels', t.json('eval', 'float.octet', 'd.npz:images', '--labels', 'd.npz:classes')['accuracy'] == 1)
+  for name, words in ('d.npz', 'which of its arrays? It has classes, images'), ('d.npz:x', 'no such array'), ('e.npz:x', 'e.npz'):
+    t.expect(f'{name} is refused', words in t.run('run', 'float.octet', name, status=ERROR))
   # Two inputs, in their order.
   t.run('run', 'both.octet', '--input', 'left.npy', 'right.npy', '--output', 'lr.npy')
   t.run('run', 'both.octet', '--input', 'right.npy', 'left.npy', '--output', 'rl.npy')
@@ -202,6 +162,8 @@ def quantizing(t):
   t.expect('a report', 'recipe for octet quantize' in (t.work / 'q.html').read_text())
   t.expect('eval says the same', math.isclose(t.json('eval', 'q.octet', 'data.npy', '--labels', 'labels.npy')['accuracy'],
                                               said['int8']['accuracy']))
+  write_npy(t.work / 'second.npy', '<i8', (len(f),), [sorted(range(5), key=lambda i, r=r: -r[i])[1] for r in f])
+  t.expect('the second class is not right', t.json('eval', 'float.octet', 'data.npy', '--labels', 'second.npy')['right'] == 0)
   both = t.json('compare', 'float.octet', 'q.octet', 'data.npy')
   t.expect('so does compare', math.isclose(both['outputs'][0]['sqnr_db'], said['output_sqnr_db'], abs_tol=0.01), both['outputs'])
   t.expect('layers by their paths', {'dw', 'last', 'head'} <= {l['value'] for l in both['layers']}, both['layers'])

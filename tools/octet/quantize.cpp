@@ -202,7 +202,9 @@ void add_quantize(CLI::App& app) {
                 "octet quantize float.octet --data images.npy -o int8.octet --recipe recipe.json --keep-float head"});
   const auto o = std::make_shared<Quantizing>();
   add_model(*verb, o->model, "float model");
-  o->samples.add(*verb, "data,--data", "arrays, pictures or folders of either; folders in a folder are classes, by name in order");
+  o->samples.add(
+      *verb, "data,--data",
+      "arrays (.npy or FILE.npz:NAME), pictures, or folders of either; folders in a folder are classes, by name in order");
   verb->add_option("-o,--output", o->output, "the model to write")->required()->type_name("FILE");
   verb->add_option("--labels", o->labels, "right classes as a .npy file, one a row: accuracies too")->type_name("FILE");
   verb->add_option("--report", o->report, "write a page that compares both, layer by layer")->type_name("FILE");
