@@ -80,6 +80,9 @@ def running(t):
   t.expect('and its labels', t.json('eval', 'float.octet', 'd.npz:images', '--labels', 'd.npz:classes')['accuracy'] == 1)
   for name, words in ('d.npz', 'which of its arrays? It has classes, images'), ('d.npz:x', 'no such array'), ('e.npz:x', 'e.npz'):
     t.expect(f'{name} is refused', words in t.run('run', 'float.octet', name, status=ERROR))
+  write_npy(t.work / 'no_rows.npy', '|u1', (0, 8, 8, 3), [])
+  for options in [], ['--codes']:
+    t.expect('no rows', 'no_rows.npy' in t.run('run', 'int8_good.octet', 'no_rows.npy', *options, status=ERROR))
   # Two inputs, in their order.
   t.run('run', 'both.octet', '--input', 'left.npy', 'right.npy', '--output', 'lr.npy')
   t.run('run', 'both.octet', '--input', 'right.npy', 'left.npy', '--output', 'rl.npy')

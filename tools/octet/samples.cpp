@@ -164,9 +164,9 @@ Tensor SampleFiles::array_of(const std::string& path, bool codes) {
   const std::string kind = packed ? "" : kind_of_file(path);
   check(kind.empty() || kind.starts_with("a NumPy"), path,
         ": expected inputs as a .npy file, a picture or a folder of them, this is ", kind);
-  if (codes) return packed ? *packed : load_npy(path);
-  Tensor x = packed ? packed->to(DType::f32) : load_npy_floats(path);
+  Tensor x = packed ? (codes ? *packed : packed->to(DType::f32)) : codes ? load_npy(path) : load_npy_floats(path);
   check(x.rank() > 0 && x.numel() > 0, path, ": expected a batch of inputs, got shape ", to_string(x.shape()));
+  if (codes) return x;
   const std::span<const float> values = x.data<float>();
   const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
   check(bad == values.end(), path, ": element ", bad - values.begin(), " is ", bad == values.end() ? 0 : *bad);
