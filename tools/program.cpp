@@ -11,6 +11,7 @@
 #include <new>
 
 #include "engine/check.h"
+#include "tools/interrupt.h"
 
 namespace octet::tools {
 namespace {
@@ -25,6 +26,7 @@ int refuse(const std::string& name, const std::string& words, int status) {
 bool output_taken() { return fcntl(STDOUT_FILENO, F_GETFD) != -1 && std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
 
 bool can_create(const fs::path& probe) {
+  const Undisturbed whole;
   const bool created = static_cast<bool>(std::ofstream(probe));
   std::error_code ignored;
   fs::remove(probe, ignored);

@@ -58,7 +58,8 @@ void ProgressBar::update(int64_t done, const std::string& note) {
   fmt::print(stderr, "{}{:<16} [{}] {:3}%  {:>6.0f} {}/s  {} left  {}{}", terminal_ ? "\r" : "", title_, bar, done * 100 / steps_,
              rate * per_step_, unit_, left, note, terminal_ ? "   " : "\n");
   std::fflush(stderr);
-  open_ = terminal_;
+  open_ = terminal_ && done < steps_;
+  if (terminal_ && !open_) std::fputc('\n', stderr);  // what is printed next begins a line
 }
 
 }  // namespace octet::tools

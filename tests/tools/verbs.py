@@ -1,65 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # The verbs of octet that run models: what they print and write is worked out again from the arrays they read and wrote.
-# Usage: verbs.py OCTET_TOOL WRITE_REPORT; prints what is wrong, exit status 1 on any finding.
+# Usage: verbs.py OCTET_TOOL WRITE_REPORT FOLDER_OF_TFLITE_FILES; prints what is wrong, exit status 1 on any finding.
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+import zipfile
 
-from common import read_npy, write_npy, write_png
-
-ERROR, USAGE, LIMIT = 1, 2, 3
-findings = []
-
-
-class Test:
-
-  def __init__(self, tool, work):
-    self.tool, self.work, self.runs = pathlib.Path(tool).resolve(), work, 0
-
-  def run(self, *words, status=0):
-    self.runs += 1
-    done = subprocess.run([self.tool, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=self.work)
-    if done.returncode != status:
-      findings.append(f'{words}: status {done.returncode}, expected {status}: {done.stderr!r}')
-    if status == 0 and done.stderr:
-      findings.append(f'{words}: standard error {done.stderr!r}')
-    return done.stdout if status in (0, LIMIT) or done.stdout else done.stderr
-
-  def json(self, *words, status=0):
-    text = self.run(*words, '--json', status=status)
-    try:
-      return json.loads(text)
-    except json.JSONDecodeError:
-      findings.append(f'{words}: no JSON: {text[:100]!r}')
-      return {}
-
-  def expect(self, what, condition, seen=''):
-    if not condition:
-      findings.append(f'{what}: {seen}')
-
-
-def rows_of(path):
-  _, shape, values = read_npy(path)
-  width = math.prod(shape[1:])
-  return [values[i * width:(i + 1) * width] for i in range(shape[0])]
-
-
-def arg_max(row):
-  return max(range(len(row)), key=lambda i: (row[i], -i))
-
-
-def sqnr(reference, test):
-  signal = sum(x * x for row in reference for x in row)
-  noise = sum((x - y)**2 for a, b in zip(reference, test) for x, y in zip(a, b))
-  return 10 * math.log10(signal / noise)
-
-
-def close(a, b):
-  return len(a) == len(b) and all(math.isclose(x, y, rel_tol=1e-4, abs_tol=1e-5) for x, y in zip(a, b))
+from common import ERROR, LIMIT, USAGE, Test, arg_max, close, findings, read_npy, rows_of, sqnr, write_npy, write_png
 
 
 def inspecting(t):
@@ -118,6 +71,18 @@ def running(t):
     t.expect(f'data as {name}', len(got) == len(want) and all(map(close, got, want)))
   t.expect('the hint at the layout', '--layout nchw' in t.run('run', 'float.octet', 'nchw.npy', status=ERROR))
   t.expect('codes for a float input', 'takes floats' in t.run('run', 'float.octet', 'given.npy', '--codes', status=ERROR))
+  # Archives: an array by its name.
+  with zipfile.ZipFile(t.work / 'd.npz', 'w') as archive:
+    archive.write(t.work / 'data.npy', 'images.npy')
+    archive.write(t.work / 'labels.npy', 'classes.npy')
+  t.run('run', 'float.octet', 'd.npz:images', '-o', 'z.npy')
+  t.expect('an array of an archive', read_npy(t.work / 'z.npy') == read_npy(t.work / 'y.npy'))
+  t.expect('and its labels', t.json('eval', 'float.octet', 'd.npz:images', '--labels', 'd.npz:classes')['accuracy'] == 1)
+  for name, words in ('d.npz', 'which of its arrays? It has classes, images'), ('d.npz:x', 'no such array'), ('e.npz:x', 'e.npz'):
+    t.expect(f'{name} is refused', words in t.run('run', 'float.octet', name, status=ERROR))
+  write_npy(t.work / 'no_rows.npy', '|u1', (0, 8, 8, 3), [])
+  for options in [], ['--codes']:
+    t.expect('no rows', 'no_rows.npy' in t.run('run', 'int8_good.octet', 'no_rows.npy', *options, status=ERROR))
   # Two inputs, in their order.
   t.run('run', 'both.octet', '--input', 'left.npy', 'right.npy', '--output', 'lr.npy')
   t.run('run', 'both.octet', '--input', 'right.npy', 'left.npy', '--output', 'rl.npy')
@@ -166,6 +131,17 @@ def pictures(t):
                                ('huge', data[:16] + b'\x7f\xff\xff\xff' * 2 + data[24:], 'huge.png')]:
     (t.work / f'{name}.png').write_bytes(content)
     t.expect(f'{name}.png is refused', words in t.run('run', 'float.octet', f'{name}.png', status=ERROR))
+  # Damaged anywhere: a picture of something, or one line.
+  write_png(t.work / 'p.png', 8, 8, lambda x, y: values[x, y])
+  good = (t.work / 'p.png').read_bytes()
+  damaged = [good[:n] for n in range(0, len(good), 6)]
+  damaged += [bytes(b ^ (1 << bit % 8) if i == bit // 8 else b for i, b in enumerate(good)) for bit in range(0, 8 * len(good), 31)]
+  for content in damaged:
+    (t.work / 'damaged.png').write_bytes(content)
+    done = subprocess.run([t.tool, 'run', 'float.octet', 'damaged.png'], capture_output=True, text=True, timeout=20, cwd=t.work)
+    line = done.stderr.startswith('octet: damaged.png: ') and done.stderr.count('\n') == 1
+    t.expect('a damaged picture', line if done.returncode == 1 else done.returncode == 0, (done.returncode, done.stderr, content))
+  t.runs += len(damaged)
   # A folder for each class.
   for c in range(2):
     (t.work / 'sorted' / f'class{c}').mkdir(parents=True)
@@ -189,10 +165,31 @@ def quantizing(t):
   t.expect('a report', 'recipe for octet quantize' in (t.work / 'q.html').read_text())
   t.expect('eval says the same', math.isclose(t.json('eval', 'q.octet', 'data.npy', '--labels', 'labels.npy')['accuracy'],
                                               said['int8']['accuracy']))
+  write_npy(t.work / 'second.npy', '<i8', (len(f),), [sorted(range(5), key=lambda i, r=r: -r[i])[1] for r in f])
+  t.expect('the second class is not right', t.json('eval', 'float.octet', 'data.npy', '--labels', 'second.npy')['right'] == 0)
   both = t.json('compare', 'float.octet', 'q.octet', 'data.npy')
   t.expect('so does compare', math.isclose(both['outputs'][0]['sqnr_db'], said['output_sqnr_db'], abs_tol=0.01), both['outputs'])
   t.expect('layers by their paths', {'dw', 'last', 'head'} <= {l['value'] for l in both['layers']}, both['layers'])
   t.run('compare', 'float.octet', 'q.octet', 'data.npy', '--fail-below', 99, status=LIMIT)
+
+  # Codes that differ, whichever model is the larger one.
+  rows = {}
+  for name in 'good', 'wrong':
+    t.run('run', f'int8_{name}.octet', 'data.npy', '--raw', '-o', f'raw_{name}.npy')
+    rows[name] = read_npy(t.work / f'raw_{name}.npy')[2]
+  differ = sum(a != b for a, b in zip(rows['good'], rows['wrong']))
+  for a, b in ('good', 'wrong'), ('wrong', 'good'):
+    said = t.json('compare', f'int8_{a}.octet', f'int8_{b}.octet', 'data.npy')
+    t.expect('codes that differ', said['outputs'][0]['differ'] == differ > 0, (said['outputs'], differ))
+  # A range far too wide leaves few codes, and classes that are equally large: the first of them counts.
+  _, shape, pixels = read_npy(t.work / 'data.npy')
+  write_npy(t.work / 'loud.npy', '<f4', shape, [200 * x for x in pixels])
+  t.run('quantize', 'float.octet', 'loud.npy', '-o', 'coarse.octet', '--observer', 'min_max')
+  t.run('run', 'coarse.octet', 'data.npy', '-o', 'coarse.npy')
+  coarse = rows_of(t.work / 'coarse.npy')
+  t.expect('there are ties', any(sorted(r)[-1] == sorted(r)[-2] for r in coarse), coarse[0])
+  write_npy(t.work / 'first.npy', '<i8', (shape[0],), [arg_max(r) for r in coarse])
+  t.expect('the first of equal classes', t.json('eval', 'coarse.octet', 'data.npy', '--labels', 'first.npy')['accuracy'] == 1)
 
   # The recipe that was printed makes the same file, byte for byte; every part of it has its effect, and options win.
   made = ['--rounding', 'fixed_double', '--keep-float', 'head', '--samples', 10, '--seed', 3, '--per-tensor',
@@ -226,6 +223,27 @@ def quantizing(t):
   t.expect('a prefix of nothing', 'float.octet' in error and 'hat' in error, error)
   t.expect('quantized twice', 'quantized already' in t.run('quantize', 'q.octet', 'data.npy', '-o', 'q.octet2', status=ERROR))
   t.expect('nothing is half written', (t.work / 'q.octet').read_bytes() == before and not list(t.work.glob('*.tmp*')))
+
+
+def interrupting(t):
+  """Ended at any time: the file that was there or the new one, and nothing beside it."""
+  words = [str(t.tool), 'quantize', 'float.octet', 'data.npy', '-o', 'kept.octet', '--report', 'kept.html']
+  statuses = []
+  for delay in range(0, 60, 3):
+    old = {name: f'the old {name}'.encode() for name in ('kept.octet', 'kept.html')}
+    for name, data in old.items():
+      (t.work / name).write_bytes(data)
+    going = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=t.work)
+    time.sleep(delay / 1000)
+    going.send_signal(signal.SIGTERM)
+    statuses.append(going.wait(timeout=60))
+    model, page = (t.work / 'kept.octet').read_bytes(), (t.work / 'kept.html').read_bytes()
+    whole = (t.work / 'q.octet').read_bytes()
+    t.expect('the model is the old one or whole', model in (old['kept.octet'], whole), model[:20])
+    t.expect('the page is the old one or whole', page == old['kept.html'] or page.rstrip().endswith(b'</html>'), page[-20:])
+    beside = list(t.work.glob('.*')) + list(t.work.glob('*.probe'))
+    t.expect('nothing is left beside them', not beside, beside)
+  t.expect('some were interrupted', set(statuses) <= {0, -signal.SIGTERM} and -signal.SIGTERM in statuses, statuses)
 
 
 def timing(t):
@@ -289,13 +307,48 @@ def checking(t):
   t.expect('an empty folder', 'none' in t.run('check', 'none', status=ERROR))
 
 
+def importing(t):
+  """TensorFlow Lite's files as models: outputs against golden ones, some of them read again here."""
+  folder = pathlib.Path(sys.argv[3])
+  if not folder.is_dir():
+    print('left out: models of TensorFlow Lite,', folder, 'is not there')
+    return
+  folder = folder.resolve()
+  said = t.json('check', folder, folder / 'made', status=ERROR)
+  verdicts = {'PASS': set(), 'WRONG': set(), 'REFUSED': set()}
+  for case in said['cases']:
+    verdicts[case['verdict']].add(pathlib.Path(case['model']).stem)
+  # Its golden was computed with weights in codes and activations quantized as they come, which octet does not do.
+  t.expect('goldens that differ', verdicts['WRONG'] == {'kws_ref_model_float32'}, verdicts)
+  t.expect('files that are refused', verdicts['REFUSED'] <= {'quantize0', 'trained_lstm_int8'}, verdicts)
+  t.expect('most are equal', said['pass'] >= 57, said['pass'])
+  kws = folder / 'kws_ref_model.tflite'
+  t.run('run', kws, folder / 'kws_ref_model.inputs.npy', '--codes', '--raw', '-o', 'kws.npy')
+  t.expect('codes are the golden ones', read_npy(t.work / 'kws.npy')[2] == read_npy(folder / 'kws_ref_model.golden.npy')[2])
+  face = t.json('inspect', kws)
+  t.expect('names of the file', face['interface'] == {'inputs': ['input_1'], 'outputs': ['Identity']}, face['interface'])
+  floats = folder / 'hello_world_float.tflite'
+  t.run('quantize', floats, '--data', folder / 'hello_world_float.inputs.npy', '-o', 'hello.octet')
+  names = [t.json('inspect', m)['interface']['inputs'] for m in (floats, 'hello.octet')]
+  t.expect('and of what is made of it', names[0] == names[1] != [], names)
+  (t.work / 'cut.tflite').write_bytes(kws.read_bytes()[:5000])
+  (t.work / 'noise.tflite').write_bytes(b'\x10\0\0\0TFL3' + bytes(range(256)))
+  for name in 'cut.tflite', 'noise.tflite':
+    for words in ['inspect', name], ['run', name, 'data.npy'], ['firmware', name], ['bench', name]:
+      error = t.run(*words, status=ERROR)
+      t.expect(f'{words} is refused', error.startswith(f'octet: {name}: ') and error.count('\n') == 1, error)
+
+
 def main():
   with tempfile.TemporaryDirectory() as folder:
     work = pathlib.Path(folder)
     subprocess.run([sys.argv[2], work], check=True)
     test = Test(sys.argv[1], work)
-    for part in inspecting, running, pictures, quantizing, timing, checking:
-      part(test)
+    for part in inspecting, running, pictures, quantizing, interrupting, timing, checking, importing:
+      try:
+        part(test)
+      except (OSError, KeyError, IndexError, ValueError) as error:  # what failed before is among the findings
+        findings.append(f'{part.__name__} ended early: {error!r}')
   for finding in findings:
     print('FAILED:', finding)
   print(f'octet verbs: {test.runs} runs,', f'{len(findings)} findings' if findings else 'all checks passed')

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # octet verify: a model of the user's under QEMU, every layer against the host, and missing tools by name.
-# Usage: verify.py OCTET_TOOL WRITE_REPORT SOURCES; exit status 77 (skipped) without compiler or emulator.
+# Usage: verify.py OCTET_TOOL WRITE_REPORT SOURCES FOLDER_OF_TFLITE_FILES; exit status 77 (skipped) without compiler or emulator.
 import json
 import os
 import pathlib
@@ -15,7 +15,7 @@ findings = []
 
 
 def main():
-  tool, write_report, sources = map(os.path.abspath, sys.argv[1:4])
+  tool, write_report, sources, models = map(os.path.abspath, sys.argv[1:5])
   missing = [name for name in TOOLS if shutil.which(name) is None]
   with tempfile.TemporaryDirectory() as folder:
     work = pathlib.Path(folder)
@@ -64,6 +64,13 @@ def main():
     status, out, err = octet('verify', 'both_int8.octet', '--data', 'left.npy', 'right.npy', '--rounding', 'fixed_single', *verify)
     said = json.loads(out) if status == 0 else {}
     expect('two inputs', status == 0 and said['equal'] == said['of'] > 0 and said['rounding_change']['to'] == 'fixed_single', err)
+    # The user's own file: half of the 7.70 million instructions that TensorFlow Lite Micro takes with CMSIS-NN.
+    kws = pathlib.Path(models) / 'kws_ref_model.tflite'
+    if kws.is_file():
+      status, out, err = octet('verify', kws, kws.with_suffix('.inputs.npy'), '--codes', *verify)
+      said = json.loads(out) if status == 0 else {}
+      good = status == 0 and said['equal'] == said['of'] == 36 and said['instructions'] < 3_850_000
+      expect('a file of TensorFlow Lite', good, (said, err))
   for finding in findings:
     print('FAILED:', finding)
   print('octet verify:', f'{len(findings)} findings' if findings else 'all checks passed')

@@ -104,7 +104,7 @@ std::string kind_of_file(const std::string& path) {
   if (starts_as_tflite(bytes)) return "a model file of TensorFlow Lite";
   if (bytes.size() > 8 && bytes[8] == '{') return "a model file (octet inspect, run, explain, firmware, … read it)";
   if (bytes.starts_with("\x1f\x8b")) return "a gzip file";
-  if (bytes.starts_with("PK")) return "a zip archive (unpack it first)";
+  if (bytes.starts_with("PK")) return "a zip archive (NumPy's end in .npz, and FILE.npz:NAME is one of their arrays)";
   if (bytes.starts_with("\x89PNG") || bytes.starts_with("\xff\xd8\xff"))
     return "a picture (data of octet run, quantize, report, …)";
   if (bytes.starts_with("<")) return "an HTML or XML page";

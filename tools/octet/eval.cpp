@@ -63,7 +63,9 @@ void add_eval(CLI::App& app) {
                {"octet eval model.octet --data images.npy --labels labels.npy", "octet eval model.octet --data folder_of_folders"});
   const auto o = std::make_shared<Evaluating>();
   add_model(*verb, o->model);
-  o->samples.add(*verb, "data,--data", "arrays, pictures or folders of either; folders in a folder are classes, by name in order");
+  o->samples.add(
+      *verb, "data,--data",
+      "arrays (.npy or FILE.npz:NAME), pictures, or folders of either; folders in a folder are classes, by name in order");
   verb->add_option("--labels", o->labels, "right classes as a .npy file, one a row")->type_name("FILE");
   o->running.add(*verb, "32, or what the model was built for");
   o->results.add(*verb);

@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <memory>
 
+#include "tools/interrupt.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/commands.h"
 #include "tools/octet/help.h"
-#include "tools/octet/interrupt.h"
 #include "tools/program.h"
 
 namespace {
@@ -54,7 +54,7 @@ int refuse(const std::string& words, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  catch_interrupts();
+  octet::tools::catch_interrupts();
   CLI::App app(
       "octet: models inspected, run, quantized, compared, and made into firmware\n"
       "A model is an octet model file or a TensorFlow Lite file; octet VERB --help says what a verb takes.\n"

@@ -104,7 +104,8 @@ void run_quantize(const Quantizing& o) {
   const SampleFiles files(o.samples);
   std::optional<Tensor> labels;
   if (!o.labels.empty()) labels = read_labels(o.labels);
-  const Model model = open_model(o.model);
+  const OpenedModel opened = open_file(o.model);
+  const Model& model = opened.model;
   check(!is_quantized(model), o.model, ": is quantized already, expected a float model");
   const QuantizationSummary before = summarize(model);
   check(before.weight_hooks + before.output_hooks == 0, o.model, ": is a prepared model, expected a float one");
@@ -130,7 +131,9 @@ void run_quantize(const Quantizing& o) {
 
   std::string text;
   for (const std::string& note : samples.notes) text += note + "\n";
-  for (const std::string& note : made.summary.notes) text += "note: " + note + "\n";
+  std::vector<std::string> all_notes = opened.notes;
+  all_notes.insert(all_notes.end(), made.summary.notes.begin(), made.summary.notes.end());
+  for (const std::string& note : all_notes) text += "note: " + note + "\n";
   text += fmt::format("{} of {} weighted layers are int8 kernels; calibrated with {} of {} rows\n", made.summary.int8_kernels,
                       made.summary.weighted, recipe.samples == 0 ? samples.rows() : std::min(recipe.samples, samples.rows()),
                       samples.rows());
@@ -178,7 +181,7 @@ void run_quantize(const Quantizing& o) {
             {"float", figures(was)},
             {"int8", figures(is)},
             {"preprocessing", samples.notes},
-            {"notes", made.summary.notes},
+            {"notes", all_notes},
             {"recipe", to_json(recipe)}};
   o.results.show(text, json);
   o.results.note("wrote " + o.output);
@@ -199,7 +202,9 @@ void add_quantize(CLI::App& app) {
                 "octet quantize float.octet --data images.npy -o int8.octet --recipe recipe.json --keep-float head"});
   const auto o = std::make_shared<Quantizing>();
   add_model(*verb, o->model, "float model");
-  o->samples.add(*verb, "data,--data", "arrays, pictures or folders of either; folders in a folder are classes, by name in order");
+  o->samples.add(
+      *verb, "data,--data",
+      "arrays (.npy or FILE.npz:NAME), pictures, or folders of either; folders in a folder are classes, by name in order");
   verb->add_option("-o,--output", o->output, "the model to write")->required()->type_name("FILE");
   verb->add_option("--labels", o->labels, "right classes as a .npy file, one a row: accuracies too")->type_name("FILE");
   verb->add_option("--report", o->report, "write a page that compares both, layer by layer")->type_name("FILE");

@@ -111,7 +111,8 @@ void add_report(CLI::App& app) {
   command->add_option("float", o->reference, "the float model, fused or not")->required();
   command->add_option("int8", o->quantized, "the quantized model")->required();
   o->samples.add(*command, "data,--data",
-                 "arrays (.npy, N first), pictures, or folders of either; one of them for each input of the model, in its order");
+                 "arrays (.npy or FILE.npz:NAME, N first), pictures, or folders of either; one of them for each input of the "
+                 "model, in its order");
   command->add_option("--labels", o->labels, "classes as a .npy file: accuracies too");
   command->add_option("--html", o->html, "write the page here");
   command->add_option("--title", o->title, "of the page")->capture_default_str();

@@ -147,7 +147,8 @@ void add_run(CLI::App& app) {
   const auto o = std::make_shared<RunOptions>();
   add_model(*verb, o->model);
   o->samples.add(*verb, "input,--input",
-                 "arrays (.npy, one sample or rows of them), pictures, or folders of either; a model with several inputs takes one "
+                 "arrays (.npy or FILE.npz:NAME, one sample or rows of them), pictures, or folders of either; a model with several "
+                 "inputs takes one "
                  "of them for each, in its order");
   verb->add_option("-o,--output", o->outputs, "write outputs as .npy, one file an output of the model")->type_name("FILE");
   verb->add_flag("--raw", o->raw, "write codes as they are, not the values they mean");

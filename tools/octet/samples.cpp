@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "engine/quantize.h"
 #include "io/npy.h"
+#include "io/npz.h"
 #include "tools/octet/arguments.h"
 #include "tools/octet/picture.h"
 #include "tools/octet/verb.h"
@@ -138,13 +140,33 @@ Preprocessing SampleOptions::preprocessing(const Model& model, size_t index) con
   return p;
 }
 
+namespace {
+
+/// "x.npz:images" is an array of an archive; "x.npz" the only one it has.
+std::optional<Tensor> array_of_archive(const std::string& path) {
+  const size_t end = path.rfind(".npz");
+  if (end == std::string::npos || (end + 4 != path.size() && path[end + 4] != ':')) return std::nullopt;
+  const std::string file = path.substr(0, end + 4), name = end + 4 == path.size() ? "" : path.substr(end + 5);
+  const std::map<std::string, Tensor> arrays = load_npz(file);
+  std::vector<std::string> names;
+  for (const auto& [key, tensor] : arrays) names.push_back(key);
+  if (name.empty() && arrays.size() == 1) return arrays.begin()->second;
+  const auto found = arrays.find(name);
+  check(found != arrays.end(), path, name.empty() ? ": which of its arrays? It has " : ": has no such array; it has ",
+        fmt::format("{}", fmt::join(names, ", ")), " (", file, ":NAME names one)");
+  return found->second;
+}
+
+}  // namespace
+
 Tensor SampleFiles::array_of(const std::string& path, bool codes) {
-  const std::string kind = kind_of_file(path);
+  const std::optional<Tensor> packed = array_of_archive(path);
+  const std::string kind = packed ? "" : kind_of_file(path);
   check(kind.empty() || kind.starts_with("a NumPy"), path,
         ": expected inputs as a .npy file, a picture or a folder of them, this is ", kind);
-  if (codes) return load_npy(path);
-  Tensor x = load_npy_floats(path);
+  Tensor x = packed ? (codes ? *packed : packed->to(DType::f32)) : codes ? load_npy(path) : load_npy_floats(path);
   check(x.rank() > 0 && x.numel() > 0, path, ": expected a batch of inputs, got shape ", to_string(x.shape()));
+  if (codes) return x;
   const std::span<const float> values = x.data<float>();
   const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
   check(bad == values.end(), path, ": element ", bad - values.begin(), " is ", bad == values.end() ? 0 : *bad);
@@ -227,6 +249,7 @@ Samples SampleFiles::fit(const Model& model, const std::string& model_file) cons
 }
 
 Tensor read_labels(const std::string& path) {
+  if (const std::optional<Tensor> packed = array_of_archive(path)) return parse_npy_integers(npy_bytes(*packed), path);
   const std::string kind = kind_of_file(path);
   check(kind.empty() || kind.starts_with("a NumPy"), path, ": expected labels as a .npy file, this is ", kind);
   return load_npy_integers(path);

@@ -7,7 +7,7 @@
 
 #include "engine/check.h"
 #include "io/file.h"
-#include "tools/octet/interrupt.h"
+#include "tools/interrupt.h"
 
 namespace octet::cli {
 
@@ -48,7 +48,7 @@ std::string dumped(const Json& json) {
 }
 
 void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
-  const Undisturbed whole;
+  const tools::Undisturbed whole;
   write_file(path, bytes);
 }
 

@@ -44,7 +44,10 @@ void verify(const Verifying& o) {
     change = to_json(c);
   }
   tools::make_output_folder(o.folder);
+  Bar bar("verify", 1, static_cast<double>(rows[0].size(0)));
+  bar.update(0, "building, then under QEMU");
   const BoardResult r = run_on_board(model, rows, o.board, o.folder, sources, o.model);
+  bar.update(1);
   size_t width = 5;
   for (const BoardResult::Layer& l : r.layers) width = std::max(width, l.path.size());
   int64_t sum = 0;

@@ -2,7 +2,7 @@
 // Ctrl-C while a file is written: the file is finished first, so that neither half a file nor a temporary one stays behind.
 #pragma once
 
-namespace octet::cli {
+namespace octet::tools {
 
 /// Called once, before any work.
 void catch_interrupts();
@@ -16,4 +16,4 @@ class Undisturbed {
   Undisturbed& operator=(const Undisturbed&) = delete;
 };
 
-}  // namespace octet::cli
+}  // namespace octet::tools

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handlers, because a mask would be one thread's: the pool's threads would take the signal.
-#include "tools/octet/interrupt.h"
+#include "tools/interrupt.h"
 
 #include <atomic>
 #include <csignal>
 
-namespace octet::cli {
+namespace octet::tools {
 namespace {
 
 std::atomic<int> writing{0}, pending{0};
@@ -35,4 +35,4 @@ Undisturbed::~Undisturbed() {
   if (writing.fetch_sub(1) == 1 && pending.load() != 0) end_by(pending.load());
 }
 
-}  // namespace octet::cli
+}  // namespace octet::tools
