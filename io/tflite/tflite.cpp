@@ -111,6 +111,9 @@ TfliteModel model_of(const File& file) {
     result.inputs[i].floats_of_codes = import.floats_of_codes.contains(file.inputs[i]);
   for (size_t i = 0; i < file.outputs.size(); ++i)
     result.outputs[i].floats_of_codes = import.floats_of_codes.contains(file.outputs[i]);
+  for (const TflitePort& port : result.inputs)
+    if (port.place >= 0) import.model.interface.inputs.push_back({.name = port.name});
+  for (const TflitePort& port : result.outputs) import.model.interface.outputs.push_back(port.name);
   check_model(import.model);
   for (const Module& m : import.model.modules) check_module(m, m.path);
   result.model = std::move(import.model);

@@ -107,6 +107,9 @@ TEST_CASE("a layer has the file's codes, scales and integer biases, its padding,
   CHECK(conv.params.at("bias").data<int32_t>()[2] == 1 << 28);
   CHECK(conv.out_q.at(0)->scale[0] == 2);
   CHECK(m.inputs.at(0).place == 0);
+  REQUIRE(m.model.interface.inputs.size() == 1);
+  CHECK(m.model.interface.inputs[0].name == "serving_x:0");
+  CHECK(m.model.interface.outputs == std::vector<std::string>{"net/conv/Relu;net/conv/Bias"});
   CHECK(m.outputs.at(0).name == "net/conv/Relu;net/conv/Bias");
   CHECK(image_bytes(plan_firmware(m.model)).size() > 400);
 }

@@ -129,14 +129,7 @@ OpenedModel open_file(const std::string& path) {
   if (head && starts_as_tflite(*head)) {
     TfliteModel loaded = load_tflite(path);
     OpenedModel opened{.model = std::move(loaded.model), .notes = std::move(loaded.notes), .places = {}};
-    Interface& face = opened.model.interface;
-    for (const TflitePort& port : loaded.inputs) {
-      opened.places.push_back(port.place);
-      if (port.place < 0) continue;
-      face.inputs.resize(std::max(face.inputs.size(), static_cast<size_t>(port.place) + 1));
-      face.inputs[static_cast<size_t>(port.place)].name = port.name;
-    }
-    for (const TflitePort& port : loaded.outputs) face.outputs.push_back(port.name);
+    for (const TflitePort& port : loaded.inputs) opened.places.push_back(port.place);
     return opened;
   }
   const std::string kind = kind_of_file(path);
