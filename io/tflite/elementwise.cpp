@@ -19,6 +19,13 @@ void demand_one_type(const Node& node, size_t inputs) {
               "; int8, int16 and float32 are read");
 }
 
+/// Of any type that is read; the first field of its options is the activation.
+void arithmetic(Node& node, uint8_t options, BinaryFn fn) {
+  node.expect_options(options);
+  demand_one_type(node, 2);
+  binary(node, fn, activation(node, node.option<int8_t>(0)));
+}
+
 /// The codes' meaning that TensorFlow Lite's formula has: in int8 2^-bits and -128 or 0, in int16 2^-15 and 0.
 void demand_fixed_range(const Node& node, float scale, int32_t zero) {
   if (node.is_float()) return;
@@ -45,23 +52,9 @@ void clamp(Node& node, Activation act, double below) {
 
 }  // namespace
 
-void add(Node& node) {
-  node.expect_options(11);
-  demand_one_type(node, 2);
-  binary(node, BinaryFn::add, activation(node, node.option<int8_t>(0)));
-}
-
-void sub(Node& node) {
-  node.expect_options(28);
-  demand_one_type(node, 2);
-  binary(node, BinaryFn::sub, activation(node, node.option<int8_t>(0)));
-}
-
-void mul(Node& node) {
-  node.expect_options(21);
-  demand_one_type(node, 2);
-  binary(node, BinaryFn::mul, activation(node, node.option<int8_t>(0)));
-}
+void add(Node& node) { arithmetic(node, 11, BinaryFn::add); }
+void sub(Node& node) { arithmetic(node, 28, BinaryFn::sub); }
+void mul(Node& node) { arithmetic(node, 21, BinaryFn::mul); }
 
 void div(Node& node) {
   node.expect_options(29);
