@@ -78,7 +78,8 @@ class Tree:
   def near(self, file):
     """The tests of the file's own folder, and all others."""
     folder = file.split('/')[0]
-    own = {'kernels': ('kernels', 'native', 'cortex_m', 'f32'), 'quant': ('quant', 'numerics'), 'io': ('io', 'runtime')}
+    own = {'kernels': ('kernels', 'native', 'cortex_m', 'f32'), 'quant': ('quant', 'numerics'),
+           'io': ('tflite',) if file.startswith('io/tflite/') else ('io', 'runtime')}
     folders = own.get(folder, (folder,))
     first = [t for t in self.tests.values() if any(f'/tests/{f}/' in ' '.join(t['cmd']) for f in folders)]
     return first, [t for t in self.tests.values() if t not in first]
