@@ -65,7 +65,10 @@ struct Argument {
   double radius;
 
   explicit Argument(float scale) : m(quantize_multiplier(static_cast<double>(scale) * (1 << 27))) {
-    radius = std::floor(std::ldexp(15.0 * (1 << 27), -m.shift));
+    // By the exponent as it is: that of a multiplier ends at 30. From scales of 8 on every code but those above 0 is saturated.
+    int exponent = 0;
+    if (std::round(std::ldexp(std::frexp(static_cast<double>(scale) * (1 << 27), &exponent), 31)) >= 0x1p31) ++exponent;
+    radius = std::floor(std::ldexp(15.0 * (1 << 27), -exponent));
   }
   int32_t operator()(int32_t u) const { return scaled<R>(u, m); }
 };

@@ -42,159 +42,25 @@ constexpr int kCustom = 32;
 constexpr size_t kMostTensors = 1 << 16, kMostWires = 1 << 12, kMostScales = 1 << 20;
 constexpr int64_t kLongestAxis = int64_t{1} << 22, kMostElements = int64_t{1} << 31;
 
-constexpr std::array kOperators{"ADD",
-                                "AVERAGE_POOL_2D",
-                                "CONCATENATION",
-                                "CONV_2D",
-                                "DEPTHWISE_CONV_2D",
-                                "DEPTH_TO_SPACE",
-                                "DEQUANTIZE",
-                                "EMBEDDING_LOOKUP",
-                                "FLOOR",
-                                "FULLY_CONNECTED",
-                                "HASHTABLE_LOOKUP",
-                                "L2_NORMALIZATION",
-                                "L2_POOL_2D",
-                                "LOCAL_RESPONSE_NORMALIZATION",
-                                "LOGISTIC",
-                                "LSH_PROJECTION",
-                                "LSTM",
-                                "MAX_POOL_2D",
-                                "MUL",
-                                "RELU",
-                                "RELU_N1_TO_1",
-                                "RELU6",
-                                "RESHAPE",
-                                "RESIZE_BILINEAR",
-                                "RNN",
-                                "SOFTMAX",
-                                "SPACE_TO_DEPTH",
-                                "SVDF",
-                                "TANH",
-                                "CONCAT_EMBEDDINGS",
-                                "SKIP_GRAM",
-                                "CALL",
-                                "CUSTOM",
-                                "EMBEDDING_LOOKUP_SPARSE",
-                                "PAD",
-                                "UNIDIRECTIONAL_SEQUENCE_RNN",
-                                "GATHER",
-                                "BATCH_TO_SPACE_ND",
-                                "SPACE_TO_BATCH_ND",
-                                "TRANSPOSE",
-                                "MEAN",
-                                "SUB",
-                                "DIV",
-                                "SQUEEZE",
-                                "UNIDIRECTIONAL_SEQUENCE_LSTM",
-                                "STRIDED_SLICE",
-                                "BIDIRECTIONAL_SEQUENCE_RNN",
-                                "EXP",
-                                "TOPK_V2",
-                                "SPLIT",
-                                "LOG_SOFTMAX",
-                                "DELEGATE",
-                                "BIDIRECTIONAL_SEQUENCE_LSTM",
-                                "CAST",
-                                "PRELU",
-                                "MAXIMUM",
-                                "ARG_MAX",
-                                "MINIMUM",
-                                "LESS",
-                                "NEG",
-                                "PADV2",
-                                "GREATER",
-                                "GREATER_EQUAL",
-                                "LESS_EQUAL",
-                                "SELECT",
-                                "SLICE",
-                                "SIN",
-                                "TRANSPOSE_CONV",
-                                "SPARSE_TO_DENSE",
-                                "TILE",
-                                "EXPAND_DIMS",
-                                "EQUAL",
-                                "NOT_EQUAL",
-                                "LOG",
-                                "SUM",
-                                "SQRT",
-                                "RSQRT",
-                                "SHAPE",
-                                "POW",
-                                "ARG_MIN",
-                                "FAKE_QUANT",
-                                "REDUCE_PROD",
-                                "REDUCE_MAX",
-                                "PACK",
-                                "LOGICAL_OR",
-                                "ONE_HOT",
-                                "LOGICAL_AND",
-                                "LOGICAL_NOT",
-                                "UNPACK",
-                                "REDUCE_MIN",
-                                "FLOOR_DIV",
-                                "REDUCE_ANY",
-                                "SQUARE",
-                                "ZEROS_LIKE",
-                                "FILL",
-                                "FLOOR_MOD",
-                                "RANGE",
-                                "RESIZE_NEAREST_NEIGHBOR",
-                                "LEAKY_RELU",
-                                "SQUARED_DIFFERENCE",
-                                "MIRROR_PAD",
-                                "ABS",
-                                "SPLIT_V",
-                                "UNIQUE",
-                                "CEIL",
-                                "REVERSE_V2",
-                                "ADD_N",
-                                "GATHER_ND",
-                                "COS",
-                                "WHERE",
-                                "RANK",
-                                "ELU",
-                                "REVERSE_SEQUENCE",
-                                "MATRIX_DIAG",
-                                "QUANTIZE",
-                                "MATRIX_SET_DIAG",
-                                "ROUND",
-                                "HARD_SWISH",
-                                "IF",
-                                "WHILE",
-                                "NON_MAX_SUPPRESSION_V4",
-                                "NON_MAX_SUPPRESSION_V5",
-                                "SCATTER_ND",
-                                "SELECT_V2",
-                                "DENSIFY",
-                                "SEGMENT_SUM",
-                                "BATCH_MATMUL",
-                                "PLACEHOLDER_FOR_GREATER_OP_CODES",
-                                "CUMSUM",
-                                "CALL_ONCE",
-                                "BROADCAST_TO",
-                                "RFFT2D",
-                                "CONV_3D",
-                                "IMAG",
-                                "REAL",
-                                "COMPLEX_ABS",
-                                "HASHTABLE",
-                                "HASHTABLE_FIND",
-                                "HASHTABLE_IMPORT",
-                                "HASHTABLE_SIZE",
-                                "REDUCE_ALL",
-                                "CONV_3D_TRANSPOSE",
-                                "VAR_HANDLE",
-                                "READ_VARIABLE",
-                                "ASSIGN_VARIABLE",
-                                "BROADCAST_ARGS",
-                                "RANDOM_STANDARD_NORMAL",
-                                "BUCKETIZE",
-                                "RANDOM_UNIFORM",
-                                "MULTINOMIAL",
-                                "GELU",
-                                "DYNAMIC_UPDATE_SLICE",
-                                "RELU_0_TO_1"};
+/// In the order of their codes, each between two spaces.
+constexpr std::string_view kOperators =
+    " ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR"
+    " FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC LSH_PROJECTION LSTM"
+    " MAX_POOL_2D MUL RELU RELU_N1_TO_1 RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS"
+    " SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD UNIDIRECTIONAL_SEQUENCE_RNN GATHER BATCH_TO_SPACE_ND"
+    " SPACE_TO_BATCH_ND TRANSPOSE MEAN SUB DIV SQUEEZE UNIDIRECTIONAL_SEQUENCE_LSTM STRIDED_SLICE BIDIRECTIONAL_SEQUENCE_RNN"
+    " EXP TOPK_V2 SPLIT LOG_SOFTMAX DELEGATE BIDIRECTIONAL_SEQUENCE_LSTM CAST PRELU MAXIMUM ARG_MAX MINIMUM LESS NEG PADV2"
+    " GREATER GREATER_EQUAL LESS_EQUAL SELECT SLICE SIN TRANSPOSE_CONV SPARSE_TO_DENSE TILE EXPAND_DIMS EQUAL NOT_EQUAL LOG"
+    " SUM SQRT RSQRT SHAPE POW ARG_MIN FAKE_QUANT REDUCE_PROD REDUCE_MAX PACK LOGICAL_OR ONE_HOT LOGICAL_AND LOGICAL_NOT"
+    " UNPACK REDUCE_MIN FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU"
+    " SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE RANK ELU REVERSE_SEQUENCE"
+    " MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5"
+    " SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMSUM CALL_ONCE BROADCAST_TO"
+    " RFFT2D CONV_3D IMAG REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL"
+    " CONV_3D_TRANSPOSE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE"
+    " RANDOM_UNIFORM MULTINOMIAL GELU DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX"
+    " UNSORTED_SEGMENT_SUM ATAN2 UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT"
+    " ";
 
 constexpr std::array<const char*, 23> kTypes{"float32",  "float16",  "int32",     "uint8",       "int64",      "string",
                                              "bool",     "int16",    "complex64", "int8",        "float64",    "complex128",
@@ -321,9 +187,14 @@ std::string type_name(Type type) {
 }
 
 std::string operator_name(const FileOperator& op) {
-  const auto code = static_cast<size_t>(op.code);
   if (op.code == kCustom) return "CUSTOM \"" + op.custom + "\"";
-  return code < kOperators.size() ? kOperators[code] : "operator code " + std::to_string(op.code);
+  size_t begin = 0;
+  for (int code = 0; begin + 1 < kOperators.size(); ++code) {
+    const size_t end = kOperators.find(' ', begin + 1);
+    if (code == op.code) return std::string(kOperators.substr(begin + 1, end - begin - 1));
+    begin = end;
+  }
+  return "operator code " + std::to_string(op.code);
 }
 
 File read(Flat& flat) {

@@ -36,8 +36,8 @@ struct Places {
 Tensor weight_of(const Node& node, Places at, int channel_axis) {
   const FileTensor& t = node.input(at.weight);
   node.demand(node.is_constant(at.weight), "its weights are no constant");
-  node.demand(t.type == Type::f32 || t.type == Type::f16 || t.type == Type::i8, "weights of ", type_name(t.type),
-              "; int8 and float32 are read");
+  node.demand(t.type == Type::f32 || t.type == Type::f16 || t.type == Type::i8 || t.type == Type::i4, "weights of ",
+              type_name(t.type), "; int8, int4 and float32 are read");
   Tensor weight = node.constant(at.weight);
   if (!weight.qparams()) {
     node.demand(node.is_float(), "float weights under ", type_name(node.output().type), " outputs");

@@ -237,6 +237,85 @@ void reverse(Node& node) {
   node.emit(op, {node.wire(0)});
 }
 
+namespace {
+
+/// Sides of a block, an axis each from axis 1 on, and two numbers an axis: padding or what is cut off.
+struct Blocks {
+  std::vector<int64_t> sides, edges;
+  int64_t cells = 1;
+  size_t rest;  ///< first axis behind them
+
+  explicit Blocks(const Node& node) : sides(node.integers(1)), edges(node.integers(2)), rest(sides.size() + 1) {
+    node.demand(!sides.empty() && sides.size() <= 2 && rest <= node.shape(0).size() && edges.size() == 2 * sides.size(),
+                sides.size(), " sides of a block and ", edges.size(), " edges for shape ", to_string(node.shape(0)));
+    for (const int64_t side : sides) {
+      node.demand(side > 0 && side <= (1 << 16), "a block with a side of ", side);
+      cells *= side;
+    }
+    for (const int64_t edge : edges) node.demand(edge >= 0 && edge <= (1 << 22), "an edge of ", edge);
+  }
+};
+
+}  // namespace
+
+// [n, h, w, c] -> padded -> [n, h/b, b, w/b, b, c] -> [b, b, n, h/b, w/b, c] -> [b b n, h/b, w/b, c]
+void space_to_batch(Node& node) {
+  node.demand_same_codes();
+  const Blocks blocks(node);
+  const std::optional<QParams> q = node.output_qparams();
+  Shape x = node.shape(0);
+  Pad pad{.before = Shape(x.size(), 0), .after = Shape(x.size(), 0)};
+  for (size_t i = 0; i < blocks.sides.size(); ++i)
+    pad.before[i + 1] = blocks.edges[2 * i], pad.after[i + 1] = blocks.edges[2 * i + 1];
+  const Wire padded = node.step(".padded", pad, {node.wire(0)}, q);
+  Shape apart{x[0]}, order, together{x[0] * blocks.cells};
+  for (size_t i = 0; i < blocks.sides.size(); ++i) {
+    const int64_t n = x[i + 1] + pad.before[i + 1] + pad.after[i + 1], side = blocks.sides[i];
+    node.demand(n % side == 0, "axis ", i + 1, " with ", n, " elements in blocks of ", side);
+    apart.push_back(n / side), apart.push_back(side), together.push_back(n / side);
+    order.push_back(static_cast<int64_t>(2 * i + 2));
+  }
+  order.push_back(0);
+  for (size_t i = 0; i < blocks.sides.size(); ++i) order.push_back(static_cast<int64_t>(2 * i + 1));
+  for (size_t i = blocks.rest; i < x.size(); ++i) {
+    order.push_back(static_cast<int64_t>(apart.size()));
+    apart.push_back(x[i]), together.push_back(x[i]);
+  }
+  const Wire split = node.step(".blocks", Reshape{apart}, {padded}, q);
+  const Wire turned = node.step(".turned", Transpose{order}, {split}, q);
+  node.emit(Reshape{together}, {turned});
+}
+
+// The way back: [b b n, h, w, c] -> [b, b, n, h, w, c] -> [n, h, b, w, b, c] -> [n, h b, w b, c] -> cut
+void batch_to_space(Node& node) {
+  node.demand_same_codes();
+  const Blocks blocks(node);
+  const std::optional<QParams> q = node.output_qparams();
+  const Shape& x = node.shape(0);
+  node.demand(x[0] % blocks.cells == 0, "a batch of ", x[0], " in blocks of ", blocks.cells);
+  const auto m = static_cast<int64_t>(blocks.sides.size());
+  Shape apart(blocks.sides.begin(), blocks.sides.end()), order{m}, together{x[0] / blocks.cells};
+  apart.push_back(together[0]);
+  Slice cut;
+  for (int64_t i = 0; i < m; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int64_t n = x[at + 1] * blocks.sides[at];
+    apart.push_back(x[at + 1]), together.push_back(n);
+    order.push_back(m + 1 + i), order.push_back(i);
+    node.demand(blocks.edges[2 * at] + blocks.edges[2 * at + 1] <= n, "more than axis ", i + 1, " cut off");
+    cut.axes.push_back(i + 1), cut.starts.push_back(blocks.edges[2 * at]), cut.ends.push_back(n - blocks.edges[2 * at + 1]);
+    cut.steps.push_back(1);
+  }
+  for (size_t i = blocks.rest; i < x.size(); ++i) {
+    order.push_back(static_cast<int64_t>(apart.size()));
+    apart.push_back(x[i]), together.push_back(x[i]);
+  }
+  const Wire split = node.step(".blocks", Reshape{apart}, {node.wire(0)}, q);
+  const Wire turned = node.step(".turned", Transpose{order}, {split}, q);
+  const Wire whole = node.step(".whole", Reshape{together}, {turned}, q);
+  node.emit(cut, {whole});
+}
+
 void depth_to_space(Node& node) {
   node.expect_options(94);
   node.demand_same_codes();

@@ -20,6 +20,18 @@ std::vector<T> elements(std::span<const std::byte> data) {
   return all;
 }
 
+/// Two codes a byte, the lower half first.
+std::vector<int8_t> halves_of_bytes(const FileTensor& t) {
+  std::vector<int8_t> codes;
+  const auto count = static_cast<size_t>(numel(t.shape));
+  for (const int8_t pair : elements<int8_t>(t.data)) {
+    const auto low = static_cast<int8_t>(static_cast<uint8_t>(pair) << 4);
+    for (const int half : {low >> 4, pair >> 4})
+      if (codes.size() < count) codes.push_back(static_cast<int8_t>(half));
+  }
+  return codes;
+}
+
 /// A tensor's name as a path: before the first of the names that were joined, folders as the levels of a tree.
 std::string path_of(const std::string& name) {
   std::string path;
@@ -28,8 +40,9 @@ std::string path_of(const std::string& name) {
   return path;
 }
 
-int32_t lowest(Type type) { return type == Type::u8 ? 0 : type == Type::i8 ? -128 : -32768; }
-int32_t highest(Type type) { return type == Type::u8 ? 255 : type == Type::i8 ? 127 : 32767; }
+/// Weights of 4 bits are held as int8.
+int32_t lowest(Type type) { return type == Type::u8 ? 0 : type == Type::i16 ? -32768 : -128; }
+int32_t highest(Type type) { return type == Type::u8 ? 255 : type == Type::i16 ? 32767 : 127; }
 
 /// Codes of one scale, or one by channel of an axis.
 QParams qparams_of(const FileTensor& t, std::string_view where) {
@@ -118,6 +131,7 @@ Tensor Node::constant(size_t i) const {
       for (const uint16_t h : elements<uint16_t>(t.data)) values.push_back(from_f16(h));
       return Tensor::of<float>(t.shape, values);
     }
+    case Type::i4: return Tensor::of<int8_t>(t.shape, halves_of_bytes(t)).with(qparams_of(t, where));
     case Type::i8: return Tensor::of<int8_t>(t.shape, elements<int8_t>(t.data)).with(qparams_of(t, where));
     case Type::u8: return Tensor::of<uint8_t>(t.shape, elements<uint8_t>(t.data)).with(qparams_of(t, where));
     case Type::i16: return Tensor::of<int16_t>(t.shape, elements<int16_t>(t.data)).with(qparams_of(t, where));

@@ -32,6 +32,8 @@ constexpr std::pair<int, Importer> kImporters[] = {
     {28, tanh},
     {34, pad},
     {36, gather},
+    {37, batch_to_space},
+    {38, space_to_batch},
     {39, transpose},
     {40, mean},
     {41, sub},

@@ -85,6 +85,8 @@ void broadcast_to(Node&);
 void reverse(Node&);
 void depth_to_space(Node&);
 void space_to_depth(Node&);
+void space_to_batch(Node&);
+void batch_to_space(Node&);
 
 /// Padding before and after an axis, by the file's enum (0: SAME, 1: VALID).
 struct Cut {

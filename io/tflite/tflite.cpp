@@ -100,6 +100,17 @@ bool computes_codes(const File& file) {
   });
 }
 
+/// What no kernel computes exactly is refused here, not when the model is bound: sums that can exceed their bits.
+void check_lowering(const Model& model) {
+  for (int i = 0; i < static_cast<int>(model.modules.size()); ++i) {
+    if (!runs_quantized(model, i)) continue;
+    std::vector<Shape> shapes;
+    for (const Wire& w : model.modules[static_cast<size_t>(i)].inputs)
+      shapes.push_back(model.modules[static_cast<size_t>(w.module)].nominal[static_cast<size_t>(w.port)]);
+    lower(model, i, shapes);
+  }
+}
+
 TfliteModel model_of(const File& file) {
   Import import{file};
   TfliteModel result;
@@ -116,6 +127,7 @@ TfliteModel model_of(const File& file) {
   for (const TflitePort& port : result.outputs) import.model.interface.outputs.push_back(port.name);
   check_model(import.model);
   for (const Module& m : import.model.modules) check_module(m, m.path);
+  check_lowering(import.model);
   result.model = std::move(import.model);
   result.notes = std::move(import.notes);
   return result;

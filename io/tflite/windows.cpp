@@ -75,6 +75,7 @@ void softmax(Node& node) {
   node.expect_options(9);
   node.demand(node.input(0).type == node.output().type, "of ", type_name(node.input(0).type), " to ",
               type_name(node.output().type));
+  node.demand(node.output().type != Type::u8, "of uint8; int8, int16 and float32 are read");
   const auto beta = node.option<float>(0);
   node.demand(std::isfinite(beta) && beta > 0, "beta is ", beta);
   if (const auto q = node.output_qparams()) {
@@ -115,6 +116,7 @@ Pair new_size(const Node& node) {
 
 void resize_bilinear(Node& node) {
   node.expect_options(15);
+  node.demand(node.output().type != Type::u8, "of uint8, which TensorFlow Lite interpolates in floats");
   node.demand_same_codes();
   node.emit(ResizeLinear{.size = new_size(node), .coordinates = coordinates(node, 2, 3)}, {node.wire(0)});
 }

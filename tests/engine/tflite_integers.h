@@ -67,14 +67,16 @@ inline int64_t newton(int64_t a) {
 inline int64_t logistic(int64_t u, float sx, Rounding rounding) {
   const Multiplier m(static_cast<double>(sx) * 134217728.0);
   const double radius = std::floor(15 * 134217728.0 / std::pow(2.0, m.e));
-  if (static_cast<double>(std::abs(u)) >= radius) return u < 0 ? 0 : 255;
+  if (static_cast<double>(u) <= -radius) return 0;  // first, where the radius is 0
+  if (static_cast<double>(u) >= radius) return 255;
   const int64_t v = times(u, m, rounding), p = within(2 * newton(exponential(-std::abs(v), 4)), 32);
   return divided(v < 0 ? (int64_t{1} << 31) - 1 - p : v == 0 ? int64_t{1} << 30 : p, 23);
 }
 inline int64_t tanh(int64_t u, float sx, Rounding rounding) {
   const Multiplier m(static_cast<double>(sx) * 134217728.0);
   const double radius = std::floor(15 * 134217728.0 / std::pow(2.0, m.e));
-  if (static_cast<double>(std::abs(u)) >= radius) return u < 0 ? -128 : 127;
+  if (static_cast<double>(u) <= -radius) return -128;
+  if (static_cast<double>(u) >= radius) return 127;
   const int64_t v = times(u, m, rounding);
   if (v == 0) return 0;
   const int64_t p = within(4 * (newton(exponential(-std::abs(v), 5)) - (int64_t{1} << 29)), 32);

@@ -178,4 +178,25 @@ TEST_CASE("every code of every function in every rounding is the nearest, or Ten
   if (std::getenv("OCTET_TABLES") != nullptr) std::fputs(table.c_str(), stdout);
 }
 
+TEST_CASE("sigmoid and tanh of codes far apart saturate by the exponent of their multiplier, as TensorFlow Lite Micro does") {
+  for (const UnaryFn fn : {UnaryFn::sigmoid, UnaryFn::tanh})
+    for (const float scale : {3.9F, 4.0F, 7.99F, 8.0F, 31.0F, 1000.0F}) {
+      Model m = network_of({Unary{fn}, {{1, 256}}});
+      m.rounding = Rounding::fixed_double;
+      const QParams x{{scale}, {5}, -1, 0, -128, 127};
+      m["x0"].out_q = {x};
+      m["op"].out_q = {fn == UnaryFn::sigmoid ? QParams{{1.0F / 256}, {-128}, -1, 0, -128, 127}
+                                              : QParams{{1.0F / 128}, {0}, -1, 0, -128, 127}};
+      const auto formula = integers(fn, x, *m["op"].out_q[0], m.rounding);
+      REQUIRE(formula != nullptr);
+      Tensor codes = Tensor({1, 256}, DType::i8).with(x);
+      for (int i = 0; i < 256; ++i) codes.mutable_data<int8_t>()[static_cast<size_t>(i)] = static_cast<int8_t>(i - 128);
+      const Tensor y = infer(m, {{codes}})[0];
+      for (int i = 0; i < 256; ++i)
+        CHECK(y.data<int8_t>()[static_cast<size_t>(i)] == std::clamp<int64_t>(formula(i - 128 - 5), -128, 127));
+      const int at_zero = y.data<int8_t>()[128 + 5];
+      CHECK(at_zero == (scale >= 8 ? -128 : 0));  // where 15 / 2^(e - 27) falls below a code
+    }
+}
+
 }  // namespace octet::unary_codes_tests

@@ -124,6 +124,40 @@ TEST_CASE("real .tflite files cut and flipped are refused in one line or read", 
     damage(name, read_file((folder / (name + ".tflite")).string(), 1 << 20), 4096);
 }
 
+TEST_CASE("fields outside their table and references outside the file are refused in words") {
+  const Bytes whole = write_tflite(small_network());
+  const auto at = [&](const Bytes& b, size_t place, auto value) {
+    Bytes changed = b;
+    std::memcpy(changed.data() + place, &value, sizeof value);
+    return changed;
+  };
+  uint32_t root = 0;
+  int32_t back = 0;
+  std::memcpy(&root, whole.data(), sizeof root);
+  std::memcpy(&back, whole.data() + root, sizeof back);
+  const size_t vtable = root - static_cast<size_t>(static_cast<ptrdiff_t>(back));
+  uint16_t table_bytes = 0, graphs = 0;
+  std::memcpy(&table_bytes, whole.data() + vtable + 2, sizeof table_bytes);
+  std::memcpy(&graphs, whole.data() + vtable + 4 + 2 * 2, sizeof graphs);
+  REQUIRE(graphs >= 4);
+  const auto words = [](const Bytes& b) {
+    try {
+      parse_tflite(b, "damaged");
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("read");
+  };
+  REQUIRE(words(whole) == "read");
+  using Catch::Matchers::Contains;
+  CHECK_THAT(words(at(whole, vtable + 4 + 2 * 2, table_bytes)), Contains("a field outside its table"));
+  CHECK_THAT(words(at(whole, vtable + 4 + 2 * 2, uint16_t{2})), Contains("a field outside its table"));
+  CHECK_THAT(words(at(whole, root + graphs, uint32_t{0x7fffffff})), Contains("a reference to a place outside the file"));
+  CHECK_THAT(words(at(whole, root + graphs, uint32_t{0})), Contains("a reference to a place outside the file"));
+  CHECK_THAT(words(at(whole, root, int32_t{-0x7fffffff})), Contains("a table outside the file"));
+  CHECK_THAT(words(at(whole, 0, uint32_t{0xfffffff0})), Contains("refers to nothing in the file"));
+}
+
 TEST_CASE("a file that says the same vector over and over is refused, not unfolded") {
   // 60,000 references to one table with a name of 60,000 letters.
   flatbuffers::FlatBufferBuilder b;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What files say and what models they become, on files written here; and what is refused, with its words.
+#include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 #include "engine/quantize.h"
 #include "io/firmware_plan.h"
 #include "io/image.h"
+#include "io/tflite/operators.h"
 #include "io/tflite/tflite.h"
 #include "tests/catch.h"
 #include "tests/skip.h"
@@ -114,6 +117,26 @@ TEST_CASE("a layer has the file's codes, scales and integer biases, its padding,
   CHECK(image_bytes(plan_firmware(m.model)).size() > 400);
 }
 
+TEST_CASE("depthwise weights are turned, each channel with its scale and its bias") {
+  FlatGraph g;
+  g.tensors = {{"x", {1, 1, 2, 2}, kI8, {1}, {0}},
+               {"w", {1, 1, 2, 2}, kI8, {1, 2}, {0, 0}, bytes_of(std::vector<int8_t>{1, 10, 3, -5}), 3},
+               {"b", {2}, kI32, {}, {}, bytes_of(std::vector<int32_t>{4, 9})},
+               {"y", {1, 1, 1, 2}, kI8, {2}, {0}}};
+  g.operators = {{4, {0, 1, 2}, {3}, 2, {{0, int8_t{1}}, {1, 1}, {2, 1}, {3, 1}, {4, int8_t{0}}, {5, 1}, {6, 1}}, "", true}};
+  g.inputs = {0}, g.outputs = {3};
+  const TfliteModel m = parse_tflite(write_tflite(g), "file");
+  const auto* conv = m.model.modules[1].as<Conv2d>();
+  REQUIRE(conv != nullptr);
+  CHECK(conv->groups == 2);
+  const auto& w = m.model.modules[1].params.at("weight");
+  CHECK(std::vector<int>(w.data<int8_t>().begin(), w.data<int8_t>().end()) == std::vector<int>{1, 3, 10, -5});
+  CHECK(w.qparams()->axis == 0);
+  CHECK(m.model.modules[1].params.at("bias").qparams()->scale == std::vector<float>{1, 2});
+  // Codes 0 1 | 2 3: (0 + 6 + 4) / 2, and ((10 - 15) * 2 + 9 * 2) / 2
+  CHECK(codes(g) == Lists{{5, 4}});
+}
+
 TEST_CASE("operators that move values give the codes that they should") {
   // Split along axis 1; the axis is an input.
   FlatGraph split = one(49, 35, {{0, 2}}, {{1, 4}}, {{1, 2}, {1, 2}}, {{-1}});
@@ -134,6 +157,26 @@ TEST_CASE("operators that move values give the codes that they should") {
   // An end that is relative to its begin.
   CHECK(codes(one(45, 32, {{5, int8_t{1}}}, {{6}}, {{2}}, {{1}, {3}, {2}})) == Lists{{1, 3}});
   CHECK(codes(one(26, 19, {{0, 2}}, {{1, 2, 2, 1}}, {{1, 1, 1, 4}})) == Lists{{0, 1, 2, 3}});
+}
+
+TEST_CASE("batches of blocks, as older converters write dilation, go there and back") {
+  const Lists picture = codes(one(38, 25, {}, {{1, 2, 4, 1}}, {{4, 2, 2, 1}}, {{2, 2}, {1, 1, 0, 0}}));
+  CHECK(picture == Lists{{2, 2, 4, 6, 2, 2, 5, 7, 0, 2, 2, 2, 1, 3, 2, 2}});  // codes of 0 around: 2
+  CHECK(codes(one(37, 24, {}, {{4, 1, 2, 1}}, {{1, 2, 3, 1}}, {{2, 2}, {0, 0, 1, 0}})) == Lists{{2, 1, 3, 6, 5, 7}});
+  CHECK(codes(one(38, 25, {}, {{2, 4, 1}}, {{4, 2, 1}}, {{2}, {0, 0}})) == Lists{{0, 2, 4, 6, 1, 3, 5, 7}});
+}
+
+TEST_CASE("weights of 4 bits are two a byte, the lower half first") {
+  FlatGraph g;
+  g.tensors = {{"x", {1, 3}, kI8, {1}, {0}},
+               {"w", {1, 3}, kI4, {1}, {0}, bytes_of(std::vector<uint8_t>{0x7f, 0x08})},  // -1, 7, -8
+               {"y", {1, 1}, kI8, {1}, {0}}};
+  g.operators = {{9, {0, 1, -1}, {2}, 8, {{0, int8_t{0}}}}};
+  g.inputs = {0}, g.outputs = {2};
+  const TfliteModel m = parse_tflite(write_tflite(g), "file");
+  const auto w = m.model.modules[1].params.at("weight").data<int8_t>();
+  CHECK(std::vector<int>(w.begin(), w.end()) == std::vector<int>{-1, 7, -8});
+  CHECK(codes(g) == Lists{{-1 * 0 + 7 * 1 - 8 * 2}});
 }
 
 TEST_CASE("a clamp of its own rescales, then limits: by TensorFlow Lite's multiplier") {
@@ -214,6 +257,10 @@ TEST_CASE("what octet cannot compute as TensorFlow Lite does is refused by name"
   CHECK_THAT(with([](auto& g) { g.tensors[0].scale.clear(); }), Contains("int8 without a scale"));
   CHECK_THAT(with([](auto& g) { g.tensors[1].zero[1] = 1; }), Contains("weights with a zero point"));
   CHECK_THAT(with([](auto& g) { g.tensors[1].type = kI4; }), Contains("27 bytes"));
+  CHECK_THAT(with([](auto& g) {
+               g.tensors[2].data = bytes_of(std::vector<int32_t>{INT32_MAX, 0, 0});
+             }),
+             Contains("the sum of channel 0 can reach"));
   CHECK_THAT(with([](auto& g) { g.tensors[1].data.pop_back(); }), Contains("54 bytes, its buffer has 53"));
   CHECK_THAT(with([](auto& g) { g.tensors[1].axis = 2; }), Contains("scales along axis 2"));
   CHECK_THAT(with([](auto& g) { g.tensors[1].shape = {3, 3, 3, 3}; }), Contains("81 bytes"));
@@ -230,6 +277,10 @@ TEST_CASE("what octet cannot compute as TensorFlow Lite does is refused by name"
   CHECK_THAT(with([](auto& g) { g.operators.push_back(g.operators[0]); }), Contains("known already"));
   CHECK_THAT(refusal(one(47, 0, {}, {{1, 4}}, {{1, 4}})), Contains("EXP"));
   CHECK_THAT(refusal(one(14, 0, {}, {{1, 4}}, {{1, 4}})), Contains("the formula gives codes of"));
+  FlatGraph bilinear = one(23, 15, {}, {{1, 2, 2, 1}}, {{1, 4, 4, 1}}, {{4, 4}});
+  REQUIRE(refusal(bilinear) == "read");
+  bilinear.tensors[0].type = bilinear.tensors.back().type = kU8;
+  CHECK_THAT(refusal(bilinear), Contains("in floats"));
   CHECK_THROWS_WITH(parse_tflite(Bytes(100), "zeros"), Contains("zeros: is no .tflite file"));
 }
 
@@ -243,4 +294,25 @@ TEST_CASE("biases of 16-bit layers beyond 32 bits are refused, within they are r
   CHECK(m.model.modules[1].params.at("bias").data<int32_t>()[1] == -2);
   g.tensors[2].data = bytes_of(std::vector<int64_t>{1, -2, int64_t{1} << 40});
   CHECK_THAT(refusal(g), Contains("bias 1099511627776 of channel 2 exceeds 32 bits"));
+}
+
+TEST_CASE("the page on .tflite files names every operator that is read, and no other") {
+  const char* docs = std::getenv("OCTET_DOCS");
+  if (docs == nullptr) OCTET_SKIP_CASE("OCTET_DOCS names no folder");
+  const Bytes bytes = read_file(std::string(docs) + "/from-tflite.md", 1 << 20);
+  const std::string_view page(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t from = page.find("## Operators"), to = page.find("## What is exact");
+  REQUIRE(from < to);
+  const std::string_view table = page.substr(from, to - from);
+  int named = 0;
+  for (int code = 0; code < 256; ++code) {
+    tflite::FileOperator op;
+    op.code = code;
+    const std::string name = tflite::operator_name(op);
+    const bool is_read = tflite::importer_of(code) != nullptr;
+    CAPTURE(name);
+    CHECK((table.find("`" + name + "`") != std::string_view::npos) == is_read);
+    named += is_read ? 1 : 0;
+  }
+  CHECK(named == std::ranges::count(table, '`') / 2);
 }

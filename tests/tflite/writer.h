@@ -22,7 +22,7 @@ struct FlatTensor {
   int8_t type = kI8;
   std::vector<float> scale{};
   std::vector<int64_t> zero{};
-  Bytes data{};
+  Bytes data{};  ///< none: it names an empty buffer
   int32_t axis = 0;
   bool variable = false;
   std::vector<int32_t> signature{};
@@ -40,6 +40,7 @@ struct FlatOperator {
   uint8_t kind = 0;
   std::vector<FlatOption> options{};
   std::string custom{};
+  bool old = false;  ///< written as old converters did: the code in the first field alone
 };
 
 struct FlatGraph {
@@ -73,12 +74,9 @@ inline Bytes write_tflite(const FlatGraph& g) {
   b.ForceDefaults(true);
   Tables buffers{table(b, [] {})}, tensors, codes, operators;
   for (const FlatTensor& t : g.tensors) {
-    uint32_t buffer = 0;
-    if (!t.data.empty()) {
-      const auto data = b.CreateVector(reinterpret_cast<const uint8_t*>(t.data.data()), t.data.size());
-      buffer = static_cast<uint32_t>(buffers.size());
-      buffers.push_back(table(b, [&] { b.AddOffset(at(0), data); }));
-    }
+    const auto data = b.CreateVector(reinterpret_cast<const uint8_t*>(t.data.data()), t.data.size());
+    const auto buffer = static_cast<uint32_t>(buffers.size());
+    buffers.push_back(table(b, [&] { b.AddOffset(at(0), data); }));
     const auto shape = b.CreateVector(t.shape);
     const auto signature = b.CreateVector(t.signature);
     const auto name = b.CreateString(t.name);
@@ -104,7 +102,7 @@ inline Bytes write_tflite(const FlatGraph& g) {
       b.AddElement<int8_t>(at(0), static_cast<int8_t>(op.code > 126 ? 127 : op.code), 0);
       if (!op.custom.empty()) b.AddOffset(at(1), custom);
       b.AddElement<int32_t>(at(2), 1, 0);
-      b.AddElement<int32_t>(at(3), op.code, 0);
+      if (!op.old) b.AddElement<int32_t>(at(3), op.code, 0);
     }));
     const auto inputs = b.CreateVector(op.inputs), outputs = b.CreateVector(op.outputs);
     const auto options = table(b, [&] {
