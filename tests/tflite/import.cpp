@@ -137,6 +137,23 @@ TEST_CASE("depthwise weights are turned, each channel with its scale and its bia
   CHECK(codes(g) == Lists{{5, 4}});
 }
 
+TEST_CASE("transposed convolutions, averages and nearest neighbours have the file's places and units") {
+  FlatGraph g;  // a kernel of one place, two apart: between them is what the bias says
+  g.tensors = {{"shape", {4}, kI32, {}, {}, bytes_of(std::vector<int32_t>{1, 1, 4, 1})},
+               {"w", {1, 1, 1, 1}, kI8, {0.5F}, {0}, bytes_of(std::vector<int8_t>{2})},
+               {"x", {1, 1, 2, 1}, kI8, {2}, {0}},
+               {"b", {1}, kI32, {}, {}, bytes_of(std::vector<int32_t>{3})},
+               {"y", {1, 1, 4, 1}, kI8, {1}, {0}}};
+  g.operators = {{67, {0, 1, 2, 3}, {4}, 49, {{0, int8_t{0}}, {1, 2}, {2, 1}}}};
+  g.inputs = {2}, g.outputs = {4};
+  CHECK(codes(g) == Lists{{3, 3, 5, 3}});
+  CHECK(parse_tflite(write_tflite(g), "file").model.modules[1].params.at("bias").qparams()->scale[0] == 1);
+  // SAME, 2 wide, one apart: the last average is of one cell
+  CHECK(codes(one(1, 5, {{0, int8_t{0}}, {1, 1}, {2, 1}, {3, 2}, {4, 1}}, {{1, 1, 3, 1}}, {{1, 1, 3, 1}})) == Lists{{1, 2, 2}});
+  // Half pixels: floor((i + 1/2) 3/2)
+  CHECK(codes(one(97, 74, {{1, int8_t{1}}}, {{1, 1, 3, 1}}, {{1, 1, 2, 1}}, {{1, 2}})) == Lists{{0, 2}});
+}
+
 TEST_CASE("operators that move values give the codes that they should") {
   // Split along axis 1; the axis is an input.
   FlatGraph split = one(49, 35, {{0, 2}}, {{1, 4}}, {{1, 2}, {1, 2}}, {{-1}});
@@ -277,6 +294,10 @@ TEST_CASE("what octet cannot compute as TensorFlow Lite does is refused by name"
   CHECK_THAT(with([](auto& g) { g.operators.push_back(g.operators[0]); }), Contains("known already"));
   CHECK_THAT(refusal(one(47, 0, {}, {{1, 4}}, {{1, 4}})), Contains("EXP"));
   CHECK_THAT(refusal(one(14, 0, {}, {{1, 4}}, {{1, 4}})), Contains("the formula gives codes of"));
+  FlatGraph moved = one(22, 17, {}, {{1, 4}}, {{2, 2}});
+  REQUIRE(refusal(moved) == "read");
+  moved.tensors[1].scale = {0.25F};
+  CHECK_THAT(refusal(moved), Contains("codes are not rescaled here"));
   FlatGraph bilinear = one(23, 15, {}, {{1, 2, 2, 1}}, {{1, 4, 4, 1}}, {{4, 4}});
   REQUIRE(refusal(bilinear) == "read");
   bilinear.tensors[0].type = bilinear.tensors.back().type = kU8;
