@@ -112,14 +112,30 @@ def check_cases(root, path, text):
       yield f'{path}: the test case "{match[1]}" asserts nothing'
 
 
+def can_fail(text):
+  return re.search(r'\bassert\b|sys\.exit\(', text) is not None or 'common.main(' in text
+
+
+def is_part(root, path):
+  """Whether a script beside it that can fail imports it, itself or by way of others."""
+  folder = os.path.dirname(path)
+  beside = {p: common.read(root, p) for p in common.project_files(root, '.py', folders=[folder]) if os.path.dirname(p) == folder}
+  parts, before = {p for p, text in beside.items() if can_fail(text)}, None
+  while parts != before:
+    before = set(parts)
+    named = {name for p in parts for name in re.findall(r'^ *(?:import|from) (\w+)', beside[p], re.M)}
+    parts |= {p for p in beside if os.path.basename(p)[:-3] in named}
+  return path in parts
+
+
 def check_tests(root, path, text):
   names = TEST_NAME.findall(text)
   yield from check_cases(root, path, text)
   for name in names:
     if len(name.split()) < 3:
       yield f'{path}: the test name "{name}" is no sentence'
-  if path.endswith('.py') and not re.search(r'\bassert\b|sys\.exit\(', text) and 'common.main(' not in text:
-    if not path.endswith(('common.py', 'drawn.py')) and '/faults/' not in path:  # imported by those that can
+  if path.endswith('.py') and not can_fail(text):
+    if not path.endswith('common.py') and '/faults/' not in path and not is_part(root, path):  # imported by those that can
       yield f'{path}: a test script that cannot fail'
 
 
@@ -172,7 +188,9 @@ CLEAN = {
     'meson.build': f"# {SPDX}\nexecutable('x', 'tests/x.cpp')\n", 'dev': SCRIPT, 'engine/ops.h': LIST, 'tests/x.cpp': CASE,
     'engine/meson.build': f"# {SPDX}\nfiles('ops/add.cpp')\n", 'engine/ops/add.cpp': HEAD,
     'tests/x.h': HELPER, 'tests/z.cpp': CALLING, 'tests/meson.build': f"# {SPDX}\nfiles('z.cpp')\n",
-    'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nassert True\n',
+    'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nfrom part import x\nassert x\n',
+    'tests/part.py': f'# {SPDX}\n# Says what this file is for.\nfrom values import x\n',
+    'tests/values.py': f'# {SPDX}\n# Says what this file is for.\nx = 1\n',
     OP_DOC: 'Edit `engine/ops.h`, write `engine/ops/add.cpp`, list it in meson.build.\n',
 }
 CASES = [
@@ -198,6 +216,8 @@ CASES = [
      'two is less'),
     ('a test name of one word', {'tests/x.cpp': CASE.replace('one is less than two', 'less')}, 'no sentence'),
     ('a script that cannot fail', {'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nprint(1)\n'}, 'cannot fail'),
+    ('a module that no script imports', {'tests/run.py': f'# {SPDX}\n# Says what this file is for.\nassert True\n'},
+     'tests/values.py: a test script that cannot fail'),
     ('a document that leaves out a place',
      {'engine/ops/pool2d.cpp': HEAD, 'engine/meson.build': f"# {SPDX}\nfiles('ops/add.cpp', 'ops/pool2d.cpp')\n"},
      'does not name engine/ops/pool2d.cpp'),
