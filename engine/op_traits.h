@@ -26,8 +26,8 @@ struct Param {
 
 /// What the codes of an output mean: `keep`, what the input's codes mean, so that there is no observer; `own`, its own range, which
 /// is observed; `either`, the one or the other, as the configuration wants it (averages, whose range may be far smaller than their
-/// input's); `fixed`, a range that is known before; `none`, there are none: the operator computes in float, and prepare leaves it
-/// and its wires alone.
+/// input's); `fixed`, a range that is known before; `none`, there are none: the operator computes in float, and prepare puts no
+/// hook on it and no crossing in front of it.
 enum class Codes : uint8_t { keep, own, either, fixed, none };
 
 /// Of Codes::fixed: the real values from lo up to hi, which just has no code, spread evenly over all codes (PyTorch's
@@ -63,7 +63,7 @@ struct Traits {
   bool pads = false;                  ///< f(x + c) is not f(x) + a constant: it reads zeros around its input, or is a norm of it
   bool selects = false;               ///< every output is one of the inputs' values: no range is larger than theirs
   bool keeps_mean = false;            ///< a channel's mean stays what it is
-  bool decides = false;               ///< gives places or truths, however its inputs were rounded
+  std::optional<int> decides{};       ///< outputs from this one on are places or truths, however its inputs were rounded
   std::optional<int> exact{};         ///< the input that means numbers of rows or truths: nothing is to round what they are made of
   std::optional<FixedRange> fixed{};  ///< of Codes::fixed
   std::optional<Product> product{};   ///< set: weights as they are stored times the input

@@ -10,6 +10,7 @@
 #include "compile/memory_planner.h"
 #include "engine/module_check.h"
 #include "engine/ops/functional.h"
+#include "io/firmware_limits.h"
 #include "io/image.h"
 #include "kernels/float_scope.h"
 #include "kernels/kernel.h"
@@ -253,27 +254,7 @@ class FirmwarePlanner {
     return false;
   }
 
-  /// What a device would refuse when it opens the image.
-  void check_sides(const Item& item) const {
-    constexpr std::string_view kSides[] = {"batch",    "in_h",     "in_w",     "in_c",       "out_h",    "out_w",      "out_c",
-                                           "channels", "kernel_h", "kernel_w", "stride_h",   "stride_w", "dilation_h", "dilation_w",
-                                           "groups",   "pad_top",  "pad_left", "pad_bottom", "pad_right"};
-    std::visit(
-        [&]<class Args>(const Args& args) {
-          kernels::Info<Args>::fields(args, [&]<class T>(std::string_view name, const T& value) {
-            if constexpr (std::is_same_v<T, int32_t>)
-              check(value <= image::kMaxSide || std::ranges::find(kSides, name) == std::end(kSides), path(item.module), ": ",
-                    name_of(item.call.args), " with ", name, " ", value, "; a device takes at most ", image::kMaxSide);
-          });
-        },
-        item.call.args);
-    const int64_t cells = std::visit([]<class Args>(const Args& a) { return kernels::Info<Args>::cells(a); }, item.call.args);
-    check(cells <= image::kMaxCells, path(item.module), ": an average of up to ", cells, " cells; a device takes at most ",
-          image::kMaxCells);
-  }
-
   void add_step(const Item& item, bool in_place, int time) {
-    check_sides(item);
     FirmwareStep step;
     step.path = path(item.module);
     step.args = item.call.args;
@@ -287,6 +268,8 @@ class FirmwarePlanner {
     const Blobs& blobs = step.blobs ? *step.blobs : none;
     KernelNeeds needs = options_.kernels ? options_.kernels(step.args, blobs) : KernelNeeds{};
     if (needs.packed.empty() && needs.scratch_bytes == 0) needs = kernel_needs(options_.target, step.args, blobs);
+    const bool packed = std::ranges::any_of(needs.packed, [](const PackedWeights& w) { return w.replaces_plain; });
+    check_device_limits(step.args, blobs, packed, step.path);
     step.packed = std::move(needs.packed);
     step.scratch_bytes = needs.scratch_bytes;
     step.why_not = std::move(needs.why_not);

@@ -49,6 +49,7 @@ const Form& form_of(const kernels::LinearArgs&) { return kLinear; }
 
 template <class Args>
 KernelNeeds packed(const Args& a, const Blobs& b, bool m55) {
+  if (!image::packable(a)) return {{}, 0, "the Cortex-M kernels count sides of up to 32768 and 2^26 weights"};
   const HeldConstants constants(a, {std::shared_ptr<const Blobs>(), &b});
   const kernels::Buffers data{nullptr, constants.weight(), nullptr, nullptr, constants.channels()};
   const cortex_m::Packed p = pack(a, data, m55 ? cortex_m::Target::m55 : cortex_m::Target::m4);

@@ -276,7 +276,7 @@ Metrics Statistics::metrics() const {
     m.saturated_low = static_cast<double>(s.low) / n, m.saturated_high = static_cast<double>(s.high) / n;
     int used = 0;
     const int first = is_wide(*qparams_) ? m.qmin >> 8 : m.qmin, last = is_wide(*qparams_) ? m.qmax >> 8 : m.qmax;
-    if (is_wide(*qparams_)) m.at_limits = static_cast<double>(s.at_qmin + s.at_qmax) / n;
+    if (is_wide(*qparams_)) m.at_limits = static_cast<double>((m.qmin == m.zero_point ? 0 : s.at_qmin) + s.at_qmax) / n;
     for (int q = first; q <= last; ++q) {
       const int64_t count = s.codes[static_cast<uint8_t>(q)];
       used += count > 0;

@@ -21,14 +21,14 @@ const FakeQuantize* hook_at(const Module& module, std::string_view point) {
 
 /// Kernels multiply a weight scale by the input's, and in integer roundings a bias is an int32 in units of that product. A channel
 /// whose weights are so small that the product would be no normal float, or its bias no int32, gets a larger scale: what its
-/// weights add is nothing beside the other channels, or less than a bias code.
+/// weights add is nothing beside the other channels, or less than a bias code. 16-bit layers have biases of 48 bits, and no more
+/// room all the same: an output that holds a bias of more codes takes a multiplier below 2^-32, which rescales all sums to 0.
 void make_room(QParams& q, const Tensor* bias, const QParams& input) {
-  constexpr float kNothing = 0x1p-60F, kLeastProduct = 0x1p-125F;
-  const float most_codes = code_dtype(input) == DType::i16 ? 0x1p45F : 0x1p30F;  // biases of 16-bit layers have 48 bits
+  constexpr float kNothing = 0x1p-60F, kLeastProduct = 0x1p-125F, kMostCodes = 0x1p30F;
   const float largest = *std::ranges::max_element(q.scale);
   for (size_t c = 0; c < q.scale.size(); ++c) {
     float least = std::min(kLeastProduct / input.scale[0], largest * kNothing);
-    if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / most_codes / input.scale[0]);
+    if (bias) least = std::max(least, std::abs(bias->data<float>()[c]) / kMostCodes / input.scale[0]);
     if (std::isfinite(least)) q.scale[c] = std::max(q.scale[c], least);
   }
 }

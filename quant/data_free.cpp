@@ -235,7 +235,9 @@ DataFree data_free(const Model& model, const DataFreeOptions& options) try {
   DataFree result;
   result.statistics = batch_norm_statistics(model);
   check(!result.statistics.empty(), "data_free: the model has no batch norm that follows a layer; calibrate with data instead");
-  result.reference = fuse(model, Aim::inference);
+  // 16-bit codes have no convolution with a residual.
+  const bool wide = options.qconfig && options.qconfig->activation && code_bits(*options.qconfig->activation) == 16;
+  result.reference = fuse(model, Aim::inference, {.residual = !wide});
   if (options.equalize) {
     int sweeps = 0;
     result.reference = equalize(result.reference, {.relu6 = options.relu6, .statistics = &result.statistics, .sweeps = &sweeps});

@@ -136,6 +136,11 @@ HookBox make_hook(std::string_view kind) {
   return HookBox(std::make_unique<FakeQuantize>(std::move(observer), true, false));
 }
 
+int code_bits(const FakeQuantize& hook) {
+  const auto [lo, hi] = hook.observer().codes();
+  return code_dtype({{1}, {0}, -1, 0, lo, hi}) == DType::i16 ? 16 : 8;
+}
+
 FakeQuantize* fake_quantize_at(HookBox& box) { return box ? dynamic_cast<FakeQuantize*>(&*box) : nullptr; }
 const FakeQuantize* fake_quantize_at(const HookBox& box) { return box ? dynamic_cast<const FakeQuantize*>(&*box) : nullptr; }
 

@@ -57,6 +57,9 @@ class FakeQuantize final : public Hook {
   std::optional<QParams> qparams_;  // of what was observed so far; written by non-const members only, so peeks may run in parallel
 };
 
+/// Bits of the codes that the hook's observer proposes: 8 or 16.
+int code_bits(const FakeQuantize&);
+
 /// Where prepare() marks a module that may keep its input's codes and was configured to stay float.
 inline constexpr const char* kFloatPoint = "float";
 class StaysFloat final : public Hook {

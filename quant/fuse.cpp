@@ -36,6 +36,13 @@ class Fuser {
         ++calls_[i];
       }
     }
+    std::vector<Shape> twice;
+    for (const Module& module : model.modules)
+      if (std::holds_alternative<Input>(module.op) && twice.emplace_back(module.nominal[0]).size() > 0) twice.back()[0] *= 2;
+    try {
+      larger_ = infer_shapes(model, twice);
+    } catch (const Error&) {  // it takes no other batch
+    }
   }
 
   /// Whether module `next` can join a sequence that ends in `last` and began as `first`.
@@ -51,7 +58,9 @@ class Fuser {
     // The convolution moves to where the addition stands, so that the residual exists; it must not be the convolution itself.
     const int other = module.inputs[module.inputs[0].module == s.back()].module;
     const Wire& beside = module.inputs[module.inputs[0].module == s.back()];
-    const bool whole = at(other).nominal[static_cast<size_t>(beside.port)] == last.nominal[0];  // nothing is repeated
+    bool whole = at(other).nominal[static_cast<size_t>(beside.port)] == last.nominal[0];  // nothing is repeated
+    if (!larger_.empty())  // nor of other batches: a constant stays as it is
+      whole &= larger_[static_cast<size_t>(other)][static_cast<size_t>(beside.port)] == larger_[static_cast<size_t>(s.back())][0];
     return takes_residual(first.op) && takes_activation(first.op) && (bare || after_bn) && other != s.back() && whole;
   }
 
@@ -132,7 +141,8 @@ class Fuser {
   const Model& model_;
   Aim aim_;
   Graph graph_;
-  std::vector<int> calls_;  // more than one: tied
+  std::vector<int> calls_;                    // more than one: tied
+  std::vector<std::vector<Shape>> larger_{};  // shapes of a batch twice the nominal one; none if there is no such batch
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/quantize.h"
 #include "kernels/f32/f32.h"
 #include "kernels/float_scope.h"
 #include "quant/observers/fixed.h"
@@ -34,11 +35,12 @@ std::pair<int32_t, int32_t> ObserverSpec::range() const {
 namespace {
 
 /// eps = 0: scales of ranges of zero and subnormal ones. A channel of zeros has no size of its own; with its neighbours' scale its
-/// bias fits the integers that theirs fit.
-void fill_floors(std::vector<float>& scale) {
-  const float largest = *std::ranges::max_element(scale);
-  for (float& s : scale) {
-    if (s == 0) s = largest > 0 ? largest : 1;
+/// bias fits the integers that theirs fit. Where all are zeros the scale is PyTorch's 1, of 16 bits that of values up to 1: half a
+/// code of a wire that is always 0 is to be little beside what others carry.
+void fill_floors(QParams& q) {
+  const float largest = *std::ranges::max_element(q.scale), alone = code_dtype(q) == DType::i16 ? 0x1p-15F : 1;
+  for (float& s : q.scale) {
+    if (s == 0) s = largest > 0 ? largest : alone;
     s = std::max(s, std::numeric_limits<float>::min());
   }
 }
@@ -62,7 +64,7 @@ QParams calculate_qparams(std::span<const float> min, std::span<const float> max
     if (!std::isfinite(scale)) scale = static_cast<float>((static_cast<double>(hi) - lo) / levels);  // hi - lo overflowed
     q.scale.push_back(std::max(scale, spec.eps));
   }
-  if (spec.eps == 0) fill_floors(q.scale);
+  if (spec.eps == 0) fill_floors(q);
   for (size_t c = 0; c < min.size(); ++c) {
     if (spec.symmetric()) {
       // Codes of u8 are symmetric around the middle: 128, or the middle of a custom range.

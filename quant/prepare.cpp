@@ -2,6 +2,7 @@
 // prepare: which module gets which hooks, and where a wire of floats, or of codes of another width, needs an observed crossing into
 // a quantized module.
 #include <algorithm>
+#include <climits>
 #include <utility>
 
 #include "engine/module_check.h"
@@ -72,15 +73,18 @@ HookBox weight_hook(const Op& op, const FakeQuantize& prototype) {
 /// Whose outputs are to be exact numbers, because a reader takes them for rows or truths, and what those are made of: a sum of row
 /// numbers, but not what decided on them.
 std::vector<bool> exact_values(const Model& model) {
-  std::vector<bool> exact(model.modules.size());
+  constexpr int kNone = INT_MAX;
+  std::vector<int> first(model.modules.size(), kNone);  // of its outputs that are to be exact
   for (size_t i = model.modules.size(); i-- > 0;) {
     const Module& module = model.modules[i];
     const Traits traits = traits_of(module.op);
+    const bool passed_on = first[i] < traits.decides.value_or(kNone) && !traits.product;
     for (size_t k = 0; k < module.inputs.size(); ++k)
-      if ((exact[i] && !traits.decides && !traits.product) || (traits.exact && *traits.exact == static_cast<int>(k)))
-        exact[static_cast<size_t>(module.inputs[k].module)] = true;
+      if (const Wire& w = module.inputs[k]; passed_on || (traits.exact && *traits.exact == static_cast<int>(k)))
+        first[static_cast<size_t>(w.module)] = std::min(first[static_cast<size_t>(w.module)], w.port);
   }
-  for (size_t i = 0; i < exact.size(); ++i) exact[i] = exact[i] && !traits_of(model.modules[i].op).product;
+  std::vector<bool> exact(model.modules.size());
+  for (size_t i = 0; i < exact.size(); ++i) exact[i] = first[i] < kNone && !traits_of(model.modules[i].op).product;
   return exact;
 }
 
@@ -88,16 +92,10 @@ bool is_observed(Codes codes, const QConfig& config) {
   return codes == Codes::own || codes == Codes::fixed || (codes == Codes::either && config.averages);
 }
 
-/// Bits of the codes that this observer proposes.
-int bits_of(const FakeQuantize& hook) {
-  const auto [lo, hi] = hook.observer().codes();
-  return lo < -128 || hi > 255 ? 16 : 8;
-}
-
 void check_activation(const QConfig* config, Rounding rounding, std::string_view path) {
   if (!config || !config->activation) return;
   const Observer& observer = std::as_const(*config->activation).observer();
-  check(bits_of(*config->activation) == 8 || rounding == Rounding::fixed_double || rounding == Rounding::fixed_single, path,
+  check(code_bits(*config->activation) == 8 || rounding == Rounding::fixed_double || rounding == Rounding::fixed_single, path,
         ": 16-bit activations need rounding \"fixed_double\" or \"fixed_single\", the model has \"", to_string(rounding),
         "\"; set Model::rounding before fuse and prepare, or give this module 8 bits");
   check(!observer.per_channel(), path, ": a ", observer.kind(), " observer for its activations; wires are quantized per tensor");
@@ -107,7 +105,7 @@ void check_activation(const QConfig* config, Rounding rounding, std::string_view
 /// inputs' codes. Operators that keep their input's parameters follow their input whatever the configuration says of them: they
 /// have nothing to quantize.
 int bits_given(const Module& module, const std::vector<int>& bits) {
-  if (const auto own = module.hooks.find("output"); own != module.hooks.end()) return bits_of(*fake_quantize_at(own->second));
+  if (const auto own = module.hooks.find("output"); own != module.hooks.end()) return code_bits(*fake_quantize_at(own->second));
   if (module.hooks.contains(kFloatPoint)) return 0;
   if (!may_keep_qparams(module.op) || module.inputs.empty()) return 0;
   for (const Wire& w : module.inputs)
@@ -151,15 +149,19 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     const QConfig* config = config_for(module.path, map);
     check_activation(config, model.rounding, module.path);
     const Traits traits = traits_of(module.op);
-    check(!traits.product || !traits.product->residual || !config || !config->activation || bits_of(*config->activation) == 8,
+    check(!traits.product || !traits.product->residual || !config || !config->activation || code_bits(*config->activation) == 8,
           module.path, ": a residual fused into a convolution of 16-bit codes; fuse without residuals");
     const bool is_exact = exact[moved.size()];
     const bool observed = config && !is_exact && is_observed(traits.codes, *config);
     const Module* owner = module.tied_to.empty() ? nullptr : &prepared[module.tied_to];
     const bool owner_observed = owner && owner->hooks.contains("output");
     const bool shared = ties == Ties::shared && owner_observed;
+    check(!owner_observed || !is_exact, module.path, ": a call of ", module.tied_to,
+          ", whose output is quantized, gives numbers of rows or truths, which are never rounded; keep ", module.tied_to, " float");
     check(!owner_observed || (observed && config->activation), module.path, ": a call of ", module.tied_to,
           ", whose output is quantized; give both the same configuration");
+    check(!shared || code_bits(*fake_quantize_at(owner->hooks.at("output"))) == code_bits(*config->activation), module.path,
+          ": a call of ", module.tied_to, " that shares its codes, with a configuration of another width; give both the same");
     if (observed && config->activation && !shared) module.hooks["output"] = output_hook(traits, *config->activation);
     if (observed && config->weight && is_weighted(module.op) && module.tied_to.empty())
       module.hooks["weight"] = weight_hook(module.op, *config->weight);
@@ -170,8 +172,8 @@ Model prepare(const Model& model, const QConfigMap& map, Ties ties) try {
     if (computes && (!config || is_exact)) module.hooks[kFloatPoint] = HookBox(std::make_unique<StaysFloat>());
     const bool wants_codes = observed && config->activation && !std::holds_alternative<Input>(module.op);
     for (Wire& w : module.inputs) {
-      if (!wants_codes || bits[w.module] == bits_of(*config->activation)) continue;
-      const Crossed crossed{w.module, w.port, bits_of(*config->activation)};
+      if (!wants_codes || bits[w.module] == code_bits(*config->activation)) continue;
+      const Crossed crossed{w.module, w.port, code_bits(*config->activation)};
       const auto [found, fresh] = crossings.try_emplace(crossed, static_cast<int>(prepared.modules.size()));
       if (fresh) {
         const Module& producer = prepared.modules[w.module];

@@ -54,11 +54,8 @@ bool matmul_shape(const octet_step&, const kernels::MatMulArgs&, uint32_t size);
 octet_status resize_shape(const octet_step&, const kernels::ResizeArgs&, int32_t size, bool real);
 /// Whether a table of these bytes is all the constants there are.
 bool table(const octet_tables&, uint32_t channels, uint32_t bytes);
-constexpr uint32_t kMaxRow = 1u << 23;  ///< weights of a channel: their sum of magnitudes stays below 2^31
+constexpr uint32_t kMaxRow = image::kMaxRow;
 
-/// Beyond conv2d and linear: that sizes computed from the arguments of a packed layer stay within 32 bits.
-bool packable(const kernels::Conv2dArgs&);
-bool packable(const kernels::LinearArgs&);
 /// The buffers of a packed layer against what its kernel needs.
 octet_status packed(const octet_step&, int32_t packed_bytes, int32_t scratch_bytes);
 

@@ -115,12 +115,12 @@ octet_status reduce_16(const octet_step& s, Rounding rounding) {
       !product(&outputs, a.shape, a.kept) || !product(&cells, a.shape + a.kept, a.reduced) ||
       !product(&all, a.shape, a.kept + a.reduced))
     return kArguments;
-  if (cells > static_cast<uint32_t>(kMostSummed16)) return OCTET_ERROR_BOUND;
+  const bool sums = a.kind == ReduceKind::mean || a.kind == ReduceKind::sum;
+  if (sums && cells > static_cast<uint32_t>(kMostSummed16)) return OCTET_ERROR_BOUND;
   if (s.input_count != 1 || s.input_bytes[0] % 2 != 0 || !inside(a.kept + a.reduced, a.shape, a.stride, s.input_bytes[0] / 2) ||
       s.output_bytes[0] != uint64_t{outputs} * 2)
     return kArguments;
   if (!kernels::is_wide(a.input_type) || a.input_zero_point != 0 || !output_16(a.output, a.output_type)) return kArguments;
-  const bool sums = a.kind == ReduceKind::mean || a.kind == ReduceKind::sum;
   return ok(static_cast<uint8_t>(a.kind) <= 3 && (!sums || is_multiplier(a.multiplier, a.shift)));
 }
 

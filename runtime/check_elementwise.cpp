@@ -125,7 +125,7 @@ octet_status reduce(const octet_step& s, Rounding rounding) {
     return OCTET_ERROR_ARGUMENTS;
   uint32_t outputs = 0, cells = 0, all = 0;
   if (!product(&outputs, a.shape, a.kept) || !product(&cells, a.shape + a.kept, a.reduced) ||
-      !product(&all, a.shape, a.kept + a.reduced) || cells > INT32_MAX / 256)
+      !product(&all, a.shape, a.kept + a.reduced))
     return OCTET_ERROR_ARGUMENTS;
   if (s.input_count != 1 || !inside(a.kept + a.reduced, a.shape, a.stride, s.input_bytes[0]) || s.output_bytes[0] != outputs)
     return OCTET_ERROR_ARGUMENTS;
@@ -136,7 +136,9 @@ octet_status reduce(const octet_step& s, Rounding rounding) {
     case ReduceKind::min:
       return a.input_type == a.output_type && a.input_zero_point == a.output.zero_point ? OCTET_OK : OCTET_ERROR_ARGUMENTS;
     case ReduceKind::mean:
-    case ReduceKind::sum: break;
+    case ReduceKind::sum:
+      if (cells > INT32_MAX / 256) return OCTET_ERROR_ARGUMENTS;
+      break;
     default: return OCTET_ERROR_ARGUMENTS;
   }
   const bool scales = rounding == Rounding::real ? is_scale(a.scale) : is_multiplier(a.multiplier, a.shift);

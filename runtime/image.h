@@ -25,6 +25,18 @@ constexpr uint32_t kMostTables = OCTET_MAX_TABLES;
 constexpr int32_t kMaxSide = 1 << 15;
 /// Most cells that an average is of: so many codes of 255 stay below 2^30.
 constexpr int32_t kMaxCells = 1 << 22;
+/// Most weights of a channel: their sum of magnitudes stays below 2^31.
+constexpr int32_t kMaxRow = 1 << 23;
+
+/// Whether what a packed layer's kernel computes of its sizes stays within 32 bits.
+constexpr bool packable(const kernels::Conv2dArgs& a) {
+  constexpr int64_t kMaxWeights = 1 << 26, kMaxRows = 1 << 28;
+  const int64_t width = int64_t{a.out_w - 1} * a.stride_w + a.kernel_w, height = int64_t{a.out_h - 1} * a.stride_h + a.kernel_h;
+  const int64_t window = int64_t{a.kernel_h} * a.kernel_w * a.in_c;
+  return width <= kMaxSide && height <= kMaxSide && width * a.in_c * (a.kernel_h + a.stride_h) <= kMaxRows &&
+         window * a.out_c <= kMaxWeights * a.groups;
+}
+constexpr bool packable(const kernels::LinearArgs& a) { return int64_t{a.in} * a.out <= 1 << 26; }
 
 /// Record kinds: values first, then ports (inputs before outputs), then steps in the order of running, each followed by its packed
 /// weights. A step's kind is its kernel's (kernels/info.h).

@@ -138,7 +138,7 @@ Traits Binary::traits() const {
           .part = fn == BinaryFn::add ? Part::sum : Part::other,
           .wires = 2,
           .selects = selects && act == Activation::none,
-          .decides = fn >= BinaryFn::equal};
+          .decides = fn >= BinaryFn::equal ? std::optional(0) : std::nullopt};
 }
 
 std::vector<Shape> Binary::shapes(const ShapeCall& call) const {

@@ -81,6 +81,8 @@ Rows joined_rows(const Shape& whole, int64_t axis) {
 Lowered Concat::lower(const LowerCall& call) const {
   Lowered lowered;
   const Rows rows = joined_rows(call.output_shapes[0], axis);
+  check(rows.stride <= INT32_MAX / code_size(*call.output), call.path, ": rows of ", rows.stride,
+        " elements, too many bytes for one kernel call");  // 16-bit codes of one meaning are copied as bytes
   int64_t offset = 0;
   for (size_t i = 0; i < call.inputs.size(); ++i) {
     const kernels::RequantizeArgs a = requantize_args(call.inputs[i], *call.output, call.rounding,

@@ -141,8 +141,10 @@ Lowered Conv2d::lower(const LowerCall& call) const {
   a.rounding = call.rounding;
   a.output = output_args(*call.output, act, call.rounding, true);
   if (residual) {
-    check(!has_wide_codes(x), call.path, ": a residual fused into a convolution of 16-bit codes; fuse without residuals");
     const QParams& r = call.inputs[1];
+    check(!has_wide_codes(x), call.path, ": a residual fused into a convolution of 16-bit codes; fuse without residuals");
+    check(!has_wide_codes(r), call.path,
+          ": a residual of 16-bit codes fused into a convolution of 8-bit codes; fuse without residuals");
     a.residual_type = code_type(r);
     a.residual_zero_point = r.zero_point[0];
     switch (call.rounding) {

@@ -48,7 +48,7 @@ Pick Pad::pick(const Shape& x, std::string_view path) const {
         " paddings for shape ", to_string(x));
   check(mode <= PadMode::circular, path, ": unknown padding ", static_cast<int>(mode));
   check(std::isfinite(static_cast<float>(value)), path, ": padding with ", value);
-  Pick pick{{}, value};
+  Shape padded;
   for (size_t i = 0; i < x.size(); ++i) {
     const int64_t n = x[i];
     for (const int64_t size : {before[i], after[i]})
@@ -61,8 +61,13 @@ Pick Pad::pick(const Shape& x, std::string_view path) const {
     check(mode == PadMode::constant || n > 0 || most <= 0, path, ": nothing to pad axis ", i, " of shape ", to_string(x), " with");
     check(mode != PadMode::circular || most <= n, path, ": circular padding of ", most, " for axis ", i, " of shape ",
           to_string(x));
+    padded.push_back(before[i] + n + after[i]);
+  }
+  check_picked_shape(padded, path);
+  Pick pick{{}, value};
+  for (size_t i = 0; i < x.size(); ++i) {
     auto& axis = pick.axes.emplace_back();
-    for (int64_t at = -before[i]; at < n + after[i]; ++at) axis.push_back(beyond(at, n, mode));
+    for (int64_t at = -before[i]; at < x[i] + after[i]; ++at) axis.push_back(beyond(at, x[i], mode));
   }
   return pick;
 }
@@ -103,10 +108,15 @@ Pick Gather::pick(const Shape& x, std::string_view path) const {
 
 Pick Tile::pick(const Shape& x, std::string_view path) const {
   check(repeats.size() == x.size(), path, ": ", repeats.size(), " repeats for shape ", to_string(x));
-  Pick pick;
+  Shape tiled;
   for (size_t i = 0; i < x.size(); ++i) {
     check(repeats[i] > 0 && repeats[i] < kLongest && x[i] < kLongest && repeats[i] * x[i] < kLongest, path, ": axis ", i,
           " of shape ", to_string(x), " repeated ", repeats[i], " times");
+    tiled.push_back(repeats[i] * x[i]);
+  }
+  check_picked_shape(tiled, path);
+  Pick pick;
+  for (size_t i = 0; i < x.size(); ++i) {
     auto& axis = pick.axes.emplace_back();
     for (int64_t at = 0; at < repeats[i] * x[i]; ++at) axis.push_back(at % x[i]);
   }

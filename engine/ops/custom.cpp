@@ -29,13 +29,17 @@ Traits Custom::traits() const {
           .channels = Channels::mixes,
           .part = Part::other,
           .wires = function ? function->inputs() : 1,
-          .outputs = function ? function->outputs() : 1};
+          .outputs = function ? function->outputs() : 1,
+          .exact = function ? function->exact() : std::nullopt};
 }
 
 std::vector<Shape> Custom::shapes(const ShapeCall& call) const {
   check(function != nullptr, call.path, ": a custom operator without a function");
   check(function->outputs() > 0, call.path, ": ", function->kind(), " has ", function->outputs(), " outputs");
   call.expect_inputs(static_cast<size_t>(function->inputs()));
+  const std::optional<int> exact = function->exact();
+  check(!exact || (*exact >= 0 && *exact < function->inputs()), call.path, ": ", function->kind(), " wants input ",
+        exact.value_or(0), " exact, it has ", function->inputs());
   const std::vector<Shape> all = users(call.path, *function, [&] { return function->shapes(call.inputs); });
   check(all.size() == static_cast<size_t>(function->outputs()), call.path, ": ", function->kind(), " gives ", all.size(),
         " shapes, it has ", function->outputs(), " outputs");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/ops/op.h"
@@ -19,14 +20,17 @@ class CustomFunction {
   virtual std::string attributes() const { return {}; }
   virtual int inputs() const { return 1; }
   virtual int outputs() const { return 1; }
+  /// The input that means numbers of rows or truths, if one does: what it is made of is never rounded.
+  virtual std::optional<int> exact() const { return std::nullopt; }
   /// Of its outputs. Throws Error for shapes that it does not take; the module's path is put in front.
   virtual std::vector<Shape> shapes(std::span<const Shape> inputs) const = 0;
   /// f32 or f64 as its inputs are. Var::made gives an output its derivative; a constant has none.
   virtual std::vector<Var> forward(std::span<const Var> inputs) const = 0;
 };
 
-/// Computes in float: prepare leaves it and its wires alone, a device does not run it (an own operator on codes is the runtime's
-/// business: examples/own_operator).
+/// Computes in float: prepare puts no hook on it and no crossing in front of it. What it reads may be codes all the same, of an
+/// input or a layer that is quantized, and comes as the reals they mean; an input that no rounding may touch is exact(). A device
+/// does not run it (an own operator on codes is the runtime's business: examples/own_operator).
 struct Custom {
   std::shared_ptr<const CustomFunction> function;
 

@@ -106,10 +106,11 @@ int32_t residual_shift(const LowerCall& call, const QParams& weight) {
   const double output = static_cast<double>(call.output->scale[0]);
   const double own = static_cast<double>(call.inputs[0].scale[0]) * static_cast<double>(std::ranges::max(weight.scale)) / output;
   const double other = std::ldexp(static_cast<double>(call.inputs[1].scale[0]) / output, -kernels::kResidualBits);
-  for (int32_t shift = 62; shift > 0; --shift)
+  constexpr int32_t kLeast = 30;  // with fewer bits the residual's own multiplier is off by more than an eighth of a code
+  for (int32_t shift = 62; shift >= kLeast; --shift)
     if (std::nearbyint(std::ldexp(std::max(own, other), shift)) <= std::numeric_limits<int32_t>::max()) return shift;
-  fail(call.path, ": the output's scale ", call.output->scale[0], " is too small for a sum with a residual of scale ",
-       call.inputs[1].scale[0], "; fuse without residuals");
+  fail(call.path, ": the output's scale ", call.output->scale[0], " is too small for a sum of weights of scale ",
+       std::ranges::max(weight.scale), " with a residual of scale ", call.inputs[1].scale[0], "; fuse without residuals");
 }
 
 ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const Tensor* bias, bool float_product,
@@ -137,6 +138,7 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
     const float b = biases.real(c);
     if (asymmetric) blobs.weight_zero_point.push_back(zw);
     int64_t bound = 0;
+    double multiplied = 0;  // by what a multiplier of 0 stands for
     for (int64_t i = c * row; i < (c + 1) * row; ++i) bound += std::abs(int64_t{codes[i]} - zw) * reach;
     switch (call.rounding) {
       case Rounding::real:
@@ -161,6 +163,7 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
                                       ? FixedMultiplier{static_cast<int32_t>(std::nearbyint(std::ldexp(real, residual_shift))), 0}
                                       : quantize_multiplier(real);
         if (wide) check_wide_multiplier(m, real, call.path);
+        if (wide && m.multiplier == 0) multiplied = real;
         blobs.multiplier.push_back(m.multiplier);
         blobs.shift.push_back(m.shift);
         break;
@@ -168,6 +171,13 @@ ModuleTables weighted_tables(const LowerCall& call, const Tensor& weight, const 
     }
     check(bound <= most, call.path, ": the sum of channel ", c, " can reach ", bound, ", beyond ", wide ? 48 : 32,
           " bits; keep this layer float or split it");
+    // Codes of a bias are a file's, and 0 is what TensorFlow Lite makes of these sums.
+    check(!bias || bias->dtype() != DType::f32 || static_cast<double>(bound) * multiplied < 0.5, call.path, ": channel ", c,
+          " would be 0 whatever it reads, its scales multiply sums of up to ", bound, " by ", multiplied,
+          "; give its weights a larger scale or keep this layer float");
+    // Multipliers that share a shift with a residual's are off by half a step of 2^-shift.
+    check(residual_shift == 0 || bound <= int64_t{1} << (residual_shift - 2), call.path, ": the sum of channel ", c, " can reach ",
+          bound, ", too much for the ", residual_shift, " bits that the largest weight scale leaves; fuse without residuals");
     blobs.accumulator_bound = std::max(blobs.accumulator_bound, bound);
   }
   return {std::make_shared<const Blobs>(std::move(blobs))};

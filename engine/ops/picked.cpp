@@ -2,6 +2,7 @@
 // Copies by an index for each axis: as tensors, their gradients, and as runs of the gather kernel.
 #include "engine/ops/picked.h"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -56,13 +57,22 @@ std::vector<int64_t> all_of(int64_t n) {
   return all;
 }
 
+void check_picked_shape(const Shape& shape, std::string_view path) {
+  constexpr int64_t kLongest = int64_t{1} << 24, kMost = int64_t{1} << 31;
+  check(shape.size() <= 6, path, ": shape ", to_string(shape), ", expected up to six axes");
+  int64_t elements = 1;  // an axis of none hides no long one
+  for (const int64_t n : shape) {
+    check(n <= kLongest, path, ": shape ", to_string(shape), " has an axis of more than ", kLongest, " elements");
+    elements *= std::max<int64_t>(n, 1);
+    check(elements < kMost, path, ": shape ", to_string(shape), " is too large");
+  }
+}
+
 void check_pick(const Pick& pick, const Shape& input, std::string_view path) {
-  check(pick.axes.size() == input.size() && input.size() <= 6, path, ": shape ", to_string(input), ", expected up to six axes");
+  check(pick.axes.size() == input.size(), path, ": a pick of ", pick.axes.size(), " axes from shape ", to_string(input));
   for (size_t i = 0; i < input.size(); ++i)
     for (const int64_t at : pick.axes[i])
       if (at < -1 || at >= input[i]) fail(path, ": index ", at, " into axis ", i, " of shape ", to_string(input));
-  constexpr int64_t kLimit = int64_t{1} << 31;
-  check(numel(input) < kLimit, path, ": shape ", to_string(input), " is too large");
 }
 
 Tensor picked(const Tensor& x, const Pick& pick) {

@@ -18,6 +18,9 @@ struct Pick {
 
 /// 0, 1, …, n - 1.
 std::vector<int64_t> all_of(int64_t n);
+/// Throws naming `path` for a shape whose indices are not to be made: of more than six axes, of an axis of more than 2^24 elements,
+/// of 2^31 elements. What a file claims is not to be allocated.
+void check_picked_shape(const Shape&, std::string_view path);
 /// Throws naming `path` for an index outside its axis.
 void check_pick(const Pick&, const Shape& input, std::string_view path);
 /// Of any dtype; codes come without their parameters.
@@ -34,13 +37,16 @@ LoweredFloats lower_pick(const FloatLowerCall&, const Pick&);
 template <class Op>
 std::vector<Shape> shapes_of_pick(const Op& op, const ShapeCall& call) {
   call.expect_inputs(1);
+  check_picked_shape(call.inputs[0], call.path);
   const Pick pick = op.pick(call.inputs[0], call.path);
   check_pick(pick, call.inputs[0], call.path);
   return {pick.output()};
 }
 template <class Op>
 std::vector<Var> forward_of_pick(const Op& op, const Call& call) {
-  return {picked(call.inputs[0], op.pick(call.inputs[0].shape(), call.path))};
+  const Shape& x = call.inputs[0].shape();
+  check_picked_shape(x, call.path);
+  return {picked(call.inputs[0], op.pick(x, call.path))};
 }
 template <class Op>
 Lowered lower_of_pick(const Op& op, const LowerCall& call) {

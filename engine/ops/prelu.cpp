@@ -71,7 +71,9 @@ ModuleTables PRelu::tables(const LowerCall& call) const {
     if (!slope.qparams()) return fixed_prelu(a[c], x, y, call.rounding);
     const QParams& q = *slope.qparams();
     const size_t pair = q.axis < 0 ? 0 : static_cast<size_t>(c);
-    const int32_t code = slope.dtype() == DType::i8 ? slope.data<int8_t>()[c] : slope.data<uint8_t>()[c];
+    const int32_t code = slope.dtype() == DType::i8    ? slope.data<int8_t>()[c]
+                         : slope.dtype() == DType::i16 ? slope.data<int16_t>()[c]
+                                                       : slope.data<uint8_t>()[c];
     return fixed_prelu(code - q.zero_point[pair], q.scale[pair], x, y, call.rounding);
   });
 }

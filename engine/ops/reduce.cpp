@@ -132,11 +132,11 @@ std::vector<Var> Reduce::forward(const Call& call) const {
 
 kernels::ReduceArgs reduce_args(const LowerCall& call, kernels::ReduceKind kind, const View& kept, const View& reduced) {
   const QParams &qx = call.inputs[0], &qy = *call.output;
-  const bool mean = kind == kernels::ReduceKind::mean;
+  const bool mean = kind == kernels::ReduceKind::mean, sums = mean || kind == kernels::ReduceKind::sum;
   const int64_t cells = numel(reduced.shape);
   // Differences from the zero point summed in int32.
-  check(cells <= (has_wide_codes(qx) ? kernels::kMostSummed16 : ((int64_t{1} << 31) - 1) / 256), call.path, ": the sum of ", cells,
-        " cells can exceed 32 bits; reduce in two steps");
+  check(!sums || cells <= (has_wide_codes(qx) ? kernels::kMostSummed16 : ((int64_t{1} << 31) - 1) / 256), call.path,
+        ": the sum of ", cells, " cells can exceed 32 bits; reduce in two steps");
   kernels::ReduceArgs a{};
   a.kind = kind;
   a.kept = join_axes(a, 0, kept);

@@ -43,7 +43,7 @@ struct ArgReduce {
                                             Field{"keepdims", &ArgReduce::keepdims}, Field{"select_last", &ArgReduce::select_last}};
   bool operator==(const ArgReduce&) const = default;
   std::vector<Param> params() const { return {}; }
-  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .decides = true}; }
+  Traits traits() const { return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .decides = 0}; }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return keepdims && order.move(axis); }
   std::vector<Shape> shapes(const ShapeCall&) const;
@@ -61,7 +61,7 @@ struct TopK {
   bool operator==(const TopK&) const = default;
   std::vector<Param> params() const { return {}; }
   Traits traits() const {
-    return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .outputs = 2, .decides = true};
+    return {.codes = Codes::none, .channels = Channels::mixes, .part = Part::other, .outputs = 2, .decides = 1};
   }
   Activation activation() const { return Activation::none; }
   bool remap_axes(const AxisOrder& order) { return order.move(axis); }

@@ -39,6 +39,19 @@ int64_t nearest_to(ResizedAxis::Place p, NearestMode mode) {
   return 0;
 }
 
+/// Of align_corners, where a float32 next to a whole number would be another one. round_prefer_ceil is TensorFlow Lite's
+/// RESIZE_NEAREST_NEIGHBOR, and its float32 steps count.
+int64_t exactly_nearest(const ResizedAxis& axis, int64_t i, NearestMode mode) {
+  const int64_t top = i * (axis.in - 1), bottom = std::max<int64_t>(axis.out - 1, 1);
+  switch (mode) {
+    case NearestMode::floor: return top / bottom;
+    case NearestMode::ceil: return (top + bottom - 1) / bottom;
+    case NearestMode::round_prefer_floor: return (2 * top + bottom - 1) / (2 * bottom);
+    case NearestMode::round_prefer_ceil: break;
+  }
+  return nearest_to(axis.place(i), mode);
+}
+
 }  // namespace
 
 ResizedAxis::Place ResizedAxis::place(int64_t i) const {
@@ -86,11 +99,14 @@ Pick ResizeNearest::pick(const Shape& x, std::string_view path) const {
   constexpr int64_t kLongest = int64_t{1} << 24;  // what a file claims is not to be allocated
   check(nearest <= NearestMode::round_prefer_ceil, path, ": unknown kind of resizing");
   const ResizedAxes axes = resized_axes(resizing(), x, path, kLongest);
+  check_picked_shape(axes.output(x), path);
   const auto chosen = [&](const ResizedAxis& axis) {
     std::vector<int64_t> all;
     for (int64_t i = 0; i < axis.out; ++i) {
       const ResizedAxis::Place p = axis.place(i);
-      all.push_back(axis.outside(p) ? -1 : std::clamp<int64_t>(nearest_to(p, nearest), 0, axis.in - 1));
+      const bool corners = axis.coordinates == Coordinates::align_corners;
+      const int64_t at = corners ? exactly_nearest(axis, i, nearest) : nearest_to(p, nearest);
+      all.push_back(axis.outside(p) ? -1 : std::clamp<int64_t>(at, 0, axis.in - 1));
     }
     return all;
   };

@@ -56,7 +56,8 @@ struct Resizing {
 /// N,H,W,C pictures of another size by the nearest position. Output element i of `out` lies, in float32, at
 ///   asymmetric            i / s                      (TensorFlow Lite's and PyTorch's nearest, with floor)
 ///   half_pixel            (i + 1/2) / s - 1/2        (PyTorch's nearest-exact, with round_prefer_ceil)
-///   align_corners         i (in - 1) / (out - 1), 0 if out is 1
+///   align_corners         i (in - 1) / (out - 1), 0 if out is 1; exact, but round_prefer_ceil takes TensorFlow Lite's
+///                         f32(i * f32((in - 1) / (out - 1)))
 ///   pytorch_half_pixel    as half_pixel, 0 if out is 1
 ///   half_pixel_symmetric  as half_pixel, plus in/2 (1 - out / (in s)): the two margins that rounding `out` left are alike
 ///   tf_crop_and_resize    (in - 1) (begin + i (end - begin) / (out - 1)), halfway between begin and end if out is 1; what lies
@@ -109,7 +110,10 @@ struct ResizeLinear {
   std::vector<Param> params() const { return {}; }
   Traits traits() const {
     const bool fills = resizing().fills();
-    return {.codes = fills ? Codes::own : Codes::keep, .channels = fills ? Channels::mixes : Channels::scales, .part = Part::other};
+    return {.codes = fills ? Codes::own : Codes::keep,
+            .channels = fills ? Channels::mixes : Channels::scales,
+            .part = Part::other,
+            .pads = coordinates == Coordinates::tf_crop_and_resize};
   }
   Activation activation() const { return Activation::none; }
   static bool remap_axes(const AxisOrder&) { return false; }

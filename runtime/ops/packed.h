@@ -21,7 +21,7 @@ namespace family = cortex_m::OCTET_FAMILY;
 template <class Args>
 static octet_status fits(const octet_step* s) {
   const Args& a = args<Args>(s);
-  if (!checks::packable(a) || !family::accepts(a)) return OCTET_ERROR_KERNEL;
+  if (!image::packable(a) || !family::accepts(a)) return OCTET_ERROR_KERNEL;
   return checks::packed(*s, family::packed_bytes(a), family::scratch_bytes(a));
 }
 

@@ -56,6 +56,30 @@ TEST_CASE("the float mean of many equal numbers is that number") {
   CHECK(infer(m, {&x, 1})[0].data<float>()[0] == 1.0f);
 }
 
+TEST_CASE("an operator of indices refuses what it would only allocate, by the module's name") {
+  using Catch::Matchers::Contains;
+  const auto added = [](const Shape& x, const Op& op) {
+    Model m;
+    m.add("x", Input{x});
+    m.add("op", op);
+  };
+  constexpr int64_t kLong = (int64_t{1} << 24) + 1;
+  const std::vector<Op> all{ResizeNearest{{7, 7}}, Pad{{0, 1, 0, 0}, {0, 0, 0, 0}}, Flip{{1}}, Roll{{1}, {2}}, Gather{1, {0}},
+                            Tile{{1, 1, 1, 1}}};
+  for (const Op& op : all) {
+    CAPTURE(name_of(op));
+    CHECK_THROWS_WITH(added({INT32_MAX, 5, 5, 4}, op), Contains("op: ") && Contains("2147483647"));
+    CHECK_THROWS_WITH(added({kLong, 5, 1, 1}, op), Contains("op: ") && Contains("16777217"));
+    CHECK_THROWS_WITH(added({1 << 20, 1 << 6, 1 << 6, 1}, op), Contains("op: ") && Contains("is too large"));
+    CHECK_NOTHROW(added({2, 5, 5, 4}, op));
+  }
+  CHECK_THROWS_WITH(added({1 << 23, 0, 1 << 23, 1}, Flip{{0}}), Contains("op: ") && Contains("is too large"));
+  CHECK_THROWS_WITH(added({1, 1, 1, 1}, Pad{Shape(4, kLong - 10), Shape(4, 0)}), Contains("op: ") && Contains("is too large"));
+  CHECK_THROWS_WITH(added({1, 1, 1, 1}, Tile{Shape(4, kLong - 10)}), Contains("op: ") && Contains("is too large"));
+  CHECK_THROWS_WITH(added({2, 1, 1, 64}, ResizeNearest{{1 << 22, 1 << 22}}), Contains("op: ") && Contains("is too large"));
+  CHECK_THROWS_WITH(added({1, 1, 1, 1, 1, 1, 1}, Flip{{0}}), Contains("op: ") && Contains("up to six axes"));
+}
+
 TEST_CASE("the transpose of a scalar is the scalar, in floats and codes") {
   Model m;
   m.add("x", Input{{1}});

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "engine/model.h"
+#include "engine/module_check.h"
 #include "engine/random.h"
+#include "kernels/ref/ref16.h"
 #include "tests/catch.h"
 
 using namespace octet;
@@ -232,4 +234,99 @@ TEST_CASE("a layer whose weights are floats does not run on codes, whatever lies
   CHECK(wide["op"].params.at("weight").dtype() == DType::i8);
   CHECK(wide["op"].params.at("weight").qparams() == m["op"].params.at("weight").qparams());
   CHECK(wide["op"].params.at("bias").dtype() == DType::f64);
+}
+
+TEST_CASE("a residual keeps bits enough for every channel, or its layer is refused by name") {
+  // M = 0.1 * sw / 0.2; the sums are of 3 weights of 100, and reach 300 * 128.
+  const auto made = [](const std::vector<float>& sw, float sr, float bias) {
+    Model m;
+    m.rounding = Rounding::fixed_double;
+    const int x = m.add("x", Input{{1, 2, 2, 3}}), r = m.add("r", Input{{1, 2, 2, 3}});
+    m.add("op", Conv2d{.in = 3, .out = 3, .kernel = {1, 1}, .residual = true}, {x, r});
+    m.modules[0].out_q = {i8(0.1F, 0)}, m.modules[1].out_q = {i8(sr, 0)}, m.modules[2].out_q = {i8(0.2F, 0)};
+    m.modules[2].params["weight"] = weights({3, 1, 1, 3}, std::vector<int8_t>(9, 100), {sw, {0, 0, 0}, 0, 0, -127, 127});
+    m.modules[2].params["bias"] = Tensor::of<float>({3}, std::vector<float>{bias, 0, 0});
+    return m;
+  };
+  const auto shift = [&](const Model& m) { return std::get<kernels::Conv2dArgs>(lowered(m).calls[0].args).residual_shift; };
+  CHECK(shift(made({0.01F, 0.01F, 0.02F}, 0.3F, 1)) == 37);
+  CHECK(shift(made({0.01F, 0.01F, 3.9F}, 0.3F, 0)) == 30);
+  CHECK_THROWS_WITH(
+      lowered(made({0.01F, 0.01F, 4.1F}, 0.3F, 0)),
+      Contains(
+          "is too small for a sum of weights of scale 4.0999999 with a residual of scale 0.300000012; fuse without residuals"));
+  CHECK_THROWS_WITH(lowered(made({0.01F, 0.01F, 0.02F}, 1e6F, 0)),
+                    Contains("with a residual of scale 1000000; fuse without residuals"));
+  // At 30 bits a sum of up to 2^28 is off by an eighth of a code: 38,400 and the bias.
+  const float unit = 0.1F * 0.01F, most = static_cast<float>((1 << 28) - 38'400 - 100);
+  CHECK_NOTHROW(lowered(made({0.01F, 0.01F, 3.9F}, 0.3F, most * unit)));
+  CHECK_THROWS_WITH(lowered(made({0.01F, 0.01F, 3.9F}, 0.3F, (most + 200) * unit)),
+                    Contains("op: the sum of channel 0 can reach 268") &&
+                        Contains("too much for the 30 bits that the largest weight scale leaves; fuse without residuals"));
+  CHECK_NOTHROW(lowered(made({0.01F, 0.01F, 0.02F}, 0.3F, (most + 200) * unit)));
+}
+
+TEST_CASE("a residual of 16-bit codes is refused by name wherever its layer's own have 8") {
+  for (const Rounding rounding : {Rounding::fixed_double, Rounding::fixed_single}) {
+    Model m;
+    m.rounding = rounding;
+    const int x = m.add("x", Input{{1, 2, 2, 3}}), wide = m.add("wide", Unary{UnaryFn::identity}, {x});
+    m.add("op", Conv2d{.in = 3, .out = 3, .kernel = {1, 1}, .residual = true}, {x, wide});
+    m.modules[0].out_q = {i8(0.05F, 0)}, m.modules[1].out_q = {{{{2e-4F}, {0}, -1, 0, -32768, 32767}}};
+    m.modules[2].out_q = {i8(0.08F, 0)};
+    m.modules[2].params["weight"] = weights({3, 1, 1, 3}, std::vector<int8_t>(9, 1), {{0.01F}, {0}, -1, 0, -127, 127});
+    m.modules[2].params["bias"] = Tensor::zeros({3});
+    CHECK_THROWS_WITH(lowered(m), Contains("op: a residual of 16-bit codes fused into a convolution of 8-bit codes"));
+    m.modules[1].out_q = m.modules[0].out_q;
+    CHECK_NOTHROW(lowered(m));
+  }
+}
+
+TEST_CASE("a concatenation whose rows have more bytes than a kernel counts is refused by name") {
+  for (const bool wide : {false, true}) {
+    Model m;
+    m.rounding = Rounding::fixed_double;
+    m.add("a", Input{{1, 4}}), m.add("b", Input{{1, 4}}), m.add("op", Concat{0}, {0, 1});
+    const QParams q = wide ? QParams{{1e-4F}, {0}, -1, 0, -32768, 32767} : i8(0.1F, 0);
+    for (Module& module : m.modules) module.out_q = {q};
+    const auto rows = [&](int64_t n) {
+      const std::vector<Shape> in{{n - 1, 1 << 12}, {1, 1 << 12}};
+      return lower(m, 2, in);
+    };
+    const int64_t most = (int64_t{1} << (wide ? 18 : 19)) - 1;
+    const Lowered fits = rows(most);
+    CHECK(fits.calls[1].outputs[0].offset == (most - 1) * (wide ? 8192 : 4096));
+    CHECK_THROWS_WITH(rows(most + 1),
+                      Contains("op: ") && Contains(wide ? "too many bytes for one kernel call" : "too large for one kernel call"));
+  }
+}
+
+TEST_CASE("the largest of many codes has no limit that only their sum needs") {
+  const int64_t many = kernels::kMostSummed16 + 1;
+  for (const ReduceFn fn : {ReduceFn::max, ReduceFn::min, ReduceFn::mean, ReduceFn::sum}) {
+    const bool sums = fn == ReduceFn::mean || fn == ReduceFn::sum;
+    const QParams q{{1e-3F}, {0}, -1, 0, -32768, 32767};
+    Model m = layer(Reduce{fn, {1}}, {1, many}, q, q, Rounding::fixed_double);
+    CAPTURE(static_cast<int>(fn));
+    if (sums) {
+      CHECK_THROWS_WITH(lowered(m), Contains("op: the sum of 65536 cells"));
+      continue;
+    }
+    Tensor x = Tensor({1, many}, DType::i16).with(q);
+    std::ranges::fill(x.mutable_data<int16_t>(), int16_t{7});
+    x.mutable_data<int16_t>()[40'000] = fn == ReduceFn::max ? 1234 : -1234;
+    CHECK(int{infer(m, {&x, 1})[0].data<int16_t>()[0]} == (fn == ReduceFn::max ? 1234 : -1234));
+  }
+}
+
+TEST_CASE("slopes may be codes of 16 bits: what a model's check accepts is computed") {
+  for (const Rounding rounding : {Rounding::real, Rounding::fixed_double, Rounding::fixed_single}) {
+    Model m = layer(PRelu{1}, {1, 4}, i8(0.1F, 0), i8(0.1F, 0), rounding);
+    m.modules[1].params["weight"] =
+        Tensor::of<int16_t>({1}, std::vector<int16_t>{8192}).with({{0x1p-15F}, {0}, -1, 0, -32768, 32767});
+    check_module(m.modules[1], "op");
+    const Tensor x = Tensor::of<int8_t>({1, 4}, std::vector<int8_t>{40, 0, -40, -80}).with(i8(0.1F, 0));
+    const Tensor y = infer(m, {&x, 1})[0];
+    CHECK(std::ranges::equal(y.data<int8_t>(), std::vector<int8_t>{40, 0, -10, -20}));
+  }
 }

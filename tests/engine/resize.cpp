@@ -152,4 +152,37 @@ TEST_CASE("interpolated codes: the nearest code in real, TensorFlow Lite's integ
   CHECK(compared > 10'000);
 }
 
+TEST_CASE("the nearest of aligned corners is that of exact fractions, and TensorFlow Lite's where halves go up") {
+  int64_t differs = 0, compared = 0;
+  for (int64_t in = 1; in <= 48; ++in)
+    for (int64_t out = 1; out <= 64; ++out)
+      for (const NearestMode mode :
+           {NearestMode::floor, NearestMode::ceil, NearestMode::round_prefer_floor, NearestMode::round_prefer_ceil}) {
+        const ResizeNearest op{.size = {out, 1}, .coordinates = Coordinates::align_corners, .nearest = mode};
+        const std::vector<int64_t> places = op.pick({1, in, 1, 1}, "x").axes[1];
+        REQUIRE(std::ssize(places) == out);
+        for (int64_t i = 0; i < out; ++i, ++compared) {
+          // place = top / bottom; halves of it in whole numbers.
+          const int64_t top = out > 1 ? i * (in - 1) : 0, bottom = std::max<int64_t>(out - 1, 1), low = top / bottom;
+          const int64_t twice = 2 * (top - low * bottom);
+          const float scale = out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0;
+          const int64_t up = low + (twice >= bottom ? 1 : 0);
+          const int64_t want = mode == NearestMode::floor                ? low
+                               : mode == NearestMode::ceil               ? low + (twice > 0 ? 1 : 0)
+                               : mode == NearestMode::round_prefer_floor ? low + (twice > bottom ? 1 : 0)
+                                                                         : std::lround(static_cast<float>(i) * scale);
+          differs += mode == NearestMode::round_prefer_ceil && want != up ? 1 : 0;
+          if (places[static_cast<size_t>(i)] != want) {
+            CAPTURE(in, out, i, static_cast<int>(mode));
+            REQUIRE(places[static_cast<size_t>(i)] == want);
+          }
+        }
+      }
+  CHECK(differs > 0);
+  CHECK(compared > 100'000);
+  // The last element is the last: 41 times f32(1 / 41) is less than 1.
+  const ResizeNearest two{.size = {42, 1}, .coordinates = Coordinates::align_corners};
+  CHECK(two.pick({1, 2, 1, 1}, "x").axes[1].back() == 1);
+}
+
 }  // namespace octet::resize_tests

@@ -99,3 +99,18 @@ TEST_CASE("Clipping, limits, codes and dead channels are what their definitions 
     for (size_t c = 0; c < 5; ++c) CHECK(m.mean_error[c] == Approx(e.error[c]).margin(1e-9));
   }
 }
+
+TEST_CASE("the lowest code clips nothing where it means zero, of 8 bits and of 16") {
+  Tensor x({1000, 1}, DType::f32);
+  Generator g(3);
+  for (float& v : x.mutable_data<float>()) v = std::max(g.uniform() * 4 - 2, 0.0F);
+  for (const QParams& q : {QParams{{4.0F / 255}, {0}, -1, 0, 0, 255}, {{4.0F / 32767}, {0}, -1, 0, 0, 32767}}) {
+    Statistics s;
+    s.add(x, quantize(x, q, Rounding::fixed_double), "y");
+    CHECK(s.metrics().at_limits == 0);
+  }
+  Statistics clipped;
+  const QParams half{{1.0F / 32767}, {0}, -1, 0, 0, 32767};
+  clipped.add(x, quantize(x, half, Rounding::fixed_double), "y");
+  CHECK(clipped.metrics().at_limits > 0.1);
+}

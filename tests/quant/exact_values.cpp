@@ -43,6 +43,23 @@ Model language(bool with_places) {
   return m;
 }
 
+/// A user's own operator that finds rows by the numbers that it reads.
+class Rows final : public CustomFunction {
+ public:
+  explicit Rows(std::optional<int> exact) : exact_(exact) {}
+  std::string_view kind() const override { return "rows"; }
+  std::optional<int> exact() const override { return exact_; }
+  std::vector<Shape> shapes(std::span<const Shape> inputs) const override { return {inputs[0]}; }
+  std::vector<Var> forward(std::span<const Var> inputs) const override {
+    Tensor y = inputs[0].value();
+    for (float& v : y.mutable_data<float>()) v = std::fmod(v, 7.0F);
+    return {Var(y)};
+  }
+
+ private:
+  std::optional<int> exact_;
+};
+
 }  // namespace
 
 TEST_CASE("numbers of rows reach a table as they are, and its rows become codes") {
@@ -88,6 +105,64 @@ TEST_CASE("a condition is no code; what was decided from codes is") {
   const Model codes = quantized(decided, Batches(&data[1], 1));
   CHECK(runs_quantized(codes, codes.index("fc")));
   CHECK_FALSE(is_float(codes, "x"));
+}
+
+TEST_CASE("the largest values of exact numbers are exact themselves; their places are, whatever they were found in") {
+  const auto network = [](int port, int64_t rows) {
+    Model m;
+    const int ids = m.add("ids", Input{{2, 4}});
+    const int layer = port == 1 ? m.add("scores", Linear{4, 4}, {ids}) : ids;
+    const int top = m.add("top", TopK{.k = 2}, {layer});
+    m.add("table", Embedding{rows, 8}, {{top, port}});
+    const int rest = m.add("fc", Linear{8, 3});
+    if (port == 1) m.add("values", Linear{2, 3}, {{top, 0}}), m.outputs = {{rest, 0}, {rest + 1, 0}};
+    Generator g(1);
+    initialize(m, g);
+    return m;
+  };
+  const Tensor x = Tensor::of<float>({2, 4}, std::vector<float>{0, 501, 670, 697, 3, 4, 5, 1020});
+  const Model values = network(0, 1100), int8 = quantized(values, Batches(&x, 1));
+  CHECK(is_float(int8, "ids"));
+  CHECK(compare(values, int8, std::vector<Tensor>{x}).output.sqnr_db > 20);
+  const Model places = quantized(network(1, 4), Batches(&x, 1));
+  CHECK_FALSE(is_float(places, "ids"));
+  CHECK(runs_quantized(places, places.index("scores")));
+  CHECK(runs_quantized(places, places.index("values")));
+}
+
+TEST_CASE("an operator of the user's own says which input is exact, and only that input stays float") {
+  const Tensor x = Tensor::of<float>({1, 4}, std::vector<float>{0, 501, 671, 999});
+  for (const bool exact : {false, true}) {
+    Model m;
+    m.add("ids", Input{{1, 4}});
+    m.add("rows", Custom{std::make_shared<const Rows>(exact ? std::optional(0) : std::nullopt)});
+    m.add("fc", Linear{4, 2});
+    Generator g(1);
+    initialize(m, g);
+    CHECK(is_float(quantized(m, Batches(&x, 1)), "ids") == exact);
+  }
+  for (const int wrong : {-1, 1}) {
+    Model m;
+    m.add("ids", Input{{1, 4}});
+    CHECK_THROWS_WITH(m.add("rows", Custom{std::make_shared<const Rows>(wrong)}),
+                      Catch::Matchers::Contains("rows: rows wants input " + std::to_string(wrong) + " exact, it has 1"));
+  }
+}
+
+TEST_CASE("a call that gives numbers of rows keeps its owner from being quantized, and the message says so") {
+  Model m;
+  const int ids = m.add("ids", Input{{2, 4}}), x = m.add("x", Input{{2, 4}});
+  const int act = m.add("act", PRelu{1}, {x}), again = m.add_tied("again", "act", {{ids, 0}});
+  m.add("table", Embedding{1000, 8}, {again});
+  m.outputs = {{act, 0}, {static_cast<int>(m.modules.size()) - 1, 0}};
+  Generator g(1);
+  initialize(m, g);
+  for (const Ties ties : {Ties::own, Ties::shared}) {
+    CHECK_THROWS_WITH(prepare(m, {{"", octet_qconfig()}}, ties),
+                      Catch::Matchers::Contains("again: a call of act, whose output is quantized, gives numbers of rows or truths, "
+                                                "which are never rounded; keep act float"));
+    CHECK_NOTHROW(prepare(m, {{"", octet_qconfig()}, {"act", std::nullopt}}, ties));
+  }
 }
 
 TEST_CASE("an interpolation without a configuration stays float, too; a relu goes on with its input's codes") {
@@ -147,6 +222,15 @@ TEST_CASE("biases do not move through a norm of windows") {
   const Model absorbed = absorb_bias(m, statistics, 3, &moved);
   CHECK(moved == 0);
   m["norms"].op = Pool2d{.kind = Pool::average};
+  statistics = {{"conv", {{10, 10}, {0.5, 0.5}}}};
+  static_cast<void>(absorb_bias(m, statistics, 3, &moved));
+  CHECK(moved == 2);
+  // Nor through a crop that may read zeros outside of the picture.
+  m["norms"].op = ResizeLinear{.size = {2, 2}, .coordinates = Coordinates::tf_crop_and_resize, .roi = Region{-0.5, -0.5, 1.5, 1.5}};
+  statistics = {{"conv", {{10, 10}, {0.5, 0.5}}}};
+  static_cast<void>(absorb_bias(m, statistics, 3, &moved));
+  CHECK(moved == 0);
+  m["norms"].op = ResizeLinear{.size = {2, 2}};
   statistics = {{"conv", {{10, 10}, {0.5, 0.5}}}};
   static_cast<void>(absorb_bias(m, statistics, 3, &moved));
   CHECK(moved == 2);

@@ -54,6 +54,35 @@ TEST_CASE("automatic fusion for inference folds batch norms, activations and the
   CHECK(m.modules.size() == 12);
 }
 
+TEST_CASE("a constant of one picture is no residual: a batch of two has two pictures") {
+  Model m;
+  const int x = m.add("x", Input{{1, 4, 4, 3}});
+  const int conv = m.add("conv", Conv2d{.in = 3, .out = 3, .kernel = {1, 1}}, {x});
+  const int place = m.add("place", Constant{{1, 4, 4, 3}});
+  m.add("sum", Binary{}, {conv, place});
+  m = drawn(std::move(m));
+  const Model f = fuse(m, Aim::inference);
+  CHECK(paths(f) == paths(m));
+  CHECK_THROWS_WITH(fuse(m, {{"conv", "sum"}}, Aim::inference), Contains("sum (binary) cannot follow conv"));
+  const Tensor two = Tensor::full({2, 4, 4, 3}, 0.5);
+  CHECK(infer(f, {&two, 1})[0].shape() == Shape{2, 4, 4, 3});
+  // So does the mean of a batch, and what belongs to each picture does not.
+  Model mean = m;
+  mean["place"].op = Reduce{ReduceFn::mean, {0}, true};
+  mean["place"].inputs = {{x, 0}}, mean["place"].params.clear();
+  CHECK(paths(fuse(mean, Aim::inference)) == paths(m));
+  mean["place"].op = Unary{UnaryFn::tanh};
+  CHECK(paths(fuse(mean, Aim::inference)) == std::vector<std::string>{"x", "place", "conv"});
+  // A network of one batch alone has none to compare with.
+  Model fixed = m;
+  fixed["x"].nominal = {{16, 3}};
+  fixed.modules.insert(fixed.modules.begin() + 1, Module{.path = "picture", .op = Reshape{{1, 4, 4, 3}}, .inputs = {{0, 0}}});
+  fixed.modules[1].nominal = {{1, 4, 4, 3}};
+  fixed["x"].op = Input{{16, 3}};
+  fixed["conv"].inputs = {{1, 0}}, fixed["sum"].inputs = {{2, 0}, {3, 0}};
+  CHECK(paths(fuse(fixed, Aim::inference)) == std::vector<std::string>{"x", "picture", "place", "conv"});
+}
+
 TEST_CASE("without residuals the addition keeps its activation") {
   const Model f = fuse(residual(), Aim::inference, {.residual = false});
   CHECK(paths(f) == std::vector<std::string>{"x", "conv", "branch", "sum", "pool", "rows", "fc"});

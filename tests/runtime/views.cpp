@@ -241,3 +241,68 @@ TEST_CASE("a side that no device takes is refused on the host, by the module's n
   CHECK_THROWS_WITH(planned({1, 2, 40000}, PRelu{40000}), Contains("long: lookup with channels 40000"));
   CHECK_NOTHROW(planned({1, 32768, 1}, Conv1d{.in = 1, .out = 4, .kernel = 80, .stride = 4}));
 }
+
+TEST_CASE("a layer whose sums a device would not believe is refused on the host, by the module's name") {
+  const auto planned = [](int64_t in, const QParams& x, int8_t weight, Rounding rounding, FirmwareTarget target, float bias = 0) {
+    Model m;
+    m.rounding = rounding;
+    m.add("x", Input{{1, in}});
+    m.add("fc", Linear{in, 1});
+    const bool wide = x.qmin < -128, unsign = x.qmin == 0;
+    m["x"].out_q = {x};
+    const QParams y{{1}, {0}, -1, 0, wide ? -32768 : unsign ? 0 : -128, wide ? 32767 : unsign ? 255 : 127};
+    m["fc"].out_q = {y};
+    Tensor w({1, in}, DType::i8);
+    int8_t sign = 1;  // of two signs: sums reach half as far to one side as their bound
+    for (int8_t& v : w.mutable_data<int8_t>()) v = static_cast<int8_t>(weight * (sign = static_cast<int8_t>(-sign)));
+    m["fc"].params["weight"] = w.with({{1e-4F}, {0}, -1, 0, -127, 127});
+    m["fc"].params["bias"] = Tensor::of<float>({1}, std::vector<float>{bias});
+    return Device(image_bytes(plan_firmware(m, {.target = target}))).status();
+  };
+  const QParams seven{{1e-3F}, {64}, -1, 0, 0, 127}, i8{{1e-3F}, {0}, -1, 0, -128, 127}, i16{{1e-3F}, {0}, -1, 0, -32768, 32767};
+  const QParams five{{1e-3F}, {-128}, -1, 0, -128, -98}, twelve{{1e-3F}, {0}, -1, 0, -2048, 2047};
+  constexpr auto kPortable = FirmwareTarget::portable, kM55 = FirmwareTarget::cortex_m55;
+  for (const Rounding rounding : {Rounding::real, Rounding::fixed_double}) {
+    // Codes 0..127 around 64 reach 64, and all of u8 191.
+    CHECK_THROWS_WITH(
+        planned(100'000, seven, 127, rounding, kPortable),
+        Contains("fc: the sum of channel 0 can reach 2425700000 over all codes of 8 bits, which is how a device counts"));
+    CHECK(planned(88'000, seven, 127, rounding, kPortable) == OCTET_OK);
+    CHECK_THROWS_WITH(planned(9'000'000, i8, 0, rounding, kPortable),
+                      Contains("fc: 9000000 weights of a channel; a device takes at most 8388608"));
+    CHECK(planned(1 << 23, i8, 0, rounding, kPortable) == OCTET_OK);
+    // Weights that are packed were counted when they were packed.
+    CHECK(planned(100'000, five, 127, rounding, kM55) == OCTET_OK);
+    CHECK_THROWS_WITH(planned(100'000, five, 127, rounding, kPortable), Contains("over all codes of 8 bits"));
+  }
+  CHECK_THROWS_WITH(planned(9'000'000, i16, 0, Rounding::fixed_double, kPortable), Contains("fc: 9000000 weights of a channel"));
+  CHECK(planned(70'000, twelve, 127, Rounding::fixed_double, kPortable, 1) == OCTET_OK);
+}
+
+TEST_CASE("a layer too long for packed kernels runs on the reference kernel, and the plan says so") {
+  Model m;
+  m.rounding = Rounding::fixed_double;
+  m.add("x", Input{{1, 32768, 1}});
+  m.add("long", Conv1d{.in = 1, .out = 4, .padding = 1});
+  Generator g(1);
+  initialize(m, g);
+  Model prepared = prepare(m, {{"", octet_device_qconfig()}});
+  const Tensor data = randn(g, {1, 32768, 1});
+  calibrate(prepared, {&data, 1});
+  const FirmwarePlan plan = plan_firmware(convert(prepared), {.target = FirmwareTarget::cortex_m4});
+  CHECK(plan.steps[0].why_not == "the Cortex-M kernels count sides of up to 32768 and 2^26 weights");
+  CHECK(Device(image_bytes(plan)).status() == OCTET_OK);
+}
+
+TEST_CASE("the largest of many codes has no limit on a device that only their sum needs") {
+  const int64_t many = 70'000;
+  const QParams q{{1e-3F}, {0}, -1, 0, -32768, 32767};
+  Model m;
+  m.rounding = Rounding::fixed_double;
+  m.add("x", Input{{1, many}});
+  m.add("max", Reduce{ReduceFn::max, {1}});
+  m["x"].out_q = m["max"].out_q = {q};
+  Tensor x = Tensor({1, many}, DType::i16).with(q);
+  x.mutable_data<int16_t>()[66'000] = 99;
+  CHECK(difference({m, x}, plan_firmware(m)) == "");
+}

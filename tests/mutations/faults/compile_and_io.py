@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Faults in compile/ and io/: by file, (text that is there once, what it becomes, why that is wrong).
 FAULTS = {
+    'io/firmware_target.cpp': [
+        ('if (!image::packable(a))', 'if (false)', 'packs what a device does not take'),
+    ],
+    'io/firmware_limits.cpp': [
+        ('row <= image::kMaxRow', 'true', 'rows that a device refuses'),
+        ('bound <= most', 'true', 'sums that a device refuses'),
+        ('if (packed) return;', '', 'packed layers are counted with codes that they never see'),
+        ('std::max(zero - lowest, lowest + 255 - zero)', 'zero - lowest', 'the reach of codes to one side'),
+    ],
     'compile/arena_plan.cpp': [
         ('at = std::max(at, offsets[p] + blocks[p].bytes);',
          'at = offsets[p] + blocks[p].bytes;',
@@ -51,7 +60,7 @@ FAULTS = {
          'a replaced file loses its permissions'),
     ],
     'io/firmware_plan.cpp': [
-        ('    check_sides(item);\n', '', 'images that no device opens'),
+        ('    check_device_limits(step.args, blobs, packed, step.path);\n', '', 'images that no device opens'),
         ('!read_by_others(item) && ', '', 'a part absorbed although it is read behind'),
         ('if (step.outputs.size() == 1) step.completes = completed',
          'if (step.outputs.size() == 7) step.completes = completed',

@@ -75,6 +75,7 @@ FAULTS = {
         ('batches.first(some)', 'batches', 'diagnoses all batches with the labels of some'),
     ],
     'numeric_suite/statistics.cpp': [
+        ('(m.qmin == m.zero_point ? 0 : s.at_qmin)', 's.at_qmin', '16-bit zeros count as clipped'),
         ('test_max[c] = std::max(test_max[c], o.test_max[c]);', 'test_max[c] = o.test_max[c];', 'merge keeps the last chunk'),
         ('max_abs[c] = std::max(max_abs[c], o.max_abs[c]);', 'max_abs[c] = o.max_abs[c];', 'merge keeps the last chunk'),
         ('dot[c] += o.dot[c];', '', 'merge forgets the products'),

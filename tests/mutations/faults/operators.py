@@ -1,6 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 # Faults in engine/ops/: by file, (text that is there once, what it becomes, why that is wrong).
 FAULTS = {
+    'engine/ops/reduce.h': [
+        ('.outputs = 2, .decides = 1', '.outputs = 2, .decides = 0', 'the largest values as truths'),
+    ],
+    'engine/ops/custom.cpp': [
+        ('function ? function->exact() : std::nullopt', 'std::nullopt', "rows of a user's operator are rounded"),
+    ],
+    'engine/ops/picked.h': [
+        ('  call.expect_inputs(1);\n  check_picked_shape(call.inputs[0], call.path);\n',
+         '  call.expect_inputs(1);\n',
+         'indices of what a file claims'),
+    ],
+    'engine/ops/copy.cpp': [
+        ('check_picked_shape(padded, path);', '', 'indices of a padding that would not fit'),
+        ('check_picked_shape(tiled, path);', '', 'indices of tiles that would not fit'),
+    ],
+    'engine/ops/resize.h': [
+        ('.pads = coordinates == Coordinates::tf_crop_and_resize',
+         '.pads = false',
+         'a bias absorbed through a crop that reads zeros'),
+    ],
     'engine/ops/axis_order.cpp': [
         ('axis = std::ranges::find(order_, axis < 0 ? axis + rank : axis) - order_.begin();',
          'axis = order_[static_cast<size_t>(axis < 0 ? axis + rank : axis)];',
@@ -39,10 +59,12 @@ FAULTS = {
          'the larger of codes that mean different things'),
     ],
     'engine/ops/concat.cpp': [
+        ('rows.stride <= INT32_MAX / code_size(*call.output)', 'true', 'rows of 2^31 bytes'),
         ('? code_size(*call.output) : 1)', '? 1 : 1)', 'parts of 16-bit codes over each other'),
         ('rows.count, rows.stride);', 'rows.count, 0);', 'parts of a row that lie side by side'),
     ],
     'engine/ops/conv2d.cpp': [
+        ('check(!has_wide_codes(r), call.path,', 'check(true, call.path,', 'a 16-bit residual read as bytes'),
         ('.wires = residual ? 2 : 1', '.wires = -1', 'a residual may be missing'),
         ('a.residual_scale = r.scale[0] / call.output->scale[0];', 'a.residual_scale = r.scale[0];', 'int_bias adds real units'),
         ('a.residual_shift - kernels::kResidualBits)', 'a.residual_shift - 19)', 'a residual doubled'),
@@ -86,6 +108,13 @@ FAULTS = {
          'rows of the first axis only'),
     ],
     'engine/ops/lowering.cpp': [
+        ('static_cast<double>(bound) * multiplied < 0.5', 'true', 'a 16-bit channel of zeros in silence'),
+        ('!bias || bias->dtype() != DType::f32 || static', 'static', "a file's own integer bias is refused"),
+        ('constexpr int32_t kLeast = 30;', 'constexpr int32_t kLeast = 1;', 'a residual without bits'),
+        ('residual_shift == 0 || bound <= int64_t{1} << (residual_shift - 2)',
+         'true',
+         'sums beside a residual lose their last codes'),
+        ('int64_t{1} << (residual_shift - 2)', 'int64_t{1} << (residual_shift - 1)', 'sums off by a quarter of a code'),
         ('static_cast<int32_t>(bias_code >> 32)', '0', 'the upper word of a bias'),
         ('a.copy = from == to;', 'a.copy = from.scale == to.scale;', 'copies when only scales agree'),
         ('std::max<int64_t>(std::abs(x.qmin - x.zero_point[0]), std::abs(x.qmax - x.zero_point[0]))',
@@ -149,16 +178,19 @@ FAULTS = {
         ('if (difference < lowest) return -1;', '', 'what is too small counts in a softmax'),
     ],
     'engine/ops/prelu.cpp': [
+        ('slope.dtype() == DType::i16 ? slope.data<int16_t>()[c]', 'slope.dtype() == DType::i16 ? 0', '16-bit slopes are 0'),
         ('code - q.zero_point[pair], q.scale', 'code, q.scale', "the zero point of a prelu's coded slopes"),
         ('if (!slope.qparams()) return fixed_prelu(a[c]', 'if (true) return fixed_prelu(a[c]', 'coded slopes as floats'),
         ('return fixed_prelu(a[c]', 'return fixed_prelu(a[0]', 'one slope for all channels'),
     ],
     'engine/ops/reduce.cpp': [
+        ('check(!sums || cells', 'check(cells', 'the largest of many is refused'),
         ('call.rounding == Rounding::int_bias ? sx / (sy * n) : sx / n', 'sx / n', "the mean's scale in int_bias"),
         ('m.shift -= bits;', 'm.shift -= bits - 1;', "the mean's shift"),
         ('if (axes.shape[i] == 1) continue;', 'if (axes.shape[i] == 1 || i == 0) continue;', 'the first axis is not reduced'),
     ],
     'engine/ops/picked.cpp': [
+        ('std::max<int64_t>(n, 1)', 'n', 'an axis of none hides two long ones'),
         ('while (rank > 0 && is_whole(pick.axes[rank - 1], x[rank - 1])) run *= x[--rank];',
          'while (rank > 0 && pick.axes[rank - 1].size() == static_cast<size_t>(x[rank - 1])) run *= x[--rank];',
          'a flipped last axis is taken for a whole one'),
@@ -182,6 +214,11 @@ FAULTS = {
         ('check(p.k >= 1 && p.k <= most,', 'check(p.k >= 1,', 'sums beyond 32 bits'),
     ],
     'engine/ops/resize.cpp': [
+        ('const int64_t at = corners ? exactly_nearest(axis, i, nearest) : nearest_to(p, nearest);',
+         'const int64_t at = nearest_to(p, nearest);',
+         'the last of aligned corners is not the last'),
+        ('(2 * top + bottom - 1) / (2 * bottom)', '(2 * top + bottom) / (2 * bottom)', 'halves of aligned corners go up'),
+        ('check_picked_shape(axes.output(x), path);', '', 'indices of a picture that would not fit'),
         ('return scale > 0 ? x / scale : x * (from / to);', 'return x * (from / to);', 'a scale that nobody reads'),
         ('(1 - to / (scale * from))', '(1 - (scale * from) / to)', 'margins of half_pixel_symmetric'),
         ('(axis.end - axis.begin) * axis.scale', 'axis.scale', 'the size of a scaled region'),

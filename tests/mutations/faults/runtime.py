@@ -50,6 +50,7 @@ FAULTS = {
         ('if (stride[i] < 0) return false;', '', 'steps back out of the input'),
     ],
     'runtime/check_16.cpp': [
+        ('if (sums && cells >', 'if (cells >', 'a device refuses the largest of many'),
         ('bias <= bound - kSum16Limit ||', '', 'a negative bias beyond the bound'),
         ('bias >= kSum16Limit - bound)', 'bias > kSum16Limit - bound)', 'a sum of 2^47'),
         ('within(shift, -31, 14)', 'within(shift, -31, 15)', 'a shift that is none'),
