@@ -68,6 +68,7 @@ int run(const std::string& folder) {
               percent_right(codes, data.test_labels), sqnr(logits, codes), static_cast<long long>(parameter_bytes(int8)),
               static_cast<long long>(parameter_bytes(net)));
 
+  save_model(folder + "/float.octet", net);
   save_model(folder + "/int8.octet", int8);
   const Model loaded = load_model(folder + "/int8.octet").model;
   const Tensor again = run_batched(Program::bind(loaded), test, 500);
