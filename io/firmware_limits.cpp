@@ -3,6 +3,7 @@
 #include "io/firmware_limits.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/check.h"
 #include "kernels/ref/ref16.h"
@@ -20,6 +21,9 @@ void check_sides(const Args& args, std::string_view path) {
     if constexpr (std::is_same_v<T, int32_t>)
       check(value <= image::kMaxSide || std::ranges::find(kSides, name) == std::end(kSides), path, ": ", kernels::Info<Args>::name,
             " with ", name, " ", value, "; a device takes at most ", image::kMaxSide);
+    if constexpr (std::is_same_v<T, float>)  // 1 / scale; a device's floats may have no subnormal numbers
+      check(name != "inv_scale" || std::isnormal(value), path, ": ", kernels::Info<Args>::name, " with the output scale ",
+            1 / value, ", whose inverse is no normal float");
   });
   const int64_t cells = kernels::Info<Args>::cells(args);
   check(cells <= image::kMaxCells, path, ": an average of up to ", cells, " cells; a device takes at most ", image::kMaxCells);

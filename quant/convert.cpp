@@ -33,8 +33,15 @@ void make_room(QParams& q, const Tensor* bias, const QParams& input) {
   }
 }
 
-/// `input`: the codes it reads, if it reads codes.
-void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding, const QParams* input) {
+/// Weights that are all 0 are exact on any scale, and have none of their own. On this one a step of the bias is little beside the
+/// output's, and not so little that a larger bias would not fit; observed alone they have the scale 1, where it may be many codes.
+void scale_zeros(QParams& q, const QParams& input, const QParams& output) {
+  const float scale = output.scale[0] / input.scale[0] / 256;
+  if (std::isnormal(scale) && std::isnormal(scale * input.scale[0])) std::ranges::fill(q.scale, scale);
+}
+
+/// `input`, `output`: the codes it reads and gives, if it does.
+void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding, const QParams* input, const QParams* output) {
   Tensor& weight = needed_weight(module.params, module.path);
   const std::string where = module.path + ".weight";
   FakeQuantize seen = hook;
@@ -43,6 +50,7 @@ void quantize_weight(Module& module, const FakeQuantize& hook, Rounding rounding
   finite_min_max(weight, where);
   QParams q = seen.qparams(where);
   check_qparams(q, weight.shape(), where);
+  if (input && output && std::ranges::all_of(weight.data<float>(), [](float w) { return w == 0; })) scale_zeros(q, *input, *output);
   if (input && q.axis == 0) make_room(q, rounding == Rounding::real ? nullptr : bias_of(module.params), *input);
   weight = quantize(weight, q);
   check(weight.dtype() == DType::i8, where, ": weights must be int8, their observer gives ", to_string(weight.dtype()));
@@ -92,12 +100,14 @@ Model convert(const Model& prepared, QuantizationSummary* summary) try {
     hooks += static_cast<int>(module.hooks.size());
     check_module(source, source.path);
     deploy(module);
-    if (const FakeQuantize* weight = hook_at(source, "weight"))
-      quantize_weight(module, *weight, converted.rounding, codes_read_by(converted, module));
     const FakeQuantize* output = hook_at(source, "output");
     if (!output && !source.tied_to.empty()) output = hook_at(owner, "output");
-    if (output) {
-      module.out_q.assign(module.nominal.size(), output->qparams(module.path));
+    std::optional<QParams> given;
+    if (output) given = output->qparams(module.path);
+    if (const FakeQuantize* weight = hook_at(source, "weight"))
+      quantize_weight(module, *weight, converted.rounding, codes_read_by(converted, module), given ? &*given : nullptr);
+    if (given) {
+      module.out_q.assign(module.nominal.size(), *given);
     } else if (may_keep_qparams(module.op) && !module.inputs.empty() && !source.hooks.contains(kFloatPoint)) {
       if (const QParams* q = codes_read_by(converted, module)) module.out_q.assign(module.nominal.size(), *q);
     }

@@ -77,7 +77,7 @@ int32_t join_axes(kernels::ReduceArgs& a, int32_t first, const View& axes) {
   for (size_t i = 0; i < axes.shape.size(); ++i) {
     if (axes.shape[i] == 1) continue;
     const auto n = static_cast<int32_t>(axes.shape[i]), stride = static_cast<int32_t>(axes.strides[i]);
-    if (count > first && a.stride[count - 1] == stride * n)
+    if (count > first && a.stride[count - 1] == axes.strides[i] * axes.shape[i])
       a.shape[count - 1] *= n;
     else
       a.shape[count++] = n;

@@ -168,6 +168,36 @@ TEST_CASE("a large bias widens the scale of its channel's weights where it becom
   }
 }
 
+TEST_CASE("weights that are all 0 keep their bias to a part of a code, and cost a residual no bits") {
+  for (const Rounding rounding : {Rounding::real, Rounding::int_bias, Rounding::fixed_double}) {
+    Model m;
+    m.rounding = rounding;
+    const int x = m.add("x", Input{{1, 4, 4, 3}}), r = m.add("r", Input{{1, 4, 4, 3}});
+    m.add("fresh", Conv2d{.in = 3, .out = 3, .kernel = {1, 1}, .residual = true}, {x, r});
+    m["fresh"].params["weight"] = Tensor::zeros({3, 1, 1, 3});
+    m["fresh"].params["bias"] = of({0, 0.13F, -0.21F});
+    Generator g(1);
+    std::vector<Tensor> data{rand(g, {2, 4, 4, 3}), rand(g, {2, 4, 4, 3})};
+    for (float& v : data[0].mutable_data<float>()) v *= 1000;  // the largest input beside the smallest residual
+    Model prepared = prepare(m, {{"", octet_device_qconfig()}});
+    calibrate(prepared, Batches(1, [&](int64_t) { return data; }));
+    Model int8 = convert(prepared);
+    const float scale = int8["fresh"].out_q[0]->scale[0];
+    for (const float bias : {0.13F, 0.29F}) {  // the second, as a correction may leave it
+      m["fresh"].params["bias"] = int8["fresh"].params["bias"] = of({0, bias, -0.21F});
+      std::vector<Tensor> codes, clean;
+      for (size_t k = 0; k < 2; ++k) {
+        codes.push_back(quantize(data[k], *int8.modules[k].out_q[0], rounding));
+        clean.push_back(dequantize(codes[k]));
+      }
+      const Tensor a = infer(m, clean)[0], b = dequantize(infer(int8, codes)[0]);
+      for (int64_t i = 0; i < a.numel(); ++i)
+        if (const float want = a.data<float>()[i]; want > -0.2F && want < 1)
+          CHECK(std::abs(want - b.data<float>()[i]) < 0.51F * scale);
+    }
+  }
+}
+
 TEST_CASE("one absurd value in the calibration data costs less than 3 dB, wherever it comes") {
   Generator g(6);
   std::vector<Tensor> clean;

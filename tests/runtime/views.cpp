@@ -279,6 +279,19 @@ TEST_CASE("a layer whose sums a device would not believe is refused on the host,
   CHECK(planned(70'000, twelve, 127, Rounding::fixed_double, kPortable, 1) == OCTET_OK);
 }
 
+TEST_CASE("an output scale that a device cannot divide by is refused on the host, by the module's name") {
+  for (const float scale : {8e37F, 2e38F}) {
+    Model m;
+    m.add("x", Input{{1, 3}});
+    m.add("sum", Binary{}, {0, 0});
+    m["x"].out_q = m["sum"].out_q = {QParams{{scale}, {0}, -1, 0, 0, 255}};
+    if (scale < 1e38F)
+      CHECK(Device(image_bytes(plan_firmware(m))).status() == OCTET_OK);
+    else
+      CHECK_THROWS_WITH(plan_firmware(m), Contains("sum: ") && Contains("whose inverse is no normal float"));
+  }
+}
+
 TEST_CASE("a layer too long for packed kernels runs on the reference kernel, and the plan says so") {
   Model m;
   m.rounding = Rounding::fixed_double;

@@ -5,6 +5,7 @@ FAULTS = {
         ('if (!image::packable(a))', 'if (false)', 'packs what a device does not take'),
     ],
     'io/firmware_limits.cpp': [
+        ('name != "inv_scale" || std::isnormal(value)', 'true', 'a scale whose inverse a device refuses'),
         ('row <= image::kMaxRow', 'true', 'rows that a device refuses'),
         ('bound <= most', 'true', 'sums that a device refuses'),
         ('if (packed) return;', '', 'packed layers are counted with codes that they never see'),
