@@ -104,7 +104,23 @@ Model small() {
   return m;
 }
 
+/// Pictures of few bytes: PPM and BMP by hand, a GIF of one pixel.
+void write_pictures() {
+  write("picture", "ppm", bytes_of("P6\n2 2\n255\nabcdefghijkl"));
+  Bytes bmp;
+  put(bmp, 0x4d42, 2), put(bmp, 54 + 8, 4), put(bmp, 0, 4), put(bmp, 54, 4), put(bmp, 40, 4), put(bmp, 1, 4), put(bmp, 2, 4);
+  put(bmp, 1, 2), put(bmp, 24, 2);
+  for (int i = 0; i < 6; ++i) put(bmp, 0, 4);
+  for (int i = 0; i < 8; ++i) put(bmp, static_cast<uint64_t>(30 * i), 1);
+  write("picture", "bmp", bmp);
+  Bytes gif = bytes_of("GIF89a");
+  for (const int byte : {1, 0, 1, 0, 0x80, 0, 0, 255, 0, 0, 0, 0, 255, 0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b})
+    put(gif, static_cast<uint64_t>(byte), 1);
+  write("picture", "gif", gif);
+}
+
 void write_all() {
+  write_pictures();
 #ifdef OCTET_TFLITE
   write("tflite", "network", testing::write_tflite(testing::small_network()));
 #endif

@@ -13,7 +13,8 @@ INCLUDE = re.compile(r'^\s*#\s*(include|include_next|import)\b\s*(.*)$')
 UNITS = {'kernels/ref/': 'free', 'kernels/args.h': 'free', 'kernels/info.h': 'free', 'kernels/list.h': 'free',
          'kernels/qmath.h': 'free', 'kernels/cortex_m/': 'free',
          'kernels/cortex_m/pack': 'kernels', 'kernels/onednn/': 'onednn', 'kernels/native/': 'native', 'kernels/f32/': 'f32',
-         'include/': 'include', 'tests/proof/': 'proof', **{folder + '/': folder for folder in common.FOLDERS}}
+         'include/': 'include', 'tests/proof/': 'proof', 'tests/fuzz/': 'fuzz',
+         **{folder + '/': folder for folder in common.FOLDERS}}
 KERNELS = {'free', 'f32', 'kernels', 'native', 'onednn'}
 ENGINE = KERNELS | {'engine'}
 ALL = ENGINE | {'quant', 'compile', 'numeric_suite', 'io', 'runtime'}
@@ -35,6 +36,7 @@ SEES = {
     'examples': ALL | {'include', 'tools', 'examples'},  # the tools' progress bar
     'tests': ALL | {'include', 'tests'},
     'proof': ALL | {'tools', 'tests', 'proof'},  # programs that train and print
+    'fuzz': ALL | {'tools', 'tests', 'fuzz'},  # pictures are read by the command
     'bench': ALL | {'tools', 'examples', 'tests', 'bench'},  # it measures the demo's network and the tests' cases
 }
 

@@ -43,12 +43,13 @@ struct Pixels {
   std::vector<uint8_t> bytes;
 };
 
-#if OCTET_STB
 constexpr uint64_t kMostBytes = uint64_t{1} << 28;  // of a file
-constexpr int64_t kMostPixels = int64_t{64} << 20;  // of a picture: 8192 x 8192
 
-Pixels decode(const std::string& path, int channels) {
-  const Bytes file = read_file(path, kMostBytes);
+#if OCTET_STB
+constexpr int64_t kMostPixels = int64_t{64} << 20;  // of a picture: 8192 x 8192
+constexpr int64_t kBlank = int64_t{4} << 20;        // pixels that a file of few bytes may claim
+
+Pixels decode(std::span<const std::byte> file, const std::string& path, int channels) {
   check(!file.empty(), path, ": is an empty file, expected a picture");
   const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
   const int size = static_cast<int>(file.size());
@@ -58,8 +59,10 @@ Pixels decode(const std::string& path, int channels) {
   check(stbi_info_from_memory(data, size, &p.width, &p.height, &stored) != 0, path, ": is no picture that can be read (",
         stbi_failure_reason(), ")");
   // Nothing that is read packs more than some 2,700 pixels into a byte (GIF); what claims to would fill memory with nothing.
-  check(int64_t{p.width} * p.height <= static_cast<int64_t>(file.size()) * 4096, path, ": claims ", p.width, " x ", p.height,
-        " pixels in ", file.size(), " bytes");
+  // Of what is large a byte holds a hundred: a photograph two.
+  const int64_t claimed = int64_t{p.width} * p.height, bytes = static_cast<int64_t>(file.size());
+  check(claimed <= bytes * 4096 && (claimed <= kBlank || claimed <= bytes * 128), path, ": claims ", p.width, " x ", p.height,
+        " pixels in ", bytes, " bytes");
   check(p.width > 0 && p.height > 0 && int64_t{p.width} * p.height <= kMostPixels, path, ": has ", p.width, " x ", p.height,
         " pixels, at most ", kMostPixels, " are read");
   const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(stbi_load_from_memory(data, size, &p.width, &p.height, &stored, channels),
@@ -81,7 +84,7 @@ Pixels resized(const Pixels& from, int height, int width) {
   return to;
 }
 #else
-Pixels decode(const std::string& path, int) {
+Pixels decode(std::span<const std::byte>, const std::string& path, int) {
   fail(path, ": this build of octet reads no pictures: stb was not found when it was configured (./dev deps base)");
 }
 Pixels resized(const Pixels& from, int, int) { return from; }
@@ -132,11 +135,15 @@ bool is_picture(const std::string& path) {
 }
 
 Tensor read_picture(const std::string& path, const Shape& input, const Preprocessing& how) {
+  return parse_picture(read_file(path, kMostBytes), path, input, how);
+}
+
+Tensor parse_picture(std::span<const std::byte> file, const std::string& path, const Shape& input, const Preprocessing& how) {
   check(input.size() == 4 && (input[3] == 1 || input[3] == 3 || input[3] == 4), path, ": is a picture, the input takes ",
         to_string(input), "; pictures need [n, height, width, 1, 3 or 4 channels]");
   check(input[1] <= 1 << 14 && input[2] <= 1 << 14, path, ": the input takes ", to_string(input), ", no picture is that large");
   const int height = static_cast<int>(input[1]), width = static_cast<int>(input[2]), channels = static_cast<int>(input[3]);
-  const Pixels p = fitted(decode(path, channels), height, width, how, path);
+  const Pixels p = fitted(decode(file, path, channels), height, width, how, path);
   Tensor row(Shape{1, height, width, channels}, DType::f32);
   const std::span<float> to = row.mutable_data<float>();
   for (size_t i = 0; i < to.size(); ++i) {
