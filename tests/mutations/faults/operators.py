@@ -7,14 +7,7 @@ FAULTS = {
     'engine/ops/custom.cpp': [
         ('function ? function->exact() : std::nullopt', 'std::nullopt', "rows of a user's operator are rounded"),
     ],
-    'engine/ops/picked.h': [
-        ('  call.expect_inputs(1);\n  check_picked_shape(call.inputs[0], call.path);\n',
-         '  call.expect_inputs(1);\n',
-         'indices of what a file claims'),
-    ],
     'engine/ops/copy.cpp': [
-        ('check_picked_shape(padded, path);', '', 'indices of a padding that would not fit'),
-        ('check_picked_shape(tiled, path);', '', 'indices of tiles that would not fit'),
     ],
     'engine/ops/resize.h': [
         ('.pads = coordinates == Coordinates::tf_crop_and_resize',
