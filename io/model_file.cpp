@@ -275,7 +275,7 @@ Model take_model(SafeTensors& file, std::string_view name, const HookFactory& ma
   try {
     return model_from(file, name, {make, custom});
   } catch (const Error& e) {
-    if (std::string_view(e.what()).starts_with(name)) throw;
+    if (std::string_view(e.what()).starts_with(std::string(name) + ": ")) throw;  // a module's name may begin like the file's
     fail(name, ": ", e.what());
   }
 }

@@ -20,6 +20,12 @@ namespace octet::tflite {
 
 static_assert(std::endian::native == std::endian::little, "vectors are copied as they are");
 
+/// What is wrong with a file itself, said with its name.
+class Damaged : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A file's bytes, and how much was read of them: tables and vectors may be shared, so that a small file could say more than fits
 /// into memory.
 class Flat {
@@ -27,7 +33,9 @@ class Flat {
   /// Borrows the bytes, which begin at a multiple of 16.
   Flat(std::span<const std::byte> bytes, std::string_view name);
 
-  [[noreturn]] void damaged(std::string_view where, std::string_view what) const { fail(name_, ": ", where, ": ", what); }
+  [[noreturn]] void damaged(std::string_view where, std::string_view what) const {
+    throw Damaged(name_ + ": " + std::string(where) + ": " + std::string(what));
+  }
   /// Counts so many bytes as read.
   void account(size_t bytes, std::string_view where);
   const std::string& name() const { return name_; }

@@ -152,8 +152,9 @@ TfliteModel parse_tflite(std::span<const std::byte> bytes, std::string_view name
     return model_of(file);
   } catch (const OutOfMemory&) {
     throw;
+  } catch (const Damaged&) {
+    throw;
   } catch (const Error& e) {  // say which file
-    if (std::string_view(e.what()).starts_with(name)) throw;
     fail(name, ": ", e.what());
   }
 } catch (const std::bad_alloc&) {

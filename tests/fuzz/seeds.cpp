@@ -104,19 +104,30 @@ Model small() {
   return m;
 }
 
-/// Pictures of few bytes: PPM and BMP by hand, a GIF of one pixel.
+/// Pictures of few bytes: a BMP of two pixels, a PNG of six.
 void write_pictures() {
-  write("picture", "ppm", bytes_of("P6\n2 2\n255\nabcdefghijkl"));
   Bytes bmp;
   put(bmp, 0x4d42, 2), put(bmp, 54 + 8, 4), put(bmp, 0, 4), put(bmp, 54, 4), put(bmp, 40, 4), put(bmp, 1, 4), put(bmp, 2, 4);
   put(bmp, 1, 2), put(bmp, 24, 2);
   for (int i = 0; i < 6; ++i) put(bmp, 0, 4);
   for (int i = 0; i < 8; ++i) put(bmp, static_cast<uint64_t>(30 * i), 1);
   write("picture", "bmp", bmp);
-  Bytes gif = bytes_of("GIF89a");
-  for (const int byte : {1, 0, 1, 0, 0x80, 0, 0, 255, 0, 0, 0, 0, 255, 0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3b})
-    put(gif, static_cast<uint64_t>(byte), 1);
-  write("picture", "gif", gif);
+  const auto big = [](Bytes& to, uint64_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) put(to, value >> shift & 255, 1);
+  };
+  Bytes png = bytes_of("\x89PNG\r\n\x1a\n");
+  const auto chunk = [&](std::string_view kind, const Bytes& data) {
+    Bytes body = bytes_of(kind);
+    put(body, data);
+    big(png, data.size()), put(png, body), big(png, crc32(body));
+  };
+  Bytes header;
+  big(header, 3), big(header, 2);
+  for (const int byte : {8, 2, 0, 0, 0}) put(header, static_cast<uint64_t>(byte), 1);
+  Bytes rows;
+  for (int i = 0; i < 20; ++i) put(rows, i % 10 == 0 ? 1 : static_cast<uint64_t>(11 * i), 1);  // filter 1, then three pixels
+  chunk("IHDR", header), chunk("IDAT", packed(rows, 15)), chunk("IEND", {});
+  write("picture", "png", png);
 }
 
 void write_all() {

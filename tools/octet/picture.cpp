@@ -25,7 +25,10 @@
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_NO_STDIO
-#define STBI_NO_HDR
+// The formats that cameras and training sets have; its readers of others overrun damaged files.
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_BMP
 #define STBI_NO_LINEAR
 #define STBI_MAX_DIMENSIONS 16384
 #include <stb_image.h>
@@ -58,7 +61,7 @@ Pixels decode(std::span<const std::byte> file, const std::string& path, int chan
   // The header is asked first: what it claims is not allocated before it is known to be reasonable.
   check(stbi_info_from_memory(data, size, &p.width, &p.height, &stored) != 0, path, ": is no picture that can be read (",
         stbi_failure_reason(), ")");
-  // Nothing that is read packs more than some 2,700 pixels into a byte (GIF); what claims to would fill memory with nothing.
+  // Nothing that is read packs many more pixels into a byte; what claims to would fill memory with nothing.
   // Of what is large a byte holds a hundred: a photograph two.
   const int64_t claimed = int64_t{p.width} * p.height, bytes = static_cast<int64_t>(file.size());
   check(claimed <= bytes * 4096 && (claimed <= kBlank || claimed <= bytes * 128), path, ": claims ", p.width, " x ", p.height,
@@ -130,7 +133,7 @@ float of_channel(const std::vector<float>& list, size_t channel, float otherwise
 bool is_picture(const std::string& path) {
   std::string ending = std::filesystem::path(path).extension().string();
   for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  constexpr std::array kEndings{".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".tga", ".gif", ".psd"};
+  constexpr std::array kEndings{".png", ".jpg", ".jpeg", ".bmp"};
   return std::ranges::find(kEndings, ending) != kEndings.end();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as input values: read from PNG, JPEG, BMP and what else stb_image reads, resized, and normalized.
+// Pictures as input values: read from PNG, JPEG and BMP through stb_image, resized, and normalized.
 #pragma once
 
 #include <cstddef>
