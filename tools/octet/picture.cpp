@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -14,6 +15,16 @@
 #include "io/file.h"
 
 #if OCTET_STB
+namespace {
+
+// A damaged file may say that the next part of it is larger than all of it: no block is larger than the picture has use for.
+thread_local size_t largest_block = 0;
+
+void* block(size_t bytes) { return bytes > largest_block ? nullptr : std::malloc(bytes); }
+void* larger_block(void* old, size_t bytes) { return bytes > largest_block ? nullptr : std::realloc(old, bytes); }
+
+}  // namespace
+
 // Half of their static functions are not needed here.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -24,6 +35,9 @@
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
+#define STBI_MALLOC(bytes) block(bytes)
+#define STBI_REALLOC(old, bytes) larger_block(old, bytes)
+#define STBI_FREE(old) std::free(old)
 #define STBI_NO_STDIO
 // The formats that cameras and training sets have; its readers of others overrun damaged files.
 #define STBI_ONLY_PNG
@@ -32,6 +46,8 @@
 #define STBI_NO_LINEAR
 #define STBI_MAX_DIMENSIONS 16384
 #include <stb_image.h>
+// Its assertions doubt that a filter's weights add up to nearly 1, which those of very long pictures do not; it normalizes them.
+#define STBIR_ASSERT(holds) static_cast<void>(holds)
 #define STB_IMAGE_RESIZE_STATIC
 #define STB_IMAGE_RESIZE_IMPLEMENTATION
 #include <stb_image_resize.h>
@@ -58,6 +74,7 @@ Pixels decode(std::span<const std::byte> file, const std::string& path, int chan
   const int size = static_cast<int>(file.size());
   Pixels p{.channels = channels, .bytes = {}};
   int stored = 0;
+  largest_block = size_t{1} << 20;
   // The header is asked first: what it claims is not allocated before it is known to be reasonable.
   check(stbi_info_from_memory(data, size, &p.width, &p.height, &stored) != 0, path, ": is no picture that can be read (",
         stbi_failure_reason(), ")");
@@ -68,6 +85,7 @@ Pixels decode(std::span<const std::byte> file, const std::string& path, int chan
         " pixels in ", bytes, " bytes");
   check(p.width > 0 && p.height > 0 && int64_t{p.width} * p.height <= kMostPixels, path, ": has ", p.width, " x ", p.height,
         " pixels, at most ", kMostPixels, " are read");
+  largest_block += file.size() + 8 * static_cast<size_t>(claimed);  // progressive JPEG: six bytes a pixel
   const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(stbi_load_from_memory(data, size, &p.width, &p.height, &stored, channels),
                                                           stbi_image_free);
   check(decoded != nullptr, path, ": a damaged picture (", stbi_failure_reason(), ")");
