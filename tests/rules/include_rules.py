@@ -56,7 +56,7 @@ OUTSIDE = [
     (r'flatbuffers/.*', r'io/tflite/.*|tests/tflite/.*'),
     (r'protozero/.*', r'io/.*'),
     (r'nlohmann/.*', r'io/.*|bench/.*|tools/octet/.*|(numeric_suite|tools|examples)/.*\.cpp|tests/.*\.cpp'),
-    (r'stb_image(_resize)?\.h', r'tools/octet/picture\.cpp'),
+    (r'stb_image\.h', r'tools/octet/picture\.cpp'),
     (r'catch2/.*', r'tests/(catch\.h|main\.cpp)'),
     (r'benchmark/.*', r'bench/.*'),
     (r'CLI/.*|fmt/.*', r'(tools|examples|bench|tests/proof)/.*'),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures through stb_image and stb_image_resize, which are compiled here, and nowhere else.
+// Pictures through stb_image, which is compiled here, and nowhere else. Its companion for other sizes asserts what very long
+// pictures do not keep, and takes minutes for them: sizes are changed here.
 #include "tools/octet/picture.h"
 
 #include <fmt/format.h>
@@ -46,11 +47,6 @@ void* larger_block(void* old, size_t bytes) { return bytes > largest_block ? nul
 #define STBI_NO_LINEAR
 #define STBI_MAX_DIMENSIONS 16384
 #include <stb_image.h>
-// Its assertions doubt that a filter's weights add up to nearly 1, which those of very long pictures do not; it normalizes them.
-#define STBIR_ASSERT(holds) static_cast<void>(holds)
-#define STB_IMAGE_RESIZE_STATIC
-#define STB_IMAGE_RESIZE_IMPLEMENTATION
-#include <stb_image_resize.h>
 #pragma GCC diagnostic pop
 #endif
 
@@ -93,23 +89,61 @@ Pixels decode(std::span<const std::byte> file, const std::string& path, int chan
                                                     static_cast<size_t>(channels));
   return p;
 }
-
-/// With a triangle filter, which averages what it makes smaller, as training pipelines do.
-Pixels resized(const Pixels& from, int height, int width) {
-  Pixels to{height, width, from.channels, {}};
-  to.bytes.resize(static_cast<size_t>(height) * static_cast<size_t>(width) * static_cast<size_t>(from.channels));
-  const int done = stbir_resize_uint8_generic(from.bytes.data(), from.width, from.height, 0, to.bytes.data(), width, height, 0,
-                                              from.channels, STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP, STBIR_FILTER_TRIANGLE,
-                                              STBIR_COLORSPACE_LINEAR, nullptr);
-  check(done != 0, "a picture of ", from.width, " x ", from.height, " pixels cannot be resized: out of memory");
-  return to;
-}
 #else
 Pixels decode(std::span<const std::byte>, const std::string& path, int) {
   fail(path, ": this build of octet reads no pictures: stb was not found when it was configured (./dev deps base)");
 }
-Pixels resized(const Pixels& from, int, int) { return from; }
 #endif
+
+/// What one pixel of a resized axis is made of: those from `first` on, by these weights.
+struct Taps {
+  int first = 0;
+  std::vector<float> weights;
+};
+
+/// A triangle as wide as two pixels of the shorter axis, which averages what it makes smaller, as training pipelines do.
+std::vector<Taps> triangle(int from, int to) {
+  const double scale = static_cast<double>(from) / to, reach = std::max(scale, 1.0);
+  std::vector<Taps> all;
+  for (int i = 0; i < to; ++i) {
+    const double centre = (i + 0.5) * scale;
+    Taps taps{std::max(0, static_cast<int>(std::floor(centre - reach))), {}};
+    const int last = std::min(from - 1, static_cast<int>(std::ceil(centre + reach)));
+    double sum = 0;
+    for (int k = taps.first; k <= last; ++k) {
+      const double weight = std::max(0.0, 1 - std::abs(k + 0.5 - centre) / reach);
+      taps.weights.push_back(static_cast<float>(weight)), sum += weight;
+    }
+    for (float& w : taps.weights) w = static_cast<float>(static_cast<double>(w) / sum);
+    all.push_back(std::move(taps));
+  }
+  return all;
+}
+
+Pixels resized(const Pixels& from, int height, int width) {
+  const auto channels = static_cast<size_t>(from.channels), wide = static_cast<size_t>(width) * channels;
+  const std::vector<Taps> columns = triangle(from.width, width), rows = triangle(from.height, height);
+  Pixels to{height, width, from.channels, {}};
+  to.bytes.resize(static_cast<size_t>(height) * wide);
+  std::vector<float> sum(wide);
+  for (int y = 0; y < height; ++y) {
+    const Taps& down = rows[static_cast<size_t>(y)];
+    std::ranges::fill(sum, 0.0F);
+    for (size_t k = 0; k < down.weights.size(); ++k) {
+      const uint8_t* row = from.bytes.data() + (static_cast<size_t>(down.first) + k) * static_cast<size_t>(from.width) * channels;
+      for (size_t x = 0; x < wide; ++x) {
+        const Taps& across = columns[x / channels];
+        float value = 0;
+        for (size_t i = 0; i < across.weights.size(); ++i)
+          value += across.weights[i] * row[(static_cast<size_t>(across.first) + i) * channels + x % channels];
+        sum[x] += down.weights[k] * value;
+      }
+    }
+    for (size_t x = 0; x < wide; ++x)
+      to.bytes[static_cast<size_t>(y) * wide + x] = static_cast<uint8_t>(std::clamp(std::lround(sum[x]), 0L, 255L));
+  }
+  return to;
+}
 
 Pixels centre(const Pixels& from, int height, int width) {
   Pixels to{height, width, from.channels, {}};
@@ -131,7 +165,7 @@ Pixels fitted(Pixels p, int height, int width, const Preprocessing& how, const s
     if (how.shorter > 0) factor = std::max(factor, static_cast<double>(how.shorter) / std::min(p.height, p.width));
     const auto side = [&](int pixels, int least) { return std::max(static_cast<int>(std::lround(pixels * factor)), least); };
     const int h = side(p.height, height), w = side(p.width, width);
-    check(int64_t{h} * w <= int64_t{1} << 28, path, ": has ", p.width, " x ", p.height,
+    check(int64_t{h} * w <= int64_t{1} << 24, path, ": has ", p.width, " x ", p.height,
           " pixels, too long and narrow to be cropped");
     if (h != p.height || w != p.width) p = resized(p, h, w);
     return centre(p, height, width);
