@@ -21,6 +21,13 @@ namespace {
 // Memory of this program's C++, now and at most since it was last looked at.
 std::atomic<size_t> live{0}, peak{0};
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
+constexpr bool kCounted = false;  // AddressSanitizer has operators of its own, and wants all of them from one hand
+
+}  // namespace
+#else
+constexpr bool kCounted = true;
+
 void* counted(void* p) {
   if (p == nullptr) throw std::bad_alloc();
   const size_t now = live += malloc_usable_size(p);
@@ -45,6 +52,7 @@ void operator delete(void* p) noexcept { release(p); }
 void operator delete(void* p, size_t) noexcept { release(p); }
 void operator delete(void* p, std::align_val_t) noexcept { release(p); }
 void operator delete(void* p, size_t, std::align_val_t) noexcept { release(p); }
+#endif
 
 using namespace octet;
 using namespace octet::testing;
@@ -104,7 +112,7 @@ void damage(const std::string& name, const Bytes& bytes, size_t flipped_bytes) {
   CHECK(cut.refused > 0);
   CHECK(flipped.refused > 0);
   CHECK(flipped.read > 0);
-  CHECK(std::max(cut.most_heap, flipped.most_heap) > 1000);
+  CHECK((std::max(cut.most_heap, flipped.most_heap) > 1000) == kCounted);
   CHECK(std::max(cut.most_heap, flipped.most_heap) < 64'000'000);
 }
 
