@@ -178,15 +178,7 @@ void fully_connected(Node& node) {
     from = node.step(".flatten", Reshape{{batch ? 0 : rows, w[1]}}, {from}, node.input_qparams(0));
   }
   Tensor weight = weight_of(node, {}, 0);
-  Params params = params_of(node, {}, std::move(weight), w[0]);
-  const Shape linear = as_it_is ? [&] {
-    Shape s = x;
-    s.back() = w[0];
-    return s;
-  }()
-                                : Shape{rows, w[0]};
-  if (linear == node.output().shape) return node.emit(op, {from}, std::move(params));
-  node.refuse("gives shape " + to_string(linear) + ", the file says " + to_string(node.output().shape));
+  node.emit(op, {from}, params_of(node, {}, std::move(weight), w[0]));
 }
 
 void transpose_conv(Node& node) {
@@ -196,7 +188,7 @@ void transpose_conv(Node& node) {
   demand_rank(node, at.x, 4), demand_rank(node, at.weight, 4);
   const Shape x = node.shape(at.x), w = node.shape(at.weight), y = node.output().shape;
   node.demand(y.size() == 4 && w[3] == x[3], "weights of shape ", to_string(w), " for an input of shape ", to_string(x));
-  if (node.is_constant(0) || node.input(0).constant) {
+  if (node.input(0).constant) {
     const std::vector<int64_t> said = node.integers(0);
     node.demand(Shape(said.begin(), said.end()) == y, "is to give shape ", to_string(Shape(said.begin(), said.end())),
                 ", the file says ", to_string(y));

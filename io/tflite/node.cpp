@@ -69,6 +69,12 @@ QParams qparams_of(const FileTensor& t, std::string_view where) {
 
 }  // namespace
 
+std::string unique_path(const Model& model, const std::string& path) {
+  std::string one = path;
+  for (int i = 2; model.find(one); ++i) one = path + "_" + std::to_string(i);
+  return one;
+}
+
 std::string describe(const File& file, int32_t tensor) {
   const std::string& name = file.tensors[static_cast<size_t>(tensor)].name;
   return "tensor " + std::to_string(tensor) + (name.empty() ? "" : " \"" + name + "\"");
@@ -164,10 +170,7 @@ std::string Node::path_for(std::string_view suffix) {
     path = "op" + std::to_string(index_) + "_" + operator_name(*op_);
     std::ranges::transform(path, path.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   }
-  path += suffix;
-  std::string unique = path;
-  for (int i = 2; import_->model.find(unique); ++i) unique = path + "_" + std::to_string(i);
-  return unique;
+  return unique_path(import_->model, path + std::string(suffix));
 }
 
 int Node::add(std::string_view suffix, Op op, std::vector<Wire> inputs) {
@@ -189,9 +192,7 @@ Wire Node::wire(size_t i) {
   const Shape shape = value.shape();
   std::string path = path_of(input(i).name);
   if (path.empty()) path = "constant" + std::to_string(number);
-  std::string unique = path;
-  for (int k = 2; import_->model.find(unique); ++k) unique = path + "_" + std::to_string(k);
-  const int module = import_->model.add(unique, Constant{shape});
+  const int module = import_->model.add(unique_path(import_->model, path), Constant{shape});
   Module& m = import_->model.modules[static_cast<size_t>(module)];
   m.params.insert_or_assign("value", std::move(value));
   if (q) m.out_q.emplace_back(q);

@@ -25,6 +25,8 @@ struct Import {
   std::set<int32_t> floats_of_codes{};    ///< ends of the graph that are floats in the file and codes in the model
 };
 
+/// The path, or with a number behind it where a module has it.
+std::string unique_path(const Model&, const std::string& path);
 /// "tensor 5 "conv1""
 std::string describe(const File&, int32_t tensor);
 /// What the codes of a tensor between operators mean; nothing for floats. Throws naming it if octet has no such codes.

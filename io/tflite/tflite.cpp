@@ -19,13 +19,10 @@ using namespace tflite;  // NOLINT(google-build-using-namespace)
 
 constexpr uint64_t kMostBytes = (uint64_t{1} << 31) - 1;  // a FlatBuffer has no more
 
-/// A name that no module has yet.
-std::string unique(const Model& model, std::string name, std::string_view otherwise) {
+/// A port's name as the path of its Input.
+std::string path_of_input(std::string name) {
   for (char& c : name) c = static_cast<unsigned char>(c) < ' ' ? '_' : c;
-  if (name.empty()) name = otherwise;
-  std::string one = name;
-  for (int i = 2; model.find(one); ++i) one = name + "_" + std::to_string(i);
-  return one;
+  return name.empty() ? "input" : name;
 }
 
 std::string port_name(const File& file, std::span<const std::string> names, size_t i, int32_t tensor) {
@@ -60,7 +57,7 @@ void add_inputs(Import& import, std::vector<TflitePort>& ports) {
     }
     const std::optional<QParams> q = activation_qparams(file, number);
     check(!t.shape.empty(), describe(file, number), ": an input of the graph without axes");
-    const int module = import.model.add(unique(import.model, port.name, "input"), Input{t.shape});
+    const int module = import.model.add(unique_path(import.model, path_of_input(port.name)), Input{t.shape});
     if (q) import.model.modules[static_cast<size_t>(module)].out_q.emplace_back(q);
     import.wires.emplace(number, Wire{module, 0});
     port.place = count++;

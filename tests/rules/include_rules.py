@@ -52,7 +52,6 @@ OUTSIDE = [
     (r'(unsupported/)?Eigen/\w+', r'kernels/f32/.*'),
     (r'(oneapi/dnnl/|dnnl).*', r'kernels/onednn/.*|bench/.*\.cpp'),
     (r'zlib\.h', r'io/.*|tests/(io|fuzz)/.*'),
-    (r'malloc\.h', r'tests/tflite/hostile\.cpp'),
     (r'flatbuffers/.*', r'io/tflite/.*|tests/tflite/.*'),
     (r'protozero/.*', r'io/.*'),
     (r'nlohmann/.*', r'io/.*|bench/.*|tools/octet/.*|(numeric_suite|tools|examples)/.*\.cpp|tests/.*\.cpp'),

@@ -17,10 +17,12 @@
 #include "tests/catch.h"
 #include "tests/runtime/device.h"
 #include "tests/skip.h"
+#include "tests/tflite/samples.h"
 
 using namespace octet;
 using namespace octet::device;
 using Catch::Matchers::Contains;
+using octet::testing::sample_of;
 namespace fs = std::filesystem;
 
 namespace {
@@ -43,15 +45,6 @@ std::vector<std::string> names() {
 std::string file(const std::string& name, const std::string& what) { return (folder() / (name + what)).string(); }
 
 Tensor array(const std::string& name, const std::string& what) { return load_npy(file(name, what)); }
-
-/// Of an array of samples, one.
-Tensor sample_of(const Tensor& all, int64_t s, const Shape& shape) {
-  Tensor one(shape, all.dtype());
-  check(one.bytes() * static_cast<size_t>(all.size(0)) == all.bytes(), "samples of ", to_string(all.shape()), " for an input of ",
-        to_string(shape));
-  std::memcpy(one.mutable_raw(), static_cast<const std::byte*>(all.raw()) + static_cast<size_t>(s) * one.bytes(), one.bytes());
-  return one;
-}
 
 struct Case {
   TfliteModel loaded;

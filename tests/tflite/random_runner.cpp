@@ -14,20 +14,13 @@
 #include "io/npy.h"
 #include "io/tflite/tflite.h"
 #include "tests/runtime/device.h"
+#include "tests/tflite/samples.h"
 
 using namespace octet;
 using namespace octet::device;
+using octet::testing::sample_of;
 
 namespace {
-
-/// Of an array of samples, one.
-Tensor sample_of(const Tensor& all, int64_t s, const Shape& shape) {
-  Tensor one(shape, all.dtype());
-  check(one.bytes() * static_cast<size_t>(all.size(0)) == all.bytes(), "samples of ", to_string(all.shape()), " for an input of ",
-        to_string(shape));
-  std::memcpy(one.mutable_raw(), static_cast<const std::byte*>(all.raw()) + static_cast<size_t>(s) * one.bytes(), one.bytes());
-  return one;
-}
 
 /// A file and what it reads.
 struct Case {
